@@ -1,0 +1,124 @@
+# shellcheck shell=bash disable=SC2154 # tools/bench.sh sets run, root...
+# Those that the bench compares. For each: its label, the Debian packages
+# without which it takes no part, perhaps build_NAME, which fails if
+# it cannot be had, and start_NAME, which starts its program, if any, as the
+# part NAME, listening at $run/NAME.sock. bench/apps/NAME/nginx.conf is its
+# upstream and server.
+# shellcheck disable=SC2034 # the tables are read by their names
+
+apps=(nginx krsession lua php go express flask)
+
+declare -Ar labels=(
+	[nginx]='nginx by itself'
+	[krsession]='krsession'
+	[lua]='nginx Lua, raw Redis commands'
+	[php]='php-fpm, phpredis'
+	[go]='Go, gorilla/sessions + redistore'
+	[express]='node, express-session + connect-redis'
+	[flask]='gunicorn, Flask-Session'
+)
+
+declare -Ar app_packages=(
+	[nginx]=nginx
+	[krsession]=''
+	[lua]='libnginx-mod-http-lua'
+	[php]='php-fpm php-redis'
+	[go]='golang-go golang-github-boj-redistore-dev'
+	[express]='nodejs npm'
+	[flask]='gunicorn python3-flask python3-flask-session python3-redis'
+)
+
+# What is built or fetched once, outside the repository.
+readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/krsession-bench
+
+# The packages of an app that are not here, in one line.
+lacking() { # APP
+	case $1 in
+	express) # whoever packaged them
+		command -v node npm >/dev/null || echo nodejs npm
+		;;
+	*)
+		# shellcheck disable=SC2086 # package names, to be split
+		[[ -z ${app_packages[$1]} ]] ||
+			missing_packages ${app_packages[$1]} | paste -sd' '
+		;;
+	esac
+}
+
+# ---- what stands behind nginx ---------------------------------------------
+
+start_nginx() { :; }
+
+start_krsession() {
+	start krsession spawn-fcgi -n -s krsession.sock -M 0660 \
+		"${as_www[@]}" -- "$root/build/krsessiond" \
+		-o "redis.endpoint=unix://$run/redis.sock"
+	nginx_part upstream >krsession-upstream.conf
+	nginx_part location >krsession-location.conf
+}
+
+# A block of conf/nginx.conf, so that what is measured is what is shipped.
+nginx_part() { # KEYWORD
+	awk -v word="$1" '
+	$1 == word && /{$/ { on = 1; match($0, /^\t*/); depth = RLENGTH }
+	on { print }
+	on && match($0, /^\t*}/) && RLENGTH == depth + 1 { on = 0 }' \
+		"$root/conf/nginx.conf"
+}
+
+start_lua() {
+	local module
+
+	for module in ndk_http_module ngx_http_lua_module; do
+		echo "load_module /usr/lib/nginx/modules/$module.so;"
+	done >modules.conf
+	echo "lua_package_path '$root/bench/apps/lua/?.lua;;';" \
+		>lua-path.conf
+}
+
+start_php() {
+	local as_root=() fpm
+
+	fpm=$(compgen -G '/usr/sbin/php-fpm[0-9]*' | sort -V | tail -n 1)
+	((EUID != 0)) || as_root=(-R)
+	sed "s|@RUN@|$run|" "$root/bench/apps/php/php-fpm.conf" >php-fpm.conf
+	echo "fastcgi_param SCRIPT_FILENAME $root/bench/apps/php/index.php;" \
+		>php-script.conf
+	start php "$fpm" -F "${as_root[@]}" -p "$run" -y "$run/php-fpm.conf"
+}
+
+build_go() {
+	quietly "building the Go peer" env GO111MODULE=off \
+		GOPATH=/usr/share/gocode GOFLAGS= go build \
+		-o "$cache/go-bench" "$root/bench/apps/go/main.go"
+}
+
+start_go() {
+	start go "$cache/go-bench" "$run/go.sock" "$run/redis.sock"
+}
+
+build_express() {
+	local here=$root/bench/apps/express there=$cache/express
+
+	mkdir -p "$there" && cp "$here/app.js" "$there" || return
+	cmp -s "$here/package.json" "$there/installed.json" ||
+		quietly "npm install" install_express "$here" "$there"
+}
+
+start_express() {
+	start express env NODE_ENV=production node "$cache/express/app.js" \
+		"$run/express.sock" "$run/redis.sock"
+}
+
+install_express() ( # FROM TO
+	cd "$2" && cp "$1/package.json" . &&
+		npm install --omit=dev --no-package-lock --no-audit --no-fund &&
+		cp package.json installed.json
+)
+
+start_flask() {
+	start flask env REDIS_SOCKET="$run/redis.sock" \
+		/usr/bin/gunicorn --chdir "$root/bench/apps/flask" \
+		--bind "unix:$run/flask.sock" --workers "$(nproc)" \
+		--log-level warning app:app
+}

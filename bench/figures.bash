@@ -1,0 +1,83 @@
+# shellcheck shell=bash disable=SC2154 # tools/up.sh sets run and pids
+# What the bench reads off the machine, and how it reckons with it.
+
+# Microseconds of processor time that a process group has used so far.
+cpu_us() { # GROUP
+	local stats
+
+	stats=$(cat /proc/[0-9]*/stat 2>/dev/null) || true
+	awk -v group="$1" -v tick="$(getconf CLK_TCK)" '
+	{ sub(/^.*\) /, "") } # the name may hold anything
+	$3 == group { ticks += $12 + $13 }
+	END { printf "%.0f", ticks * 1000000 / tick }' <<<"$stats"
+}
+
+redis() {
+	redis-cli -s "$run/redis.sock" --no-auth-warning "$@"
+}
+
+# How often Redis has run each command, as an object; those that a script
+# runs are among them. Asking is not counted.
+redis_calls() {
+	redis info commandstats | tr -d '\r' | jq -cRn '
+	[inputs | capture("^cmdstat_(?<key>[^:]+):calls=(?<value>[0-9]+)")
+		| select(.key != "info") | .value |= tonumber] | from_entries'
+}
+
+# How often Redis has read from a connection: once for a whole pipeline, so
+# this is as near to round trips as Redis can tell.
+redis_reads() {
+	redis info stats | tr -d '\r' |
+		sed -n 's/^total_reads_processed:/{"reads":/p' | sed 's/$/}/'
+}
+
+# What has been used so far: snapshot NAME=GROUP...
+snapshot() {
+	local pair
+
+	{
+		for pair in "$@"; do
+			printf '%s %s\n' "${pair%%=*}" "$(cpu_us "${pair#*=}")"
+		done | jq -cRn '[inputs | split(" ")
+			| {key: .[0], value: .[1] | tonumber}]
+			| {cpu: from_entries}'
+		redis_calls | jq -c '{calls: .}'
+		redis_reads
+	} | jq -cs add
+}
+
+# between BEFORE AFTER REQUESTS: for each request, the microseconds of each
+# group and the commands of Redis.
+between() {
+	jq -cn --argjson a "$1" --argjson b "$2" --argjson n "$3" '
+	def each($x; $y): [$y | to_entries[]
+		| .value -= ($x[.key] // 0)
+		| .value = (.value / ([$n, 1] | max) * 100 | round / 100)
+		| select(.value != 0)]
+		| from_entries;
+	{cpu_us: each($a.cpu; $b.cpu), commands: each($a.calls; $b.calls)}
+		+ each({reads_a_request: $a.reads}; {reads_a_request: $b.reads})
+	| .commands_a_request = ([.commands[]] | add // 0
+		| . * 100 | round / 100)'
+}
+
+rss_kib() { # PROCESS
+	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
+}
+
+# The machine, as an object.
+machine() {
+	local cpu system
+
+	cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | sed -n 1p)
+	# shellcheck disable=SC1091
+	system=$(. /etc/os-release && printf '%s' "$PRETTY_NAME")
+	jq -cn --arg cpu "$cpu" --arg cores "$(nproc)" \
+		--arg kernel "$(uname -r)" --arg system "$system" \
+		--arg redis "$(redis-server --version | grep -o 'v=[^ ]*')" \
+		--arg nginx "$(nginx -v 2>&1 | grep -o '[0-9.]*$')" \
+		--arg commit "$(git -C "$root" rev-parse --short HEAD \
+			2>/dev/null || true)" '
+	{$cpu, cores: $cores | tonumber, $kernel, $system,
+		redis: $redis[2:], $nginx, $commit}'
+}

@@ -1,0 +1,153 @@
+/*
+ * The app: routes, and from a configuration to a running server.
+ */
+#include "api/app.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "fcgi/cgi.h"
+#include "fcgi/server.h"
+#include "store/redis.h"
+
+enum kr_err kr_app_open(struct kr_app **app)
+{
+	struct kr_app *made;
+	enum kr_err err;
+
+	if (!app)
+		return KR_ERR_ARGUMENT;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return KR_ERR_MEMORY;
+	err = kri_config_init(&made->config);
+	if (err)
+		free(made);
+	else
+		*app = made;
+	return err;
+}
+
+void kr_app_close(struct kr_app **app)
+{
+	if (!app || !*app)
+		return;
+	kri_config_free(&(*app)->config);
+	kri_router_free(&(*app)->router);
+	free(*app);
+	*app = NULL;
+}
+
+enum kr_err kr_map(struct kr_app *app, unsigned methods, const char *path,
+		   kr_handler *handler, unsigned flags)
+{
+	struct kri_route route = {
+		.path = (char *)path, /* copied */
+		.methods = methods,
+		.flags = flags,
+		.handler = handler,
+	};
+
+	if (!app || !path)
+		return KR_ERR_ARGUMENT;
+	return kri_router_add(&app->router, &route);
+}
+
+static struct kri_cookie cookie_of(const struct kri_config *config)
+{
+	static const char *const same_site[] = {
+		[KRI_SAME_SITE_STRICT] = "Strict",
+		[KRI_SAME_SITE_LAX] = "Lax",
+		[KRI_SAME_SITE_NONE] = "None",
+	};
+
+	return (struct kri_cookie){
+		.name = kri_text_of(config->cookie_name),
+		.domain = kri_text_of(config->cookie_domain),
+		.path = kri_text_of(config->cookie_path),
+		.same_site = kri_text_of(same_site[config->cookie_same_site]),
+		.max_age = (config->cookie_max_age + 999) / 1000,
+		.http_only = config->cookie_http_only != 0,
+	};
+}
+
+static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
+			 struct kri_buffer *why)
+{
+	bool secure = app->config.cookie_secure == KRI_SECURE_ALWAYS;
+	enum kr_err err = kri_config_check(&app->config, why);
+
+	if (!err)
+		err = kri_config_resolve(&app->config, why);
+	return err ? err : kri_cookie_check(cookie, secure, why);
+}
+
+/* Where the configuration wants a store to begin with, no store means no
+ * start. */
+static enum kr_err try_store(struct kri_store *store, struct kri_buffer *why)
+{
+	struct kri_link *link = NULL;
+	enum kr_err err = store->ops->attach(store, &kri_wait_alone, &link);
+
+	if (!err)
+		err = store->ops->check(link);
+	store->ops->detach(&link);
+	if (err)
+		kri_buffer_printf(why,
+				  "%s at the start, and "
+				  "redis.abort_on_connect_fail is on",
+				  kr_strerror(err));
+	return err;
+}
+
+static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
+			 struct kri_store *store, struct kri_buffer *why)
+{
+	struct kri_site site = {
+		.config = &app->config,
+		.router = &app->router,
+		.cookie = *cookie,
+	};
+	enum kr_err err = try_store(store, why);
+
+	if (err)
+		return err;
+	return kri_cgi_is() ? kri_cgi_run(&site, store, why)
+			    : kri_server_run(&site, store, why);
+}
+
+/* Says what went wrong; returns the exit status. */
+static int conclude(enum kr_err err, const struct kri_buffer *why)
+{
+	if (!err)
+		return 0;
+	kri_log(KRI_LOG_ERROR, NULL, "%s",
+		why->len ? why->data : kr_strerror(err));
+	/* Threads still run on what would be freed on the way out. */
+	if (err == KR_ERR_TIMEOUT)
+		_exit(1);
+	return err == KR_ERR_CONFIG ? 2 : 1;
+}
+
+int kri_app_run(struct kr_app *app, bool test)
+{
+	struct kri_cookie cookie = cookie_of(&app->config);
+	struct kri_buffer why = KRI_BUFFER_EMPTY;
+	struct kri_store *store = NULL;
+	enum kr_err err;
+	int status;
+
+	kri_log_setup((enum kri_log_level)app->config.log_level,
+		      (enum kri_log_format)app->config.log_format);
+	err = check(app, &cookie, &why);
+	if (!err)
+		err = kri_redis_store_open(&app->config, &store, &why);
+	if (!err && !test)
+		err = serve(app, &cookie, store, &why);
+	status = conclude(err, &why);
+	if (store)
+		store->ops->close(&store);
+	kri_buffer_free(&why);
+	return status;
+}

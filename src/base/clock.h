@@ -1,0 +1,20 @@
+/*
+ * Clocks: a steady one for intervals and deadlines, and the calendar's.
+ */
+#ifndef KRI_BASE_CLOCK_H
+#define KRI_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Microseconds and milliseconds of a clock that never goes back. */
+int64_t kri_clock_us(void);
+int64_t kri_clock_ms(void);
+
+/* A kri_clock_ms() as waits with CLOCK_MONOTONIC want it. */
+struct timespec kri_clock_timespec(int64_t ms);
+
+/* Seconds since 1970-01-01 UTC. */
+int64_t kri_clock_epoch(void);
+
+#endif

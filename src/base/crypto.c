@@ -1,0 +1,66 @@
+/*
+ * Owns every call into OpenSSL's libcrypto and turns its failures into
+ * kr_err. Knows nothing of tokens or sessions.
+ */
+#include "base/crypto.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+enum kr_err kri_random(void *out, size_t size)
+{
+	if (size > INT_MAX || RAND_bytes(out, (int)size) != 1)
+		return KR_ERR_SYSTEM;
+	return KR_OK;
+}
+
+/* Looking an algorithm up by name takes OpenSSL 3 longer than hashing a
+ * secret does, so it is done once and kept until the process ends. */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void fetch_sha256(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+enum kr_err kri_sha256(struct kri_text text, unsigned char out[KRI_SHA256_SIZE])
+{
+	unsigned char digest[KRI_SHA256_SIZE];
+
+	pthread_once(&sha256_once, fetch_sha256);
+	if (!sha256 ||
+	    !EVP_Digest(text.data, text.len, digest, NULL, sha256, NULL))
+		return KR_ERR_MEMORY;
+	memcpy(out, digest, sizeof(digest));
+	return KR_OK;
+}
+
+enum kr_err kri_sha1_hex(struct kri_text text, char out[41])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char digest[20];
+
+	if (!EVP_Digest(text.data, text.len, digest, NULL, EVP_sha1(), NULL))
+		return KR_ERR_MEMORY;
+	for (size_t i = 0; i < sizeof(digest); i++) {
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 15];
+	}
+	out[40] = '\0';
+	return KR_OK;
+}
+
+bool kri_equal_secret(const void *a, const void *b, size_t size)
+{
+	return !CRYPTO_memcmp(a, b, size);
+}
+
+void kri_wipe(void *memory, size_t size)
+{
+	OPENSSL_cleanse(memory, size);
+}

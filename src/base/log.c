@@ -1,0 +1,214 @@
+/*
+ * Owns the form of a log line and the one write(2) that puts it on stderr.
+ * Level and format are the only global state here, and atomic: any thread
+ * may log at any time. Knows nothing of who logs what.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+/* A write to a pipe is undivided up to 4096 bytes, and a log is often a
+ * pipe. Ids beyond theirs come from a front server gone wrong. */
+#define MESSAGE_MAX 2048
+#define ID_MAX 128
+
+#define PAUSE 1000 /* ms between lines that are said now and then */
+
+struct line {
+	char time[32];
+	const char *level;
+	char request[ID_MAX]; /* "" if there is none */
+	char session[ID_MAX]; /* likewise */
+	char message[MESSAGE_MAX];
+};
+
+static atomic_int current_level = KRI_LOG_INFO;
+static atomic_int current_format = KRI_LOG_TEXT;
+
+static const char *const level_names[] = {
+	[KRI_LOG_ERROR] = "error",
+	[KRI_LOG_WARNING] = "warning",
+	[KRI_LOG_INFO] = "info",
+	[KRI_LOG_DEBUG] = "debug",
+};
+
+void kri_log_setup(enum kri_log_level level, enum kri_log_format format)
+{
+	atomic_store_explicit(&current_level, level, memory_order_relaxed);
+	atomic_store_explicit(&current_format, format, memory_order_relaxed);
+}
+
+bool kri_log_enabled(enum kri_log_level level)
+{
+	return (int)level <=
+	       atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+/* Whether a character starts here with which a terminal could be made to do
+ * something: C0, DEL, or C1 (U+0080 to U+009F) as UTF-8 spells it. */
+static bool is_control(const unsigned char *at)
+{
+	return at[0] < 0x20 || at[0] == 0x7f ||
+	       (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
+}
+
+/* Makes a text fit for one line: '?' for control characters, and for all
+ * that is not ASCII if it is not UTF-8 (JSON must be). */
+static void tidy(char *text)
+{
+	bool utf8 = kri_text_is_utf8(kri_text_of(text));
+	unsigned char *at = (unsigned char *)text;
+
+	for (; *at; at++) {
+		if (!utf8 && *at >= 0x80)
+			*at = '?';
+		if (!is_control(at))
+			continue;
+		if (*at == 0xc2)
+			*at++ = '?';
+		*at = '?';
+	}
+}
+
+/* Ends a text that was cut off with dots, and not within a character. */
+static void mark_cut(char *text, size_t size)
+{
+	static const char dots[] = "...";
+	size_t end = size - sizeof(dots);
+
+	while (end && ((unsigned char)text[end] & 0xc0) == 0x80)
+		end--;
+	memcpy(text + end, dots, sizeof(dots));
+}
+
+static void set_id(char out[ID_MAX], const char *id)
+{
+	if (snprintf(out, ID_MAX, "%s", id ? id : "") >= ID_MAX)
+		mark_cut(out, ID_MAX);
+	tidy(out);
+}
+
+static void set_time(char *out, size_t size)
+{
+	struct timespec now;
+	struct tm utc;
+	char seconds[sizeof("2026-11-23T01:42:15")] = "";
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (gmtime_r(&now.tv_sec, &utc))
+		strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(out, size, "%s.%03dZ", seconds, (int)(now.tv_nsec / 1000000));
+}
+
+static void put_text(const struct line *line, struct kri_buffer *out)
+{
+	kri_buffer_printf(out, "%s %s ", line->time, line->level);
+	if (line->request[0])
+		kri_buffer_printf(out, "request=%s ", line->request);
+	if (line->session[0])
+		kri_buffer_printf(out, "session=%s ", line->session);
+	kri_buffer_string(out, line->message);
+}
+
+static void add(struct json_object *object, const char *key, const char *value)
+{
+	struct json_object *string;
+
+	if (!value[0])
+		return;
+	string = json_object_new_string(value);
+	if (string && json_object_object_add(object, key, string))
+		json_object_put(string);
+}
+
+static void put_json(const struct line *line, struct kri_buffer *out)
+{
+	const int form =
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+	struct json_object *object = json_object_new_object();
+
+	if (!object) {
+		out->failed = true;
+		return;
+	}
+	add(object, "time", line->time);
+	add(object, "level", line->level);
+	add(object, "request", line->request);
+	add(object, "session", line->session);
+	add(object, "message", line->message);
+	kri_buffer_string(out, json_object_to_json_string_ext(object, form));
+	json_object_put(object);
+}
+
+/* A log that cannot be written to has nowhere to say so. */
+static void write_line(const struct kri_buffer *text)
+{
+	ssize_t written;
+
+	do
+		written = write(STDERR_FILENO, text->data, text->len);
+	while (written < 0 && errno == EINTR);
+}
+
+static void emit(const struct line *line)
+{
+	struct kri_buffer out = KRI_BUFFER_EMPTY;
+
+	if (atomic_load_explicit(&current_format, memory_order_relaxed) ==
+	    KRI_LOG_JSON)
+		put_json(line, &out);
+	else
+		put_text(line, &out);
+	kri_buffer_byte(&out, '\n');
+	if (!out.failed)
+		write_line(&out);
+	kri_buffer_free(&out);
+}
+
+KR_PRINTF(3, 0)
+static void log_line(enum kri_log_level level, const struct kri_log_ids *ids,
+		     const char *format, va_list list)
+{
+	struct line line = {.level = level_names[level]};
+
+	if (vsnprintf(line.message, MESSAGE_MAX, format, list) >= MESSAGE_MAX)
+		mark_cut(line.message, MESSAGE_MAX);
+	tidy(line.message);
+	set_id(line.request, ids ? ids->request : NULL);
+	set_id(line.session, ids ? ids->session : NULL);
+	set_time(line.time, sizeof(line.time));
+	emit(&line);
+}
+
+bool kri_log_is_due(_Atomic int64_t *next)
+{
+	int64_t now = kri_clock_ms();
+	int64_t due = atomic_load_explicit(next, memory_order_relaxed);
+
+	return now >= due &&
+	       atomic_compare_exchange_strong(next, &due, now + PAUSE);
+}
+
+void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,
+	     const char *format, ...)
+{
+	int saved = errno; /* callers look at it after they have logged */
+	va_list list;
+
+	if (!kri_log_enabled(level))
+		return;
+	va_start(list, format);
+	log_line(level, ids, format, list);
+	va_end(list);
+	errno = saved;
+}

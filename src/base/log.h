@@ -1,0 +1,42 @@
+/*
+ * The log: one line an event on stderr, as text or as JSON, each written
+ * with one write(2). Lines that belong to a request carry its ids. Never
+ * pass it a secret, a cookie or a password.
+ */
+#ifndef KRI_BASE_LOG_H
+#define KRI_BASE_LOG_H
+
+#include "base/text.h"
+
+enum kri_log_level {
+	KRI_LOG_ERROR,   /* something is broken and wants a person */
+	KRI_LOG_WARNING, /* a request suffered, or will if this goes on */
+	KRI_LOG_INFO,    /* start, end, connections */
+	KRI_LOG_DEBUG    /* one line a request */
+};
+
+enum kri_log_format { KRI_LOG_TEXT, KRI_LOG_JSON };
+
+/* What a line is about; either may be NULL. */
+struct kri_log_ids {
+	const char *request; /* the front server's REQUEST_ID */
+	const char *session; /* the session's public id */
+};
+
+/* Sets what is written from here on. The default is info, as text. */
+void kri_log_setup(enum kri_log_level level, enum kri_log_format format);
+
+/* Whether a line of that level would be written. */
+bool kri_log_enabled(enum kri_log_level level);
+
+/*
+ * Whether a line that many requests have cause for is due again: once a
+ * second. `next` is the caller's, one for each such line, zero at first.
+ */
+bool kri_log_is_due(_Atomic int64_t *next);
+
+/* `ids` may be NULL. Control characters in the message come out as '?'. */
+void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,
+	     const char *format, ...) KR_PRINTF(3, 4);
+
+#endif

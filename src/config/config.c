@@ -1,0 +1,205 @@
+/*
+ * Owns the life of a configuration: its defaults, its end, the rules between
+ * options, and the password that one of them says where to find. Knows
+ * nothing of files in INI form, the environment or the command line.
+ */
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "config/explain.h"
+#include "config/options.h"
+#include "config/parse.h"
+
+/* More than redis.password may have, so that a longer one is noticed. */
+#define PASSWORD_READ 2048
+
+enum kr_err kri_config_init(struct kri_config *config)
+{
+	enum kr_err err = KR_OK;
+	size_t i;
+
+	*config = (struct kri_config){0};
+	for (i = 0; i < kri_option_count && !err; i++)
+		err = kri_option_set(&kri_options[i], config,
+				     kri_text_of(kri_options[i].fallback));
+	if (err)
+		kri_config_free(config);
+	return err;
+}
+
+void kri_config_free(struct kri_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < kri_option_count; i++)
+		kri_option_free(&kri_options[i], config);
+}
+
+static enum kr_err check_workers(const struct kri_config *config,
+				 struct kri_buffer *why)
+{
+	if (config->workers <= config->max_workers)
+		return KR_OK;
+	kri_buffer_printf(why,
+			  "server.max_workers = %d: must not be less than "
+			  "server.workers = %d",
+			  (int)config->max_workers, (int)config->workers);
+	return KR_ERR_CONFIG;
+}
+
+static enum kr_err check_sizes(const struct kri_config *config,
+			       struct kri_buffer *why)
+{
+	if (config->max_value <= config->max_size)
+		return KR_OK;
+	kri_buffer_string(why, "session.max_value = ");
+	kri_print_size(why, config->max_value);
+	kri_buffer_string(why, ": must not be more than session.max_size = ");
+	kri_print_size(why, config->max_size);
+	return KR_ERR_CONFIG;
+}
+
+static enum kr_err check_timeouts(const struct kri_config *config,
+				  struct kri_buffer *why)
+{
+	if (!config->absolute_timeout ||
+	    config->idle_timeout <= config->absolute_timeout)
+		return KR_OK;
+	kri_buffer_string(why, "session.idle_timeout = ");
+	kri_print_duration(why, config->idle_timeout);
+	kri_buffer_string(
+		why, ": must not be more than session.absolute_timeout = ");
+	kri_print_duration(why, config->absolute_timeout);
+	return KR_ERR_CONFIG;
+}
+
+/* A password, and the option that may say instead where to find it. */
+struct secret {
+	const char *key;
+	size_t password, file; /* members of struct kri_config */
+};
+
+static const struct secret secrets[] = {
+	{"password", offsetof(struct kri_config, redis_password),
+	 offsetof(struct kri_config, redis_password_file)},
+	{"sentinel_password",
+	 offsetof(struct kri_config, redis_sentinel_password),
+	 offsetof(struct kri_config, redis_sentinel_password_file)},
+};
+
+#define SECRETS (sizeof(secrets) / sizeof(secrets[0]))
+
+static const char *text_at(const struct kri_config *config, size_t offset)
+{
+	return *(char *const *)(const void *)((const char *)config + offset);
+}
+
+static enum kr_err check_passwords(const struct kri_config *config,
+				   struct kri_buffer *why)
+{
+	for (size_t i = 0; i < SECRETS; i++) {
+		if (!*text_at(config, secrets[i].password) ||
+		    !*text_at(config, secrets[i].file))
+			continue;
+		kri_buffer_printf(why,
+				  "redis.%s, redis.%s_file: must not both be "
+				  "given",
+				  secrets[i].key, secrets[i].key);
+		return KR_ERR_CONFIG;
+	}
+	return KR_OK;
+}
+
+enum kr_err kri_config_check(const struct kri_config *config,
+			     struct kri_buffer *why)
+{
+	enum kr_err err = check_workers(config, why);
+
+	if (!err)
+		err = check_sizes(config, why);
+	if (!err)
+		err = check_timeouts(config, why);
+	if (!err)
+		err = check_passwords(config, why);
+	return err;
+}
+
+/* Up to `size` bytes from the start of a file; -1 with errno set. Without
+ * stdio, whose buffer would keep the password in freed memory. */
+static ssize_t read_start(const char *path, char *out, size_t size)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t got = 0;
+	int saved;
+
+	if (file < 0)
+		return -1;
+	do {
+		got = read(file, out + len, size - len);
+		if (got > 0)
+			len += (size_t)got;
+	} while ((got > 0 && len < size) || (got < 0 && errno == EINTR));
+	saved = errno;
+	close(file);
+	errno = saved;
+	return got < 0 ? -1 : (ssize_t)len;
+}
+
+static enum kr_err take_password(struct kri_config *config,
+				 const struct secret *secret,
+				 struct kri_text text, struct kri_buffer *why)
+{
+	const struct kri_option *option =
+		kri_option_find(KRI_TEXT("redis"), kri_text_of(secret->key));
+	struct kri_text line = kri_text_cut(&text, '\n');
+	enum kr_err err = KR_ERR_CONFIG;
+
+	if (line.len && line.data[line.len - 1] == '\r')
+		line.len--;
+	if (line.len)
+		err = kri_option_set(option, config, line);
+	if (err == KR_ERR_CONFIG) {
+		kri_buffer_printf(why,
+				  "redis.%s_file = %s: must be a file whose "
+				  "first line is not empty and is ",
+				  secret->key, text_at(config, secret->file));
+		kri_explain_allowed(option, why);
+	}
+	return err;
+}
+
+static enum kr_err resolve(struct kri_config *config,
+			   const struct secret *secret, struct kri_buffer *why)
+{
+	const char *file = text_at(config, secret->file);
+	char start[PASSWORD_READ];
+	enum kr_err err;
+	ssize_t len;
+
+	if (!*file)
+		return KR_OK;
+	len = read_start(file, start, sizeof(start));
+	if (len < 0) {
+		kri_buffer_printf(why, "redis.%s_file = %s: cannot be read: %s",
+				  secret->key, file, strerror(errno));
+		return KR_ERR_CONFIG;
+	}
+	err = take_password(config, secret, kri_text(start, (size_t)len), why);
+	kri_wipe(start, sizeof(start));
+	return err;
+}
+
+enum kr_err kri_config_resolve(struct kri_config *config,
+			       struct kri_buffer *why)
+{
+	enum kr_err err = KR_OK;
+
+	for (size_t i = 0; i < SECRETS && !err; i++)
+		err = resolve(config, &secrets[i], why);
+	return err;
+}

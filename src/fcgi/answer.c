@@ -1,0 +1,170 @@
+/*
+ * The exchange's answer: what an error becomes, which headers a session's
+ * answer carries, and the bytes of the whole.
+ */
+#include "fcgi/exchange.h"
+
+#include "base/crypto.h"
+
+/* The record's id even after the session has ended: a logout's line names
+ * the session that it ended. */
+struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
+{
+	const struct kri_session *session = &c->session;
+
+	return (struct kri_log_ids){
+		.request = c->request.id,
+		.session = session->record ? session->record->id
+					   : kri_session_id(session),
+	};
+}
+
+void kri_exchange_answer(struct kr_context *c, int status, const char *text)
+{
+	kri_response_error(&c->response, status, text);
+	c->phase = KRI_TO_RESPOND;
+}
+
+struct failure {
+	int status;
+	const char *text;
+};
+
+static struct failure failure_of(enum kr_err err)
+{
+	switch (err) {
+	case KR_ERR_INPUT:
+		return (struct failure){400, "Bad request"};
+	case KR_ERR_RESERVED:
+		return (struct failure){
+			400, "Keys cannot be empty or begin with '@'"};
+	case KR_ERR_LIMIT:
+		return (struct failure){413, "Session limit exceeded"};
+	case KR_ERR_GONE:
+		return (struct failure){503,
+					"Session ended while the request ran"};
+	case KR_ERR_CONFLICT:
+		return (struct failure){
+			503, "Session is changed by too many requests"};
+	case KR_ERR_FULL:
+		return (struct failure){503, "Session store is full"};
+	case KR_ERR_UNAVAILABLE:
+	case KR_ERR_TIMEOUT:
+	case KR_ERR_DENIED:
+	case KR_ERR_PROTOCOL:
+		return (struct failure){503, "Session store unavailable"};
+	case KR_ERR_MEMORY:
+		return (struct failure){503, "Out of memory"};
+	default:
+		return (struct failure){500, "Internal error"};
+	}
+}
+
+void kri_exchange_fail(struct kr_context *c, enum kr_err err)
+{
+	struct failure failure = failure_of(err);
+	struct kri_log_ids ids = kri_exchange_ids(c);
+
+	static _Atomic int64_t next;
+
+	/* What has befallen the store is said where it is found out. */
+	if (failure.status >= 500 && kri_log_is_due(&next))
+		kri_log(KRI_LOG_WARNING, &ids, "%s %s: %s",
+			c->request.method_name, c->request.path,
+			kr_strerror(err));
+	c->settled = false;
+	kri_exchange_answer(c, failure.status, failure.text);
+}
+
+static bool is_secure(const struct kr_context *c)
+{
+	switch (c->site->config->cookie_secure) {
+	case KRI_SECURE_ALWAYS:
+		return true;
+	case KRI_SECURE_NEVER:
+		return false;
+	default:
+		return c->request.https;
+	}
+}
+
+/* The Set-Cookie text, in a buffer of its own: it holds the secret. */
+static void write_cookie(struct kr_context *c, struct kri_buffer *out)
+{
+	char value[KRI_TOKEN_LEN + 1];
+
+	switch (kri_session_cookie(&c->session)) {
+	case KRI_COOKIE_SET:
+		kri_token_print(&c->session.token, value);
+		kri_cookie_set(&c->site->cookie, is_secure(c),
+			       kri_text(value, KRI_TOKEN_LEN), out);
+		kri_wipe(value, sizeof(value));
+		return;
+	case KRI_COOKIE_EXPIRE:
+		if (c->has_cookie)
+			kri_cookie_expire(&c->site->cookie, is_secure(c), out);
+		return;
+	case KRI_COOKIE_KEEP:
+		return;
+	}
+}
+
+static enum kr_err add_header(struct kr_context *c, struct kri_text name,
+			      struct kri_text value)
+{
+	return kri_response_header(&c->response, name, value);
+}
+
+static enum kr_err add_cookie(struct kr_context *c)
+{
+	struct kri_buffer cookie = KRI_BUFFER_EMPTY;
+	enum kr_err err = KR_OK;
+
+	write_cookie(c, &cookie);
+	if (cookie.failed)
+		err = KR_ERR_MEMORY;
+	else if (cookie.len)
+		err = add_header(c, KRI_TEXT("Set-Cookie"),
+				 kri_buffer_text(&cookie));
+	kri_buffer_wipe(&cookie);
+	kri_buffer_free(&cookie);
+	return err;
+}
+
+static enum kr_err add_headers(struct kr_context *c)
+{
+	enum kr_err err = KR_OK;
+
+	if (c->response.status == 503)
+		err = add_header(c, KRI_TEXT("Retry-After"), KRI_TEXT("1"));
+	if (!c->route || !(c->route->flags & KR_SESSION))
+		return err;
+	if (!err)
+		err = add_header(c, KRI_TEXT("Cache-Control"),
+				 KRI_TEXT("no-store"));
+	if (!err)
+		err = add_header(c, KRI_TEXT("Vary"), KRI_TEXT("Cookie"));
+	return !err && c->settled ? add_cookie(c) : err;
+}
+
+void kri_exchange_render(struct kr_context *c, struct kri_buffer *out)
+{
+	if (add_headers(c))
+		kri_response_error(&c->response, 500, "Internal error");
+	kri_buffer_clear(out);
+	kri_response_render(&c->response, c->request.method == KRI_METHOD_HEAD,
+			    out);
+}
+
+void kri_exchange_log(const struct kr_context *c)
+{
+	struct kri_log_ids ids = kri_exchange_ids(c);
+
+	if (!kri_log_enabled(KRI_LOG_DEBUG))
+		return;
+	kri_log(KRI_LOG_DEBUG, &ids,
+		"%s %s %d load=%lldus handle=%lldus commit=%lldus",
+		c->request.method_name, c->request.path, c->response.status,
+		(long long)c->load_us, (long long)c->handle_us,
+		(long long)c->commit_us);
+}

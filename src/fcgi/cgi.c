@@ -1,0 +1,87 @@
+#include "fcgi/cgi.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fcgi/listener.h"
+#include "fcgi/stages.h"
+
+bool kri_cgi_is(void)
+{
+	return getenv("GATEWAY_INTERFACE") && !kri_listener_is(STDIN_FILENO);
+}
+
+/* CONTENT_LENGTH bytes, and no more (RFC 3875 section 4.2). */
+static enum kr_err read_body(struct kri_buffer *body)
+{
+	const char *text = getenv("CONTENT_LENGTH");
+	int64_t length = 0;
+	char bytes[4096];
+
+	if (text && *text &&
+	    kri_text_to_int(kri_text_of(text), 0, INT64_MAX, &length))
+		return KR_ERR_PROTOCOL;
+	if (length > KRI_REQUEST_BODY_MAX)
+		return KR_ERR_LIMIT;
+	while ((int64_t)body->len < length) {
+		size_t want = (size_t)length - body->len;
+		ssize_t n = read(STDIN_FILENO, bytes,
+				 want < sizeof(bytes) ? want : sizeof(bytes));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return KR_ERR_PROTOCOL;
+		kri_buffer_append(body, kri_text(bytes, (size_t)n));
+		if (body->failed)
+			return KR_ERR_MEMORY;
+	}
+	return KR_OK;
+}
+
+/* Leaves errno in `arg` if the answer could not be written. */
+static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
+{
+	int *write_error = arg;
+
+	(void)c;
+	while (answer.len) {
+		ssize_t n = write(STDOUT_FILENO, answer.data, answer.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			*write_error = errno;
+			return;
+		}
+		answer = kri_text(answer.data + n, answer.len - (size_t)n);
+	}
+}
+
+enum kr_err kri_cgi_run(const struct kri_site *site, struct kri_store *store,
+			struct kri_buffer *why)
+{
+	struct kri_batch batch;
+	struct kr_context *c;
+	int write_error = 0;
+	enum kr_err err =
+		kri_batch_open(&batch, site, store, &kri_wait_alone, 1);
+
+	if (err) {
+		kri_buffer_string(why, kr_strerror(err));
+		return err;
+	}
+	batch.send = send_answer;
+	batch.arg = &write_error;
+	c = kri_batch_add(&batch);
+	err = read_body(&c->body);
+	kri_exchange_begin(c, environ, err);
+	kri_batch_run(&batch);
+	kri_batch_close(&batch);
+	if (!write_error)
+		return KR_OK;
+	kri_buffer_printf(why, "cannot write the answer: %s",
+			  strerror(write_error));
+	return KR_ERR_SYSTEM;
+}

@@ -1,0 +1,32 @@
+/*
+ * The listener: where front servers connect. Inherited as descriptor 0
+ * (spawn-fcgi) or 3 (systemd), or opened here.
+ */
+#ifndef KRI_FCGI_LISTENER_H
+#define KRI_FCGI_LISTENER_H
+
+#include "base/buffer.h"
+#include "config/config.h"
+
+struct kri_listener {
+	int fd;
+	char *path; /* of a Unix socket opened here, to be removed */
+};
+
+/* Whether descriptor `fd` is a socket that listens. */
+bool kri_listener_is(int fd);
+
+/*
+ * Opens what config->listen says: "" the inherited one, unix:PATH, or
+ * tcp:HOST:PORT. KR_ERR_CONFIG or KR_ERR_SYSTEM with one line in `why`.
+ */
+enum kr_err kri_listener_open(struct kri_listener *listener,
+			      const struct kri_config *config,
+			      struct kri_buffer *why) KR_MUST_CHECK;
+
+/* A connection, close-on-exec; -1 with errno if there is none. */
+int kri_listener_accept(const struct kri_listener *listener);
+
+void kri_listener_close(struct kri_listener *listener);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * The server: listener, epoll set, workers, and the main thread, which waits
+ * for signals and tends to what has no thread of its own.
+ */
+#ifndef KRI_FCGI_SERVER_H
+#define KRI_FCGI_SERVER_H
+
+#include "base/buffer.h"
+#include "fcgi/exchange.h"
+#include "store/store.h"
+
+/*
+ * Serves until SIGTERM or SIGINT, then drains. All arguments are borrowed.
+ * KR_ERR_CONFIG or KR_ERR_SYSTEM with one line in `why` if it cannot start;
+ * KR_ERR_TIMEOUT if requests were still running at the end of
+ * server.drain_timeout: then threads still use what was borrowed.
+ */
+enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
+			   struct kri_buffer *why) KR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,204 @@
+#include "redis/tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <hiredis/hiredis_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdlib.h>
+
+struct kri_tls {
+	SSL_CTX *context;
+	bool verify;
+};
+
+/* OpenSSL's last word on it. */
+static const char *reason(void)
+{
+	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+
+	return text ? text : "unknown error";
+}
+
+static enum kr_err refuse(struct kri_buffer *why, const char *key,
+			  const char *file)
+{
+	kri_buffer_printf(why, "%s = %s: cannot be used: %s", key, file,
+			  reason());
+	ERR_clear_error();
+	return KR_ERR_CONFIG;
+}
+
+static bool is_given(const char *text)
+{
+	return text && *text;
+}
+
+static enum kr_err load_authorities(SSL_CTX *context, const char *file,
+				    struct kri_buffer *why)
+{
+	if (!is_given(file))
+		return SSL_CTX_set_default_verify_paths(context)
+			       ? KR_OK
+			       : refuse(why, "redis.tls_ca_file", "system");
+	if (!SSL_CTX_load_verify_locations(context, file, NULL))
+		return refuse(why, "redis.tls_ca_file", file);
+	return KR_OK;
+}
+
+static enum kr_err load_certificate(SSL_CTX *context,
+				    const struct kri_tls_options *options,
+				    struct kri_buffer *why)
+{
+	if (!is_given(options->cert_file) && !is_given(options->key_file))
+		return KR_OK;
+	if (!is_given(options->cert_file) || !is_given(options->key_file)) {
+		kri_buffer_string(why, "redis.tls_cert_file and "
+				       "redis.tls_key_file go together");
+		return KR_ERR_CONFIG;
+	}
+	if (SSL_CTX_use_certificate_chain_file(context, options->cert_file) !=
+	    1)
+		return refuse(why, "redis.tls_cert_file", options->cert_file);
+	if (SSL_CTX_use_PrivateKey_file(context, options->key_file,
+					SSL_FILETYPE_PEM) != 1)
+		return refuse(why, "redis.tls_key_file", options->key_file);
+	return KR_OK;
+}
+
+static enum kr_err fill(SSL_CTX *context, const struct kri_tls_options *options,
+			struct kri_buffer *why)
+{
+	enum kr_err err = load_authorities(context, options->ca_file, why);
+
+	if (!err)
+		err = load_certificate(context, options, why);
+	SSL_CTX_set_min_proto_version(context, options->minimum == 13
+						       ? TLS1_3_VERSION
+						       : TLS1_2_VERSION);
+	SSL_CTX_set_verify(context,
+			   options->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
+			   NULL);
+	return err;
+}
+
+enum kr_err kri_tls_open(const struct kri_tls_options *options,
+			 struct kri_tls **tls, struct kri_buffer *why)
+{
+	struct kri_tls *made = calloc(1, sizeof(*made));
+	enum kr_err err = KR_ERR_MEMORY;
+
+	if (!made)
+		return err;
+	made->verify = options->verify;
+	made->context = SSL_CTX_new(TLS_client_method());
+	if (made->context)
+		err = fill(made->context, options, why);
+	if (err)
+		kri_tls_close(&made);
+	else
+		*tls = made;
+	return err;
+}
+
+void kri_tls_close(struct kri_tls **tls)
+{
+	if (!*tls)
+		return;
+	SSL_CTX_free((*tls)->context);
+	free(*tls);
+	*tls = NULL;
+}
+
+static bool is_ip(const char *host)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, address) == 1 ||
+	       inet_pton(AF_INET6, host, address) == 1;
+}
+
+/* What the certificate must be for, and which one we ask for (SNI, RFC 6066:
+ * names only). */
+static bool set_host(SSL *ssl, const char *host)
+{
+	if (is_ip(host))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
+	return SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
+}
+
+/* Why a handshake failed: what is wrong with the certificate, if that is it. */
+static enum kr_err explain(SSL *ssl, const char *host, struct kri_buffer *why)
+{
+	long verdict = SSL_get_verify_result(ssl);
+
+	if (verdict != X509_V_OK)
+		kri_buffer_printf(why, "TLS: certificate of %s: %s", host,
+				  X509_verify_cert_error_string(verdict));
+	else if (ERR_peek_last_error())
+		kri_buffer_printf(why, "TLS: %s", reason());
+	else
+		kri_buffer_string(why, "TLS: the server closed the connection "
+				       "during the handshake; does it speak "
+				       "TLS on this port?");
+	ERR_clear_error();
+	return KR_ERR_UNAVAILABLE;
+}
+
+static enum kr_err shake_hands(SSL *ssl, int fd, const char *host,
+			       struct kri_deadline *deadline,
+			       struct kri_buffer *why)
+{
+	for (;;) {
+		int result = SSL_do_handshake(ssl);
+		int want = SSL_get_error(ssl, result);
+		enum kr_err err;
+
+		if (result == 1)
+			return KR_OK;
+		if (want != SSL_ERROR_WANT_READ && want != SSL_ERROR_WANT_WRITE)
+			return explain(ssl, host, why);
+		err = kri_deadline_poll(deadline, fd,
+					want == SSL_ERROR_WANT_READ ? POLLIN
+								    : POLLOUT);
+		if (err == KR_ERR_TIMEOUT)
+			kri_buffer_string(why, "TLS: the handshake hangs");
+		if (err)
+			return err;
+	}
+}
+
+/* hiredis begins the handshake and owns the SSL from there on, if it takes
+ * it; not blocking, it leaves the rest of it to us. */
+enum kr_err kri_tls_start(const struct kri_tls *tls,
+			  struct redisContext *context, const char *host,
+			  struct kri_deadline *deadline, struct kri_buffer *why)
+{
+	SSL *ssl = SSL_new(tls->context);
+
+	if (!ssl || (tls->verify && !set_host(ssl, host))) {
+		SSL_free(ssl);
+		return KR_ERR_MEMORY;
+	}
+	if (!tls->verify && !is_ip(host))
+		SSL_set_tlsext_host_name(ssl, host);
+	ERR_clear_error();
+	if (redisInitiateSSL(context, ssl) != REDIS_OK) {
+		enum kr_err err = explain(ssl, host, why);
+
+		SSL_free(ssl);
+		return err;
+	}
+	return shake_hands(ssl, (int)context->fd, host, deadline, why);
+}
+
+const char *kri_tls_reason(void)
+{
+	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+
+	ERR_clear_error();
+	return text;
+}

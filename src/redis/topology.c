@@ -1,0 +1,238 @@
+/*
+ * The life of topologies and clients, and which kind runs a pipeline.
+ */
+#include "redis/topology.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "redis/client.h"
+#include "redis/command.h"
+
+static const char *either(const char *first, const char *second)
+{
+	return first && *first ? first : second;
+}
+
+static bool is_given(const char *text)
+{
+	return text && *text;
+}
+
+/* The options go into what the endpoint leaves open; a user, a password and
+ * a service that are given apart go before those in the endpoint. */
+static enum kr_err complete(struct kri_endpoint *endpoint,
+			    const struct kri_topology_options *options)
+{
+	enum kr_err err = kri_login_set(&endpoint->login, options->user,
+					options->password);
+
+	if (!err)
+		err = kri_login_set(&endpoint->sentinel_login,
+				    options->sentinel_user,
+				    options->sentinel_password);
+	if (!err)
+		err = kri_endpoint_replace(&endpoint->service,
+					   options->service);
+	if (!err && !endpoint->client_name)
+		err = kri_endpoint_replace(&endpoint->client_name,
+					   options->client_name);
+	if (!err && !endpoint->tls_host)
+		err = kri_endpoint_replace(&endpoint->tls_host,
+					   options->tls_host);
+	if (endpoint->connect_timeout == KRI_UNSAID)
+		endpoint->connect_timeout = options->connect_timeout;
+	if (endpoint->io_timeout == KRI_UNSAID)
+		endpoint->io_timeout = options->io_timeout;
+	if (endpoint->keep_alive == KRI_UNSAID)
+		endpoint->keep_alive = options->keep_alive;
+	if (endpoint->abort_on_connect_fail == KRI_UNSAID)
+		endpoint->abort_on_connect_fail =
+			options->abort_on_connect_fail;
+	return err;
+}
+
+static enum kr_err open_tls(struct kri_topology *topology,
+			    const struct kri_topology_options *options,
+			    struct kri_buffer *why)
+{
+	struct kri_tls_options tls = options->tls;
+
+	if (!topology->endpoint.tls)
+		return KR_OK;
+	if (topology->endpoint.tls_minimum != KRI_UNSAID)
+		tls.minimum = topology->endpoint.tls_minimum;
+	if (!tls.verify)
+		kri_log(KRI_LOG_WARNING, NULL,
+			"redis: redis.tls_verify is off: whoever is in "
+			"between can read and change every session");
+	return kri_tls_open(&tls, &topology->tls, why);
+}
+
+static void set_dials(struct kri_topology *topology)
+{
+	const struct kri_endpoint *endpoint = &topology->endpoint;
+
+	topology->dial = (struct kri_dial){
+		.login = &endpoint->login,
+		.tls = topology->tls,
+		.tls_host = endpoint->tls_host,
+		.client_name = either(endpoint->client_name, "krsession"),
+		.database = endpoint->database,
+		.io_timeout = endpoint->io_timeout,
+		.keep_alive = endpoint->keep_alive,
+	};
+	topology->sentinel_dial = topology->dial;
+	topology->sentinel_dial.login = &endpoint->sentinel_login;
+	topology->sentinel_dial.database = 0;
+}
+
+/* All addresses, or the service and its Sentinels. */
+static void print_name(struct kri_topology *topology)
+{
+	const struct kri_endpoint *endpoint = &topology->endpoint;
+
+	if (endpoint->service)
+		kri_buffer_printf(&topology->name, "%s of ", endpoint->service);
+	for (size_t i = 0; i < endpoint->n; i++) {
+		if (i)
+			kri_buffer_byte(&topology->name, ',');
+		kri_address_print(&endpoint->addresses[i], &topology->name);
+	}
+}
+
+static enum kr_err fill(struct kri_topology *topology,
+			const struct kri_topology_options *options,
+			struct kri_buffer *why)
+{
+	struct kri_endpoint *endpoint = &topology->endpoint;
+	enum kr_err err = kri_endpoint_parse(
+		options->endpoint, is_given(options->service), endpoint, why);
+
+	if (!err)
+		err = complete(endpoint, options);
+	if (!err)
+		err = open_tls(topology, options, why);
+	if (err)
+		return err;
+	set_dials(topology);
+	print_name(topology);
+	if (endpoint->ignored.len)
+		kri_log(KRI_LOG_WARNING, NULL,
+			"redis.endpoint: without meaning here: %s",
+			endpoint->ignored.data);
+	return topology->name.failed ? KR_ERR_MEMORY : KR_OK;
+}
+
+enum kr_err kri_topology_open(const struct kri_topology_options *options,
+			      struct kri_topology **topology,
+			      struct kri_buffer *why)
+{
+	struct kri_topology *made = calloc(1, sizeof(*made));
+	enum kr_err err;
+
+	if (!made)
+		return KR_ERR_MEMORY;
+	kri_health_init(&made->health);
+	kri_slots_init(&made->slots);
+	err = fill(made, options, why);
+	if (err)
+		kri_topology_close(&made);
+	else
+		*topology = made;
+	return err;
+}
+
+void kri_topology_close(struct kri_topology **topology)
+{
+	if (!*topology)
+		return;
+	kri_endpoint_free(&(*topology)->endpoint);
+	kri_tls_close(&(*topology)->tls);
+	kri_buffer_free(&(*topology)->name);
+	kri_health_free(&(*topology)->health);
+	kri_slots_free(&(*topology)->slots);
+	free(*topology);
+	*topology = NULL;
+}
+
+bool kri_topology_aborts(const struct kri_topology *topology)
+{
+	return topology->endpoint.abort_on_connect_fail == 1;
+}
+
+enum kr_err kri_client_open(struct kri_topology *topology,
+			    const struct kri_wait *wait,
+			    struct kri_client **client)
+{
+	struct kri_client *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return KR_ERR_MEMORY;
+	made->topology = topology;
+	made->wait = wait;
+	kri_connection_init(&made->connection, &topology->dial);
+	*client = made;
+	return KR_OK;
+}
+
+void kri_client_close(struct kri_client **client)
+{
+	if (!*client)
+		return;
+	kri_cluster_close(*client);
+	kri_connection_close(&(*client)->connection);
+	free(*client);
+	*client = NULL;
+}
+
+void kri_client_run(struct kri_client *client, struct kri_pipeline *pipeline,
+		    struct kri_arena *arena)
+{
+	struct kri_topology *topology = client->topology;
+	struct kri_deadline deadline;
+
+	for (size_t i = 0; i < pipeline->n; i++) {
+		pipeline->calls[i].pending = true;
+		pipeline->calls[i].err = KR_ERR_UNAVAILABLE;
+	}
+	kri_deadline_start(&deadline, client->wait,
+			   topology->endpoint.io_timeout);
+	if (!atomic_load(&topology->is_cluster))
+		kri_primary_run(client, pipeline, arena, &deadline);
+	if (atomic_load(&topology->is_cluster))
+		kri_cluster_run(client, pipeline, arena, &deadline);
+	kri_deadline_end(&deadline);
+}
+
+static enum kr_err ping(struct kri_client *client)
+{
+	struct kri_call call = {.replies = 1};
+	struct kri_pipeline pipeline = {
+		.calls = &call,
+		.n = 1,
+		.repeatable = true,
+	};
+	struct kri_arena arena;
+
+	kri_command_strings(&pipeline.commands, (const char *[]){"PING", NULL});
+	call.cuts[1] = pipeline.commands.len;
+	kri_arena_init(&arena, 256, 4096);
+	kri_client_run(client, &pipeline, &arena);
+	kri_arena_free(&arena);
+	kri_buffer_free(&pipeline.commands);
+	return call.err;
+}
+
+enum kr_err kri_client_ping(struct kri_client *client)
+{
+	struct kri_topology *topology = client->topology;
+	enum kr_err err = ping(client);
+
+	for (int i = 1; i < topology->endpoint.connect_retry && err; i++) {
+		poll(NULL, 0, (int)kri_health_left(&topology->health) + 1);
+		err = ping(client);
+	}
+	return err;
+}

@@ -1,0 +1,50 @@
+/*
+ * How records travel to Redis and back: pure translation, no connection.
+ *
+ * A session is a hash at <instance name><id>:
+ *
+ *     @auth   SHA-256 of the secret, 32 bytes
+ *     @born   seconds since the epoch, decimal
+ *     @ver    count of writes, decimal
+ *     <key>   a value, as it is
+ */
+#ifndef KRI_STORE_REDIS_WIRE_H
+#define KRI_STORE_REDIS_WIRE_H
+
+#include "redis/scripts.h"
+#include "redis/topology.h"
+#include "store/store.h"
+
+#define KRI_FIELD_AUTH KRI_TEXT("@auth")
+#define KRI_FIELD_BORN KRI_TEXT("@born")
+#define KRI_FIELD_VERSION KRI_TEXT("@ver")
+
+/* What all commands of a store have in common. */
+struct kri_redis_writer {
+	struct kri_buffer *out;
+	struct kri_text prefix; /* of every key */
+	const struct kri_script *commit;
+	int64_t idle_timeout; /* ms */
+};
+
+/* Each appends one record's commands, and notes in the call where each ends
+ * and so how many replies will come. */
+typedef void kri_redis_put(const struct kri_redis_writer *writer,
+			   const struct kri_record *record,
+			   struct kri_call *call);
+
+kri_redis_put kri_redis_put_load;
+kri_redis_put kri_redis_put_commit;
+
+/* An update with the script's text, for a server that has forgotten it. */
+kri_redis_put kri_redis_put_update_in_full;
+
+/* Each reads one record's replies, and returns its err. */
+typedef enum kr_err kri_redis_read(struct kri_record *record,
+				   const struct kri_call *call);
+
+kri_redis_read kri_redis_read_load;
+kri_redis_read kri_redis_read_commit;
+kri_redis_read kri_redis_read_update;
+
+#endif

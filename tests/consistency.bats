@@ -1,0 +1,269 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119
+#
+# What must stay true of a session when requests meet, and when time passes.
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/client.bash
+source "$BATS_TEST_DIRNAME/lib/client.bash"
+
+setup() {
+	stack_open
+	redis_start
+}
+
+teardown() {
+	stack_close
+}
+
+# Makes a session with color=purple; its cookie is left in $cookie, its key
+# in $key.
+new_session() {
+	ask '/session/set?key=color&value=purple'
+	expect 200 \
+		'{"message":"Stored in session","key":"color","value":"purple"}'
+	cookie=$(cookie_value)
+	key=$(redis_key "$cookie")
+}
+
+session_opens() {
+	ask_as "$cookie" '/session/get?key=color'
+	[ "$code" = 200 ]
+}
+
+session_is_gone() {
+	ask_as "$cookie" '/session/get?key=color'
+	[ "$code" = 404 ]
+}
+
+key_is_gone() {
+	[ "$(rcli exists "$key")" -eq 0 ]
+}
+
+ttl() {
+	rcli pttl "$key"
+}
+
+# ---- requests that meet -------------------------------------------------
+
+# 1,000 requests of one cookie, 32 at a time; each answer in a file.
+count_in_parallel() { # FOLDER
+	curl --silent --noproxy '*' --parallel --parallel-immediate \
+		--parallel-max 32 \
+		--cacert "$STACK/tls.crt" --header "Cookie: Kr.Session=$cookie" \
+		--output "$1/#1" --write-out '%{http_code}\n' \
+		"$URL/session/counter?n=[1-1000]"
+}
+
+@test "1,000 parallel requests of one session count exactly 1,000" {
+	kr_start
+	front_start nginx
+	new_session
+	mkdir "$STACK/counts"
+	count_in_parallel "$STACK/counts" >"$STACK/codes"
+	[ "$(sort "$STACK/codes" | uniq -c | xargs)" = '1000 200' ]
+	diff <(cat "$STACK/counts/"* | jq .counter | sort -n) <(seq 1000)
+	[ "$(rcli hget "$key" counter)" -eq 1000 ]
+}
+
+@test "32 clients at once get 32 sessions" {
+	kr_start
+	"$KR_BUILD/tests/fcgi_client" -n 32 "$KR_SOCKET" /session/counter \
+		>"$STACK/answers"
+	[ "$(grep -c '"counter":1}' "$STACK/answers")" -eq 32 ]
+	[ "$(grep -o 'Kr.Session=.\{22\}' "$STACK/answers" | sort -u |
+		wc -l)" -eq 32 ]
+	[ "$(rcli dbsize)" -eq 32 ]
+}
+
+@test "a writer that began before a logout brings nothing back" {
+	kr_start
+	slow_start
+	new_session
+	slow_begin "$cookie" '/slow/set?key=ghost&value=boo'
+	ask_as "$cookie" /session/logout
+	expect 200 '{"message":"Session cleared"}'
+	[ "$(rcli dbsize)" -eq 0 ]
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 503 ]
+	[[ $SLOW_ANSWER != *Set-Cookie:* ]]
+	[ "$(rcli dbsize)" -eq 0 ]
+	ask_as "$cookie" '/session/get?key=ghost'
+	[ "$code" = 404 ]
+}
+
+@test "a counter that began before a logout brings nothing back" {
+	kr_start
+	slow_start
+	new_session
+	slow_begin "$cookie" '/slow/count?'
+	ask_as "$cookie" /session/logout
+	slow_go_on
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 503 ] || [[ $SLOW_ANSWER == *Set-Cookie:* ]]
+	[ "$(rcli exists "$key")" -eq 0 ]
+}
+
+@test "a session that ends while a request writes is answered 503" {
+	slow_start
+	kr_start
+	new_session
+	slow_begin "$cookie" '/slow/set?key=ghost&value=boo'
+	rcli del "$key"
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 503 ]
+	[ "$(rcli dbsize)" -eq 0 ]
+}
+
+@test "two writers of different keys both keep their change" {
+	kr_start
+	slow_start
+	new_session
+	slow_begin "$cookie" '/slow/set?key=shape&value=round'
+	ask_as "$cookie" '/session/set?key=size&value=big'
+	[ "$code" = 200 ]
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 200 ]
+	[ "$(rcli hmget "$key" color shape size | xargs)" = 'purple round big' ]
+}
+
+@test "an atomic handler runs again when another request wrote first" {
+	kr_start
+	slow_start
+	new_session
+	slow_begin "$cookie" '/slow/count?'
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":1}'
+	slow_go_on
+	within 10 slow_waits 2
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 200 ]
+	[[ $SLOW_ANSWER == *'{"counter":2}' ]]
+	[ "$(rcli hget "$key" counter)" -eq 2 ]
+	[ "$(stat -c %s "$GATE.waiting")" -eq 2 ]
+}
+
+slow_client_ended_or_waits() { # N
+	! kill -0 "$SLOW_CLIENT" 2>/dev/null || slow_waits "$1"
+}
+
+@test "an atomic handler that never wins is 503 after 8 more tries" {
+	local run
+	kr_start
+	slow_start
+	new_session
+	slow_begin "$cookie" '/slow/count?'
+	for run in {1..12}; do
+		ask_as "$cookie" /session/counter
+		slow_go_on
+		within 10 slow_client_ended_or_waits $((run + 1))
+		kill -0 "$SLOW_CLIENT" 2>/dev/null || break
+	done
+	slow_end
+	[ "$SLOW_CODE" = 503 ]
+	[ "$(stat -c %s "$GATE.waiting")" -eq 9 ]
+	[ "$(rcli hget "$key" counter)" -eq 9 ]
+}
+
+# ---- time ---------------------------------------------------------------
+
+@test "a new session has the idle timeout to live" {
+	kr_start
+	new_session
+	(($(ttl) > 15000 && $(ttl) <= 20000))
+}
+
+@test "an idle session expires" {
+	kr_start -o session.idle_timeout=1s
+	new_session
+	session_opens
+	within 5 key_is_gone
+	session_is_gone
+}
+
+@test "reading keeps a session alive" {
+	kr_start
+	new_session
+	rcli pexpire "$key" 5000
+	session_opens
+	(($(ttl) > 15000 && $(ttl) <= 20000))
+}
+
+@test "writing keeps a session alive" {
+	kr_start
+	new_session
+	rcli pexpire "$key" 5000
+	ask_as "$cookie" /session/counter
+	(($(ttl) > 15000 && $(ttl) <= 20000))
+}
+
+@test "reading does not carry a session past its absolute end" {
+	kr_start -o session.idle_timeout=2s -o session.absolute_timeout=2s
+	new_session
+	session_opens
+	within 5 session_is_gone
+	[ "$(rcli exists "$key")" -eq 0 ]
+}
+
+@test "a write lets the session live no longer than its absolute end" {
+	kr_start -o session.absolute_timeout=1h
+	new_session
+	rcli hset "$key" @born $(($(date +%s) - 3590))
+	ask_as "$cookie" /session/counter
+	[ "$code" = 200 ]
+	(($(ttl) > 0 && $(ttl) <= 10000))
+}
+
+@test "a session past its absolute end opens no more and takes no writes" {
+	kr_start -o session.absolute_timeout=1h
+	new_session
+	rcli hset "$key" @born $(($(date +%s) - 3601))
+	session_is_gone
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":1}'
+	[[ $(cookie_value) != "${cookie:0:22}"* ]]
+}
+
+# ---- limits -------------------------------------------------------------
+
+@test "one value too many is 413 and the session stays as it was" {
+	kr_start -o session.max_values=2
+	new_session
+	ask_as "$cookie" '/session/set?key=shape&value=round'
+	[ "$code" = 200 ]
+	ask_as "$cookie" '/session/set?key=size&value=big'
+	expect_json 413 '{"error":"Session limit exceeded"}'
+	[ "$(rcli hexists "$key" size)" -eq 0 ]
+	ask_as "$cookie" '/session/set?key=shape&value=square'
+	[ "$code" = 200 ]
+	[ "$(rcli hmget "$key" color shape | xargs)" = 'purple square' ]
+}
+
+@test "a value too long is 413, and makes no session either" {
+	kr_start -o session.max_value=6
+	new_session
+	ask_as "$cookie" '/session/set?key=color&value=magenta'
+	expect_json 413 '{"error":"Session limit exceeded"}'
+	[ "$(rcli hget "$key" color)" = purple ]
+	ask '/session/set?key=color&value=magenta'
+	expect_json 413 '{"error":"Session limit exceeded"}'
+	expect_no_header Set-Cookie
+	[ "$(rcli dbsize)" -eq 1 ]
+}
+
+@test "a session too large is 413" {
+	local value
+	value=$(printf '%0600d' 0)
+	kr_start -o session.max_value=1000 -o session.max_size=1000
+	new_session
+	ask_as "$cookie" "/session/set?key=a&value=$value"
+	[ "$code" = 200 ]
+	ask_as "$cookie" "/session/set?key=b&value=$value"
+	expect_json 413 '{"error":"Session limit exceeded"}'
+	[ "$(rcli hexists "$key" b)" -eq 0 ]
+}

@@ -1,0 +1,138 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
+#
+# What requests cost in Redis: commands, and round trips.
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/client.bash
+source "$BATS_TEST_DIRNAME/lib/client.bash"
+# shellcheck source=lib/topologies.bash
+source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/cost.bash
+source "$BATS_TEST_DIRNAME/lib/cost.bash"
+
+setup() {
+	stack_open
+}
+
+teardown() {
+	stack_close
+}
+
+@test "hello costs Redis nothing, even with a session's cookie" {
+	start_both
+	warm_session
+	[ -z "$(cost_of /hello)" ]
+	[ -z "$(cost_of -c "Kr.Session=$cookie" /hello)" ]
+}
+
+@test "reading without a cookie costs Redis nothing" {
+	start_both
+	warm_session
+	for path in /session/whoami '/session/get?key=k' /session/logout \
+		/session/login /nowhere; do
+		[ -z "$(cost_of "$path")" ]
+	done
+}
+
+@test "a malformed cookie costs Redis nothing" {
+	start_both
+	warm_session
+	for value in '' short "${cookie}A" "${cookie:0:64}" "${cookie:0:64}!"; do
+		[ -z "$(cost_of -c "Kr.Session=$value" /session/whoami)" ]
+	done
+}
+
+@test "a refused request costs Redis nothing" {
+	start_both
+	warm_session
+	[ -z "$(cost_of -c "Kr.Session=$cookie" -m PUT /session/counter)" ]
+	[ -z "$(cost_of -c "Kr.Session=$cookie" '/session/login?user=%zz')" ]
+}
+
+@test "reading a session is one HGETALL and one PEXPIRE" {
+	start_both
+	warm_session
+	[ "$(cost_of -c "Kr.Session=$cookie" /session/whoami)" = \
+		'hgetall=1 pexpire=1' ]
+}
+
+@test "reading a session is one round trip" {
+	start_both
+	warm_session
+	[ "$(round_trips -c "Kr.Session=$cookie" "$KR_SOCKET" \
+		'/session/get?key=counter')" -eq 1 ]
+}
+
+@test "writing a session is one load and one script" {
+	local cost
+	start_both
+	warm_session
+	cost=$(cost_of -c "Kr.Session=$cookie" /session/counter)
+	[[ " $cost " == *' hgetall=1 '* ]]
+	[[ " $cost " == *' evalsha=1 '* ]]
+	[[ " $cost " != *' eval='* ]]
+}
+
+@test "writing a session is two round trips" {
+	start_both
+	warm_session
+	[ "$(round_trips -c "Kr.Session=$cookie" "$KR_SOCKET" \
+		/session/counter)" -eq 2 ]
+}
+
+@test "making a session is one transaction in one round trip" {
+	start_both
+	warm_session
+	[ "$(cost_of /session/counter)" = 'exec=1 hset=1 multi=1 pexpire=1' ]
+	[ "$(round_trips "$KR_SOCKET" /session/counter)" -eq 1 ]
+}
+
+# Whether so many clients have come: each adds a line to the listener's.
+clients_came() { # N
+	(($(grep -c "$KR_SOCKET" /proc/net/unix) > $1))
+}
+
+# 32 reads while Redis stands still: the first batch waits for it, and so the
+# next ones fill.
+read_32_at_once() {
+	"$KR_BUILD/tests/fcgi_client" -q -n 32 -c "Kr.Session=$cookie" \
+		"$KR_SOCKET" '/session/get?key=counter' >"$STACK/answers" \
+		3>&- 4>&- &
+	within 10 clients_came 32
+	redis_continue
+	wait "$!"
+}
+
+@test "requests of one batch share their round trip" {
+	local before own after
+	start_both -o server.workers=1 -o server.max_workers=1
+	warm_session
+	before=$(reads)
+	own=$(($(reads) - before))
+	before=$(reads)
+	redis_pause
+	read_32_at_once
+	after=$(reads)
+	[ "$(grep -c '^200' "$STACK/answers")" -eq 32 ]
+	((after - before - own >= 1 && after - before - own <= 4))
+}
+
+@test "the script is sent again when Redis has forgotten it" {
+	start_both
+	warm_session
+	rcli script flush
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":3}'
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":4}'
+}
+
+@test "a batch survives that Redis has forgotten the script" {
+	start_both
+	warm_session
+	rcli script flush
+	"$KR_BUILD/tests/fcgi_client" -q -n 32 -c "Kr.Session=$cookie" \
+		"$KR_SOCKET" '/session/set?key=k&value=v' >"$STACK/answers"
+	[ "$(grep -c '^200' "$STACK/answers")" -eq 32 ]
+}

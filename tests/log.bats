@@ -1,0 +1,86 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
+#
+# What the daemon says on stderr, and what it never says.
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/client.bash
+source "$BATS_TEST_DIRNAME/lib/client.bash"
+
+setup() {
+	stack_open
+}
+
+teardown() {
+	stack_close
+}
+
+log_has() { # PATTERN
+	grep -aqE "$1" "$STACK/krsessiond.log"
+}
+
+@test "at debug a request is one line that tells where its time went" {
+	local value line
+	redis_start
+	kr_start
+	ask -p REQUEST_ID=first /session/counter
+	value=$(cookie_value)
+	ask_as "$value" -p REQUEST_ID=req-42 '/session/get?key=counter'
+	[ "$code" = 200 ]
+	within 5 log_has req-42
+	[ "$(grep -c req-42 "$STACK/krsessiond.log")" -eq 1 ]
+	line=$(grep req-42 "$STACK/krsessiond.log")
+	[[ $line == *" debug "*"${value:0:22}"* ]]
+	[[ $line =~ GET\ /session/get.*200 ]]
+	[[ $line =~ load[^0-9]+[0-9]+ ]]
+	[[ $line =~ handle[^0-9]+[0-9]+ ]]
+	[[ $line =~ commit[^0-9]+[0-9]+ ]]
+}
+
+@test "the log can be JSON, one object a line" {
+	local value
+	redis_start
+	kr_start -o log.format=json
+	ask -p REQUEST_ID=req-42 /session/counter
+	value=$(cookie_value)
+	within 5 log_has req-42
+	jq -es --arg id "${value:0:22}" 'map(select(.request == "req-42"))
+		| length == 1 and .[0].level == "debug"
+		and .[0].session == $id' "$STACK/krsessiond.log"
+}
+
+@test "at info requests leave no line" {
+	redis_start
+	kr_start -o log.level=info
+	ask -p REQUEST_ID=req-42 /session/counter
+	[ "$code" = 200 ]
+	server_stop krsessiond
+	run grep -a req-42 "$STACK/krsessiond.log"
+	[ "$status" -eq 1 ]
+}
+
+@test "the log holds no query, no value and no secret" {
+	local value
+	redis_start
+	kr_start
+	ask -p REQUEST_ID=first '/session/set?key=color&value=hush-hush'
+	value=$(cookie_value)
+	ask_as "$value" -p REQUEST_ID=last '/session/login?user=max-power'
+	within 5 log_has last
+	for word in "${value:22}" "$(cookie_value | cut -c23-)" hush-hush \
+		max-power; do
+		run grep -aF -e "$word" "$STACK/krsessiond.log"
+		[ "$status" -eq 1 ]
+	done
+}
+
+@test "a request cannot forge a log line" {
+	redis_start
+	kr_start
+	ask -p REQUEST_ID=$'x\nforged' /hello
+	ask -p REQUEST_ID=last $'/hello\nforged'
+	[ "$code" = 404 ]
+	within 5 log_has last
+	run grep -a ^forged "$STACK/krsessiond.log"
+	[ "$status" -eq 1 ]
+}

@@ -1,0 +1,496 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119
+#
+# Every route, status, header and refusal, through a front server. The files
+# routes_*.bats are links to this one, and the name says what is different:
+# the front server (nginx, lighttpd), or Redis, behind nginx (tls with a user
+# of the smallest ACL, sentinel, cluster).
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/client.bash
+source "$BATS_TEST_DIRNAME/lib/client.bash"
+# shellcheck source=lib/topologies.bash
+source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+
+VARIANT=${BATS_TEST_FILENAME##*_}
+VARIANT=${VARIANT%.bats}
+FRONT=nginx
+[[ $VARIANT != lighttpd ]] || FRONT=lighttpd
+
+NO_USER='{"error":"No active session or user not set"}'
+MISSING_USER="{\"error\":\"Missing 'user' query parameter\",\
+\"example\":\"/session/login?user=max\"}"
+MISSING_KEY="{\"error\":\"Missing 'key' query parameter\",\
+\"example\":\"/session/get?key=color\"}"
+MISSING_PAIR="{\"error\":\"Missing 'key' and/or 'value' query parameter(s)\",\
+\"example\":\"/session/set?key=color&value=purple\"}"
+RESERVED="{\"error\":\"Keys cannot be empty or begin with '@'\"}"
+CROSS_SITE='{"error":"Cross-site requests cannot change state"}'
+NOT_ALLOWED='{"error":"Method not allowed"}'
+CLEARED='{"message":"Session cleared"}'
+
+setup_file() {
+	stack_open
+	world_start "$VARIANT"
+	front_start "$FRONT"
+}
+
+teardown_file() {
+	stack_close
+}
+
+counted() { # N
+	echo "{\"message\":\"Counter incremented\",\"counter\":$1}"
+}
+
+stored() { # KEY VALUE
+	echo "{\"message\":\"Stored in session\",\"key\":\"$1\",\"value\":\"$2\"}"
+}
+
+# ---- what the routes say ------------------------------------------------
+
+@test "hello answers plain text" {
+	visit /hello
+	expect 200 'Hello, Session World!'
+	expect_header Content-Type 'text/plain; charset=utf-8'
+}
+
+@test "hello makes no session" {
+	visit /hello
+	expect 200 'Hello, Session World!'
+	expect_no_header Set-Cookie
+}
+
+@test "the counter begins at 1 and goes up by one" {
+	for n in 1 2 3; do
+		visit /session/counter
+		expect_json 200 "$(counted "$n")"
+	done
+}
+
+@test "another client has a counter of its own" {
+	visit /session/counter
+	visit /session/counter
+	fetch /session/counter
+	expect_json 200 "$(counted 1)"
+}
+
+@test "login names the user and whoami tells it" {
+	visit '/session/login?user=max'
+	expect_json 200 '{"message":"Logged in","user":"max"}'
+	visit /session/whoami
+	expect_json 200 '{"user":"max"}'
+}
+
+@test "login without a user, or a blank one, is 400 and logs nobody in" {
+	for query in '' '?user=' '?user' '?user=%20%09+' '?other=max'; do
+		visit "/session/login$query"
+		expect_json 400 "$MISSING_USER"
+		expect_no_header Set-Cookie
+	done
+	visit /session/whoami
+	expect_json 401 "$NO_USER"
+}
+
+@test "whoami without a session is 401 and makes none" {
+	visit /session/whoami
+	expect_json 401 "$NO_USER"
+	expect_no_header Set-Cookie
+}
+
+@test "whoami in a session without a user is 401" {
+	visit /session/counter
+	visit /session/whoami
+	expect_json 401 "$NO_USER"
+}
+
+@test "what set stores, get finds" {
+	visit '/session/set?key=color&value=purple'
+	expect_json 200 "$(stored color purple)"
+	visit '/session/get?key=color'
+	expect_json 200 '{"key":"color","value":"purple"}'
+}
+
+@test "set replaces a value" {
+	visit '/session/set?key=color&value=purple'
+	visit '/session/set?key=color&value=green'
+	visit '/session/get?key=color'
+	expect_json 200 '{"key":"color","value":"green"}'
+}
+
+@test "set without key or value, or with blank ones, is 400" {
+	for query in '' '?key=color' '?value=purple' '?key=&value=purple' \
+		'?key=color&value=' '?key=%20&value=purple' '?key=color&value=+'; do
+		visit "/session/set$query"
+		expect_json 400 "$MISSING_PAIR"
+		expect_no_header Set-Cookie
+	done
+}
+
+@test "get without a key, or with a blank one, is 400" {
+	for query in '' '?key=' '?key=%09' '?value=purple'; do
+		visit "/session/get$query"
+		expect_json 400 "$MISSING_KEY"
+	done
+}
+
+@test "get of an absent key is 404, with and without a session" {
+	visit '/session/get?key=color'
+	expect_json 404 "{\"error\":\"Key 'color' not found in session\"}"
+	visit /session/counter
+	visit '/session/get?key=color'
+	expect_json 404 "{\"error\":\"Key 'color' not found in session\"}"
+}
+
+@test "logout says so, with a session and without" {
+	visit /session/counter
+	visit /session/logout
+	expect_json 200 "$CLEARED"
+	visit /session/logout
+	expect_json 200 "$CLEARED"
+}
+
+@test "an unknown path is 404" {
+	for path in / /nowhere /session /session/ /session/counter/ /HELLO; do
+		visit "$path"
+		expect_json 404 '{"error":"Not found"}'
+	done
+}
+
+# ---- headers ------------------------------------------------------------
+
+@test "answers of session routes, good and bad, are not to be cached" {
+	for path in /session/counter /session/whoami /session/login \
+		'/session/login?user=max' /session/set '/session/set?key=k&value=v' \
+		'/session/get?key=k' '/session/get?key=absent' /session/logout; do
+		visit "$path"
+		expect_header Cache-Control no-store
+		expect_header Vary Cookie
+	done
+}
+
+@test "the cookie of a new session has the attributes of the configuration" {
+	visit /session/counter
+	[[ $(cookie_value) =~ ^[A-Za-z0-9_-]{65}$ ]]
+	[ "$(cookie_attributes)" = 'HttpOnly Path=/ SameSite=Lax Secure' ]
+}
+
+@test "a request that changes no cookie sends none" {
+	visit /session/counter
+	visit /session/counter
+	expect_json 200 "$(counted 2)"
+	expect_no_header Set-Cookie
+	visit /session/whoami
+	expect_no_header Set-Cookie
+}
+
+@test "HEAD gives the headers of GET and no body" {
+	visit --head /hello
+	expect 200 ''
+	expect_header Content-Type 'text/plain; charset=utf-8'
+	visit --head /session/counter
+	expect_json 200 ''
+	visit --head /session/whoami
+	expect_json 401 ''
+	visit --head /nowhere
+	expect_json 404 ''
+}
+
+@test "HEAD does what GET does" {
+	visit --head /session/counter
+	visit /session/counter
+	expect_json 200 "$(counted 2)"
+}
+
+# ---- methods ------------------------------------------------------------
+
+@test "POST works on every route that changes state" {
+	visit --data '' /session/counter
+	expect_json 200 "$(counted 1)"
+	visit --data user=max /session/login
+	expect_json 200 '{"message":"Logged in","user":"max"}'
+	visit --data 'key=color&value=purple' /session/set
+	expect_json 200 "$(stored color purple)"
+	visit '/session/get?key=color'
+	expect_json 200 '{"key":"color","value":"purple"}'
+	visit --data '' /session/logout
+	expect_json 200 "$CLEARED"
+}
+
+@test "a form may name its charset and come in chunks" {
+	visit --data 'key=color&value=purple' --header "Content-Type: \
+application/x-www-form-urlencoded; charset=UTF-8" /session/set
+	expect_json 200 "$(stored color purple)"
+	visit --http1.1 --data 'key=color&value=green' \
+		--header 'Transfer-Encoding: chunked' /session/set
+	expect_json 200 "$(stored color green)"
+}
+
+@test "the query comes before the form" {
+	visit --data 'key=color&value=green' '/session/set?value=purple'
+	expect_json 200 "$(stored color purple)"
+}
+
+@test "POST on a route that only reads is 405 and says what is allowed" {
+	for path in /hello /session/whoami '/session/get?key=k'; do
+		visit --data '' "$path"
+		expect_json 405 "$NOT_ALLOWED"
+		expect_header Allow 'GET, HEAD'
+	done
+}
+
+@test "any other method is 405 and says what is allowed" {
+	for method in PUT DELETE PATCH OPTIONS; do
+		visit --request "$method" /session/counter
+		expect_json 405 "$NOT_ALLOWED"
+		expect_header Allow 'GET, HEAD, POST'
+	done
+	visit /session/counter
+	expect_json 200 "$(counted 1)"
+}
+
+@test "a form of 8192 bytes is taken, one more is 413" {
+	local form
+	form=key=k\&value=$(printf '%08180d' 0)
+	visit --data "$form" /session/set
+	expect_json 200 "$(stored k "${form#*value=}")"
+	visit --data "${form}0" /session/set
+	expect_json 413 '{"error":"Request body larger than 8192 bytes"}'
+	visit '/session/get?key=k'
+	expect_json 200 "{\"key\":\"k\",\"value\":\"${form#*value=}\"}"
+}
+
+@test "a body that is no form is 415" {
+	for type in application/json text/plain multipart/form-data \
+		application/x-www-form-urlencodedish; do
+		visit --data 'key=color&value=purple' \
+			--header "Content-Type: $type" /session/set
+		expect_json 415 '{"error":"Request body must be'\
+' application/x-www-form-urlencoded"}'
+		expect_no_header Set-Cookie
+	done
+}
+
+# ---- parameters ---------------------------------------------------------
+
+@test "parameters are percent-decoded and plus is a space" {
+	visit '/session/set?key=a%20b&value=1%2B1+%3d%26%3f'
+	expect_json 200 "$(stored 'a b' '1+1 =&?')"
+	visit '/session/get?key=a+b'
+	expect_json 200 '{"key":"a b","value":"1+1 =&?"}'
+}
+
+@test "a form is decoded as the query is" {
+	visit --data 'key=a+b&value=%C3%A9t%c3%a9' /session/set
+	expect_json 200 "$(stored 'a b' 'été')"
+}
+
+@test "UTF-8 goes in and out unchanged" {
+	visit '/session/set?key=%E6%97%A5&value=%F0%9F%8D%92%20%C3%A9'
+	expect_json 200 "$(stored 日 '🍒 é')"
+	visit '/session/get?key=%E6%97%A5'
+	expect_json 200 '{"key":"日","value":"🍒 é"}'
+	visit '/session/get?key=%C3%BC'
+	expect_json 404 "{\"error\":\"Key 'ü' not found in session\"}"
+}
+
+@test "JSON escapes what it must and nothing else" {
+	visit '/session/set?key=k&value=%22%5C%0A%01/%27%3C'
+	expect_json 200 "$(stored k '\"\\\n\u0001/'\''<')"
+}
+
+@test "a bad escape is 400" {
+	for text in '%' '%4' '%zz' 'a%2' '%%41'; do
+		visit "/session/login?user=$text"
+		expect_bad_request
+		visit --data "user=$text" /session/login
+		expect_bad_request
+	done
+}
+
+@test "a NUL is 400" {
+	visit '/session/login?user=max%00'
+	expect_bad_request
+	visit --data 'user=max%00' /session/login
+	expect_bad_request
+}
+
+@test "what is not UTF-8 is 400" {
+	for text in %FF %C3 %C0%AF %ED%A0%80 %F4%90%80%80; do
+		visit "/session/login?user=$text"
+		expect_bad_request
+		visit --data "user=$text" /session/login
+		expect_bad_request
+	done
+}
+
+@test "too many parameters are 400" {
+	visit "/session/login?user=max$(printf '&a%d=1' {1..64})"
+	expect_bad_request
+}
+
+@test "of several parameters of one name the first counts" {
+	visit '/session/login?user=max&user=eve'
+	expect_json 200 '{"message":"Logged in","user":"max"}'
+}
+
+# ---- what is refused ----------------------------------------------------
+
+@test "set does not write the user, only login does" {
+	visit '/session/login?user=max'
+	visit '/session/set?key=user&value=admin'
+	expect_json 403 "{\"error\":\"Key 'user' is reserved for login\"}"
+	visit '/session/set?key=%75ser&value=admin'
+	expect_json 403 "{\"error\":\"Key 'user' is reserved for login\"}"
+	visit /session/whoami
+	expect_json 200 '{"user":"max"}'
+}
+
+@test "keys that begin with @ are neither written nor read" {
+	visit /session/counter
+	for key in @auth @born @ver %40auth @; do
+		visit "/session/set?key=$key&value=x"
+		expect_json 400 "$RESERVED"
+		visit "/session/get?key=$key"
+		expect_json 400 "$RESERVED"
+	done
+}
+
+@test "a key beyond 128 bytes is 413 and stores nothing" {
+	local key
+	key=$(printf 'k%.0s' {1..128})
+	visit "/session/set?key=$key&value=v"
+	expect_json 200 "$(stored "$key" v)"
+	visit "/session/set?key=${key}k&value=v"
+	expect_json 413 '{"error":"Session limit exceeded"}'
+	visit "/session/get?key=$key"
+	expect_json 200 "{\"key\":\"$key\",\"value\":\"v\"}"
+}
+
+@test "a cross-site request changes nothing" {
+	visit '/session/login?user=max'
+	for path in /session/counter '/session/login?user=eve' /session/logout \
+		'/session/set?key=k&value=v'; do
+		visit --header 'Sec-Fetch-Site: cross-site' "$path"
+		expect_json 403 "$CROSS_SITE"
+		expect_no_header Set-Cookie
+		visit --header 'Sec-Fetch-Site: cross-site' --data '' "$path"
+		expect_json 403 "$CROSS_SITE"
+	done
+	visit /session/whoami
+	expect_json 200 '{"user":"max"}'
+	visit /session/counter
+	expect_json 200 "$(counted 1)"
+}
+
+@test "a cross-site request may read" {
+	visit '/session/login?user=max'
+	visit --header 'Sec-Fetch-Site: cross-site' /session/whoami
+	expect_json 200 '{"user":"max"}'
+	visit --header 'Sec-Fetch-Site: cross-site' /hello
+	expect 200 'Hello, Session World!'
+}
+
+@test "a request from the same site, or typed by hand, may change state" {
+	for site in same-origin same-site none; do
+		fetch --header "Sec-Fetch-Site: $site" /session/counter
+		expect_json 200 "$(counted 1)"
+	done
+}
+
+# ---- the cookie as a key ------------------------------------------------
+
+@test "login renews the secret and keeps the session" {
+	local before after
+	visit '/session/set?key=color&value=purple'
+	before=$(cookie_value)
+	visit '/session/login?user=max'
+	after=$(cookie_value)
+	[ "${#after}" -eq 65 ]
+	[ "${before:0:22}" = "${after:0:22}" ]
+	[ "${before:22}" != "${after:22}" ]
+	visit '/session/get?key=color'
+	expect_json 200 '{"key":"color","value":"purple"}'
+	visit_as "$before" /session/whoami
+	expect_json 401 "$NO_USER"
+	visit_as "$after" /session/whoami
+	expect_json 200 '{"user":"max"}'
+}
+
+@test "logout expires the cookie and deletes the session" {
+	local value
+	visit '/session/login?user=max'
+	value=$(cookie_value)
+	[ "$(rcli exists "$(redis_key "$value")")" -eq 1 ]
+	visit /session/logout
+	expect_json 200 "$CLEARED"
+	[[ $(header Set-Cookie) == 'Kr.Session=;'* ]]
+	[ "$(cookie_attributes)" = \
+		'Expires HttpOnly Max-Age=0 Path=/ SameSite=Lax Secure' ]
+	[ "$(rcli exists "$(redis_key "$value")")" -eq 0 ]
+	visit_as "$value" /session/whoami
+	expect_json 401 "$NO_USER"
+}
+
+@test "a session that the client made up is never made under that name" {
+	visit_as "$FORGED" /session/counter
+	expect_json 200 "$(counted 1)"
+	[[ $(cookie_value) =~ ^[A-Za-z0-9_-]{65}$ ]]
+	[[ $(cookie_value) != "${FORGED:0:22}"* ]]
+	[ "$(rcli exists "$(redis_key "$FORGED")")" -eq 0 ]
+}
+
+@test "the right name with the wrong secret opens nothing" {
+	local value wrong
+	visit '/session/login?user=max'
+	value=$(cookie_value)
+	wrong=${value:0:22}${FORGED:22}
+	visit_as "$wrong" /session/whoami
+	expect_json 401 "$NO_USER"
+	visit_as "$wrong" '/session/set?key=color&value=purple'
+	expect_json 200 "$(stored color purple)"
+	[[ $(cookie_value) != "${value:0:22}"* ]]
+	visit_as "$value" '/session/get?key=color'
+	expect_json 404 "{\"error\":\"Key 'color' not found in session\"}"
+	visit_as "$wrong" /session/logout
+	visit_as "$value" /session/whoami
+	expect_json 200 '{"user":"max"}'
+}
+
+@test "a malformed cookie is as none" {
+	for value in '' short "${FORGED}A" "${FORGED:0:64}" "${FORGED:0:64}!" \
+		"${FORGED:0:64}B"; do
+		visit_as "$value" /session/whoami
+		expect_json 401 "$NO_USER"
+		visit_as "$value" /session/counter
+		expect_json 200 "$(counted 1)"
+	done
+}
+
+@test "the right one of several cookies of our name is found" {
+	local value
+	visit '/session/login?user=max'
+	value=$(cookie_value)
+	visit_as "$FORGED; other=1; Kr.Session=$value" /session/whoami
+	expect_json 200 '{"user":"max"}'
+	visit_as "short; Kr.Session=$FORGED; Kr.Session=\"$value\"" \
+		/session/whoami
+	expect_json 200 '{"user":"max"}'
+	fetch --header "Cookie: kr.session=$value; XKr.Session=$value" \
+		/session/whoami
+	expect_json 401 "$NO_USER"
+}
+
+@test "the session lives in Redis as a hash under the instance's name" {
+	local value
+	visit '/session/login?user=max'
+	value=$(cookie_value)
+	visit /session/counter
+	visit '/session/set?key=color&value=purple'
+	[ "$(rcli type "$(redis_key "$value")")" = hash ]
+	[ "$(rcli hget "$(redis_key "$value")" user)" = max ]
+	[ "$(rcli hget "$(redis_key "$value")" counter)" = 1 ]
+	[ "$(rcli hget "$(redis_key "$value")" color)" = purple ]
+	[ "$(rcli hkeys "$(redis_key "$value")" | sort | paste -sd' ')" = \
+		'@auth @born @ver color counter user' ]
+}

@@ -1,0 +1,309 @@
+/*
+ * The router: what may be mapped, and what a method on a path finds.
+ */
+#include "http/router.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static enum kr_err first(struct kr_context *c)
+{
+	(void)c;
+	return KR_OK;
+}
+
+static enum kr_err second(struct kr_context *c)
+{
+	(void)c;
+	return KR_OK;
+}
+
+static enum kr_err add(struct kri_router *router, const char *path,
+		       unsigned methods, kr_handler *handler)
+{
+	char copy[64];
+	struct kri_route route = {
+		.path = copy, .methods = methods, .handler = handler};
+
+	/* Gone when this returns: the router must keep a copy of its own. */
+	snprintf(copy, sizeof(copy), "%s", path);
+	return kri_router_add(router, &route);
+}
+
+static enum kr_err add_flags(struct kri_router *router, unsigned flags)
+{
+	char path[] = "/flags";
+	struct kri_route route = {.path = path,
+				  .methods = KR_GET,
+				  .flags = flags,
+				  .handler = first};
+
+	return kri_router_add(router, &route);
+}
+
+static void assert_handler(const struct kri_router *router, const char *path,
+			   enum kri_request_method method, kr_handler *handler)
+{
+	const struct kri_route *route = NULL;
+	unsigned allow = 99;
+
+	assert_int_equal(kri_router_find(router, path, method, &route, &allow),
+			 KR_OK);
+	assert_string_equal(route->path, path);
+	assert_true(route->handler == handler);
+	assert_int_equal(allow, 99);
+}
+
+static void assert_not_found(const struct kri_router *router, const char *path)
+{
+	const struct kri_route *route = NULL;
+	unsigned allow = 99;
+
+	assert_int_equal(
+		kri_router_find(router, path, KRI_METHOD_GET, &route, &allow),
+		KR_ERR_NOT_FOUND);
+	assert_null(route);
+	assert_int_equal(allow, 99);
+}
+
+static void assert_not_allowed(const struct kri_router *router,
+			       const char *path, enum kri_request_method method,
+			       unsigned expected)
+{
+	const struct kri_route *route = NULL;
+	unsigned allow = 0;
+
+	assert_int_equal(kri_router_find(router, path, method, &route, &allow),
+			 KR_ERR_ARGUMENT);
+	assert_null(route);
+	assert_int_equal(allow, expected);
+}
+
+static void an_empty_router_finds_nothing(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_not_found(&router, "/");
+	kri_router_free(&router);
+}
+
+static void a_mapped_path_is_found(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/hello", KR_GET, first), KR_OK);
+	assert_handler(&router, "/hello", KRI_METHOD_GET, first);
+	kri_router_free(&router);
+}
+
+static void paths_are_compared_whole(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/hello", KR_GET, first), KR_OK);
+	assert_not_found(&router, "/");
+	assert_not_found(&router, "/hell");
+	assert_not_found(&router, "/hello/");
+	assert_not_found(&router, "/hello2");
+	assert_not_found(&router, "/Hello");
+	assert_not_found(&router, "//hello");
+	assert_not_found(&router, "");
+	kri_router_free(&router);
+}
+
+static void head_finds_what_get_finds(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/hello", KR_GET, first), KR_OK);
+	assert_handler(&router, "/hello", KRI_METHOD_HEAD, first);
+	kri_router_free(&router);
+}
+
+static void a_method_that_is_not_mapped_is_told_from_no_path(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/hello", KR_GET, first), KR_OK);
+	assert_int_equal(add(&router, "/form", KR_POST, first), KR_OK);
+	assert_not_allowed(&router, "/hello", KRI_METHOD_POST, KR_GET);
+	assert_not_allowed(&router, "/form", KRI_METHOD_GET, KR_POST);
+	assert_not_allowed(&router, "/form", KRI_METHOD_HEAD, KR_POST);
+	kri_router_free(&router);
+}
+
+static void another_method_finds_no_route(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/", KR_GET | KR_POST, first), KR_OK);
+	assert_not_allowed(&router, "/", KRI_METHOD_OTHER, KR_GET | KR_POST);
+	kri_router_free(&router);
+}
+
+static void two_handlers_share_a_path_by_method(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/form", KR_POST, second), KR_OK);
+	assert_int_equal(add(&router, "/form", KR_GET, first), KR_OK);
+	assert_handler(&router, "/form", KRI_METHOD_GET, first);
+	assert_handler(&router, "/form", KRI_METHOD_POST, second);
+	assert_not_allowed(&router, "/form", KRI_METHOD_OTHER,
+			   KR_GET | KR_POST);
+	kri_router_free(&router);
+}
+
+static void a_method_can_be_mapped_once_on_a_path(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/a", KR_GET, first), KR_OK);
+	assert_int_equal(add(&router, "/a", KR_GET, second), KR_ERR_ARGUMENT);
+	assert_int_equal(add(&router, "/a", KR_GET | KR_POST, second),
+			 KR_ERR_ARGUMENT);
+	assert_int_equal(router.n, 1);
+	assert_handler(&router, "/a", KRI_METHOD_GET, first);
+	kri_router_free(&router);
+}
+
+static void many_paths_in_any_order_are_all_found(void **state)
+{
+	struct kri_router router = {0};
+	char path[16];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 199; i++) {
+		/* 71 and 199 have no common divisor: each number comes once. */
+		snprintf(path, sizeof(path), "/%d", i * 71 % 199);
+		assert_int_equal(add(&router, path, KR_GET, first), KR_OK);
+	}
+	for (i = 0; i < 199; i++) {
+		snprintf(path, sizeof(path), "/%d", i);
+		assert_handler(&router, path, KRI_METHOD_GET, first);
+	}
+	assert_not_found(&router, "/199");
+	assert_not_found(&router, "/!");
+	assert_not_found(&router, "/~");
+	kri_router_free(&router);
+}
+
+static void a_path_that_is_not_absolute_is_refused(void **state)
+{
+	struct kri_router router = {0};
+	struct kri_route none = {.methods = KR_GET, .handler = first};
+
+	(void)state;
+	assert_int_equal(add(&router, "hello", KR_GET, first), KR_ERR_ARGUMENT);
+	assert_int_equal(add(&router, "", KR_GET, first), KR_ERR_ARGUMENT);
+	assert_int_equal(kri_router_add(&router, &none), KR_ERR_ARGUMENT);
+	assert_int_equal(router.n, 0);
+	kri_router_free(&router);
+}
+
+static void a_route_needs_a_known_method(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/", 0, first), KR_ERR_ARGUMENT);
+	assert_int_equal(add(&router, "/", 4, first), KR_ERR_ARGUMENT);
+	assert_int_equal(add(&router, "/", KR_GET | 1u << 31, first),
+			 KR_ERR_ARGUMENT);
+	kri_router_free(&router);
+}
+
+static void a_route_needs_a_handler(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/", KR_GET, NULL), KR_ERR_ARGUMENT);
+	kri_router_free(&router);
+}
+
+static void an_unknown_flag_is_refused(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add_flags(&router, 8), KR_ERR_ARGUMENT);
+	assert_int_equal(add_flags(&router, KR_SESSION | 1u << 31),
+			 KR_ERR_ARGUMENT);
+	kri_router_free(&router);
+}
+
+static void an_atomic_route_needs_a_session(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add_flags(&router, KR_ATOMIC), KR_ERR_ARGUMENT);
+	assert_int_equal(add_flags(&router, KR_ATOMIC | KR_BLOCKING),
+			 KR_ERR_ARGUMENT);
+	assert_int_equal(add_flags(&router, KR_ATOMIC | KR_SESSION), KR_OK);
+	assert_int_equal(router.routes[0].flags, KR_ATOMIC | KR_SESSION);
+	kri_router_free(&router);
+}
+
+static void get_allows_head_too(void **state)
+{
+	(void)state;
+	assert_string_equal(kri_router_allow(KR_GET), "GET, HEAD");
+	assert_string_equal(kri_router_allow(KR_POST), "POST");
+	assert_string_equal(kri_router_allow(KR_GET | KR_POST),
+			    "GET, HEAD, POST");
+	assert_string_equal(kri_router_allow(0), "");
+}
+
+static void a_freed_router_can_be_used_again(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/a", KR_GET, first), KR_OK);
+	kri_router_free(&router);
+	assert_not_found(&router, "/a");
+	assert_int_equal(add(&router, "/a", KR_GET, second), KR_OK);
+	assert_handler(&router, "/a", KRI_METHOD_GET, second);
+	kri_router_free(&router);
+	kri_router_free(&router);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_empty_router_finds_nothing),
+		cmocka_unit_test(a_mapped_path_is_found),
+		cmocka_unit_test(paths_are_compared_whole),
+		cmocka_unit_test(head_finds_what_get_finds),
+		cmocka_unit_test(
+			a_method_that_is_not_mapped_is_told_from_no_path),
+		cmocka_unit_test(another_method_finds_no_route),
+		cmocka_unit_test(two_handlers_share_a_path_by_method),
+		cmocka_unit_test(a_method_can_be_mapped_once_on_a_path),
+		cmocka_unit_test(many_paths_in_any_order_are_all_found),
+		cmocka_unit_test(a_path_that_is_not_absolute_is_refused),
+		cmocka_unit_test(a_route_needs_a_known_method),
+		cmocka_unit_test(a_route_needs_a_handler),
+		cmocka_unit_test(an_unknown_flag_is_refused),
+		cmocka_unit_test(an_atomic_route_needs_a_session),
+		cmocka_unit_test(get_allows_head_too),
+		cmocka_unit_test(a_freed_router_can_be_used_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

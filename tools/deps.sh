@@ -1,0 +1,152 @@
+# shellcheck shell=bash disable=SC2154 # ./dev sets root
+# ./dev deps: the Debian packages that building, running and testing need.
+# Only what is missing is installed; when nothing is, apt is not called.
+
+# shellcheck source=tools/mirror.sh
+. "$root/tools/mirror.sh"
+
+readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
+	libfcgi-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev
+	libcmocka-dev)
+readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
+	spawn-fcgi openssl curl)
+readonly test_packages=(bats parallel jq procps)
+readonly lint_packages=(shellcheck)
+readonly bench_packages=(wrk) # its peers are in bench/apps.bash
+
+# What rebuilding hiredis takes beyond the above.
+readonly rebuild_packages=(build-essential debhelper fakeroot)
+
+dev_deps() {
+	(($# == 0)) || refuse "deps takes nothing"
+	install_missing
+	say "everything needed is installed"
+}
+
+# The quiet form, for the other commands.
+install_missing() {
+	local missing
+
+	command -v apt-get dpkg-query >/dev/null ||
+		die "this needs Debian 12 or 13: apt-get is not here"
+	missing=$(missing_packages "${build_packages[@]}" "${run_packages[@]}" \
+		"${test_packages[@]}" "${lint_packages[@]}")
+	# shellcheck disable=SC2086 # package names, to be split
+	[[ -z $missing ]] || install_packages $missing
+	have_hiredis || install_hiredis
+}
+
+# What ./dev bench needs besides.
+install_bench_packages() {
+	local missing
+
+	missing=$(missing_packages "${bench_packages[@]}")
+	# shellcheck disable=SC2086 # package names, to be split
+	[[ -z $missing ]] || install_packages $missing
+}
+
+# Those of the named packages that are not installed.
+missing_packages() {
+	comm -23 <(printf '%s\n' "$@" | sort) <(
+		dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" \
+			2>/dev/null | sed -n 's/^installed //p' | sort -u
+	)
+}
+
+install_packages() {
+	need_root "$@"
+	say "installing $*"
+	apt_knows "$@" || quietly "apt-get update" as_root apt-get -q update
+	quietly "apt-get install $*" install_unstarted "$@"
+}
+
+need_root() {
+	((EUID == 0)) || command -v sudo >/dev/null ||
+		die "not root and no sudo; as root: apt-get install $*"
+}
+
+# True when apt's lists are here and name every package.
+apt_knows() {
+	apt-get -qq -s --no-install-recommends install "$@" &>/dev/null
+}
+
+# Debian starts a server when its package is installed. policy-rc.d forbids
+# that: our servers are private ones, and there may be no init to ask.
+install_unstarted() (
+	policy=/usr/sbin/policy-rc.d
+	if [[ ! -e $policy ]]; then
+		trap 'as_root rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+	fi
+	apt_install "$@" && exit
+	# The lists may be older than the mirror.
+	as_root apt-get -q update && apt_install "$@"
+)
+
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y --no-install-recommends install "$@"
+}
+
+have_hiredis() {
+	pkg-config --exists 'hiredis >= 1.1' 'hiredis_ssl >= 1.1'
+}
+
+# Debian 12 has hiredis 0.14, without TLS. Debian 13's builds there as it is.
+install_hiredis() {
+	local offered
+
+	apt_knows libhiredis-dev ||
+		quietly "apt-get update" as_root apt-get -q update
+	offered=$(apt-cache policy libhiredis-dev |
+		sed -n 's/^  Candidate: //p')
+	if dpkg --compare-versions "$offered" ge 1.1; then
+		install_packages libhiredis-dev
+	else
+		rebuild_hiredis "$offered"
+	fi
+	have_hiredis || die "pkg-config still finds no hiredis >= 1.1"
+}
+
+# rebuild_hiredis VERSION: of the one that this Debian offers.
+rebuild_hiredis() {
+	local missing mirror
+
+	missing=$(missing_packages "${rebuild_packages[@]}")
+	# shellcheck disable=SC2086 # package names, to be split
+	[[ -z $missing ]] || install_packages $missing
+	need_root libhiredis-dev
+	say "building Debian 13's hiredis, as this Debian has $1"
+	mirror=$(debian_mirror)
+	quietly "building hiredis" build_hiredis "$mirror"
+}
+
+# With an apt configuration of its own: the machine's is left as it is.
+build_hiredis() (
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	export APT_CONFIG=$work/apt.conf
+	export DEB_BUILD_OPTIONS="nocheck noautodbgsym"
+	cd "$work" &&
+		write_private_apt "$1" &&
+		apt-get -q update &&
+		apt-get -q -b source hiredis &&
+		as_root dpkg -i libhiredis[0-9]*_*.deb libhiredis-dev_*.deb
+)
+
+write_private_apt() {
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+	mkdir -p lists/partial cache/archives/partial || return
+	printf 'deb-src [signed-by=%s] %s trixie main\n' \
+		"$keyring" "$1" >sources.list
+	cat >apt.conf <<-CONF
+		Dir::Etc::SourceList "$PWD/sources.list";
+		Dir::Etc::SourceParts "/dev/null";
+		Dir::State::Lists "$PWD/lists";
+		Dir::Cache "$PWD/cache";
+		Acquire::Languages "none";
+		APT::Sandbox::User "root";
+	CONF
+}

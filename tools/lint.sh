@@ -1,0 +1,184 @@
+# shellcheck shell=bash disable=SC2154 # ./dev sets root
+# ./dev lint: what a machine can check of how the repository should read.
+
+# shellcheck source=tools/deps.sh
+. "$root/tools/deps.sh"
+
+# The order of the layers: a folder includes only from those before it.
+readonly layers=(base config http redis store session fcgi api app ctl)
+
+# Only these files see these libraries.
+declare -Ar only_in=(
+	['fcgi(app|_stdio|os|misc)\.h']='src/fcgi/gateway[^/]*'
+	['fastcgi\.h']='src/fcgi/frame\.c' # the protocol's constants
+	['hiredis/.*']='src/redis/[^/]*'
+	['json-c/.*']='src/(http/response|base/log)\.c'
+)
+
+readonly max_file=500 max_function=80 # lines; tests are lists
+
+complaints=0
+
+dev_lint() {
+	(($# == 0)) || refuse "lint takes nothing"
+	install_missing
+	cd "$root" || exit
+	check_scripts
+	check_layers
+	check_libraries
+	check_sizes
+	check_words
+	check_format
+	((complaints == 0)) || die "lint: $complaints complaints"
+	say "lint: nothing to complain about"
+}
+
+complain() {
+	printf '%s\n' "$*"
+	complaints=$((complaints + 1))
+}
+
+# complain_each WHAT: of every place that comes in, a line each.
+complain_each() {
+	local place
+
+	while IFS= read -r place; do
+		complain "$place: $1"
+	done
+}
+
+# sources PATTERN...: the files of the tree so named. What autotools make,
+# build folders and links are not sources.
+sources() {
+	local names=() pattern
+
+	for pattern in "$@"; do
+		names+=(-o -name "$pattern")
+	done
+	find . \( -name .git -o -name autom4te.cache -o -path './build*' \
+		-o -path ./configure -o -path './configure~' \
+		-o -name aclocal.m4 -o -name '*.in' -o -name '*.in~' \) -prune \
+		-o -type f \( "${names[@]:1}" \) -printf '%P\n' | sort
+}
+
+# ---- scripts -------------------------------------------------------------
+
+scripts() {
+	sources '*.sh' '*.bash' '*.bats'
+	sources '*' | xargs -d '\n' awk \
+		'FNR == 1 && /^#!.*[^a-z](ba)?sh$/ { print FILENAME }'
+}
+
+check_scripts() {
+	local files
+
+	mapfile -t files < <(scripts | sort -u)
+	shellcheck -x "${files[@]}" || complain "shellcheck: see above"
+}
+
+# ---- layers --------------------------------------------------------------
+
+readonly include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
+
+# Every include of our own, as: file including, file included.
+own_includes() {
+	grep -rE "$include\"" src --include='*.[ch]' |
+		sed -E 's/^([^:]+):.*"(.*)".*$/\1 \2/'
+}
+
+check_layers() {
+	local file included
+
+	while read -r file included; do
+		may_include "$file" "$included" ||
+			complain "$file: must not include $included"
+	done < <(own_includes)
+}
+
+may_include() {
+	local from=${1#src/} to=$2
+
+	[[ $to != config.h && $to != krsession.h ]] || return 0
+	[[ $from == */* && $to == */* ]] || return 1
+	from=${from%%/*} to=${to%%/*}
+	case $from:$to in
+	app:*) return 1 ;; # on the public header alone
+	redis:http) return 1 ;;
+	esac
+	[[ $(rank "$to") -le $(rank "$from") ]]
+}
+
+# The place of a layer; one that the list does not name comes after all.
+rank() {
+	local i
+
+	for i in "${!layers[@]}"; do
+		[[ ${layers[i]} != "$1" ]] || break
+	done
+	[[ ${layers[i]} == "$1" ]] || i=${#layers[@]}
+	printf '%s' "$i"
+}
+
+check_libraries() {
+	local header
+
+	for header in "${!only_in[@]}"; do
+		complain_each "only ${only_in[$header]} sees $header" \
+			< <(includers "$header" "${only_in[$header]}")
+	done
+}
+
+# includers HEADER ALLOWED: the places outside ALLOWED that include HEADER.
+includers() {
+	grep -rnE "${include}[<\"]($1)[>\"]" src --include='*.[ch]' |
+		cut -d: -f1,2 | grep -vE "^$2:"
+}
+
+# ---- sizes and words -----------------------------------------------------
+
+check_sizes() {
+	local files
+
+	mapfile -t files < <({ sources '*.[ch]' && scripts; } | sort -u)
+	complain_each "longer than $max_file lines" < <(long_files)
+	complain_each "a function longer than $max_function lines" \
+		< <(long_functions)
+}
+
+long_files() {
+	awk -v max="$max_file" 'FNR == max + 1 { print FILENAME }' "${files[@]}" |
+		grep -vE '^tests/(unit/|routes\.bash)'
+}
+
+# A body begins with "{" in the first column, in scripts with "name() {",
+# and ends with "}" in the first column.
+long_functions() {
+	awk -v max="$max_function" '
+	/^{|^[a-z_]+\(\) [{(]/ { begin = FNR }
+	/^[})]/ {
+		if (begin && FNR - begin > max)
+			print FILENAME ":" begin
+		begin = 0
+	}' "${files[@]}"
+}
+
+check_words() {
+	complain_each "left behind" < <(leftovers)
+}
+
+# Written apart, so that this file does not hold them.
+leftovers() {
+	sources '*' | xargs -d '\n' grep -nIwE 'TO''DO|FIX''ME' |
+		cut -d: -f1,2
+}
+
+# Advice only: versions of clang-format differ in taste.
+check_format() {
+	local files
+
+	command -v clang-format >/dev/null || return 0
+	mapfile -t files < <(sources '*.[ch]')
+	clang-format --dry-run "${files[@]}" 2>&1 |
+		sed -n 's/:.*: warning: .*//p' | uniq -c |
+		awk '{ print $2 ": clang-format would mend " $1 " places" }'
+}
