@@ -29,18 +29,6 @@ reads() {
 	done | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# How often Redis found something to read, a run of reads itself taken off: a
-# pipeline sent in one write is one round trip.
-round_trips() { # FCGI_CLIENT ARGUMENT...
-	local before own after
-	before=$(reads)
-	own=$(($(reads) - before))
-	before=$(reads)
-	"$KR_BUILD/tests/fcgi_client" -q "$@" >"$STACK/answers"
-	after=$(reads)
-	grep -qv '^200' "$STACK/answers" || echo $((after - before - own))
-}
-
 cost_of() { # ASK ARGUMENT...
 	local name
 	for name in $(servers); do
@@ -50,8 +38,10 @@ cost_of() { # ASK ARGUMENT...
 	[ "$code" != 000 ] && commands || echo 'no answer'
 }
 
-# The same where servers speak to each other too: they only add, so what it
-# costs is the least of several tries.
+# How often Redis found something to read for that request: a pipeline sent in
+# one write is one round trip. What else comes only adds: servers that speak to
+# each other, or a worker that had no connection yet. So it is the least of
+# several tries.
 least_round_trips() { # FCGI_CLIENT ARGUMENT...
 	local own
 	own=$(least_reads true)
