@@ -12,6 +12,7 @@ void kri_gate_init(struct kri_gate *gate, int least, int most,
 
 	*gate = (struct kri_gate){
 		.seats = least,
+		.open = least,
 		.least = least,
 		.most = most,
 		.spawn = spawn,
@@ -99,18 +100,58 @@ bool kri_gate_enter(struct kri_gate *gate)
 	return in;
 }
 
+/* With the lock held: whether somebody will take one more free seat. Idle
+ * threads may be on their way to those already free. */
+static bool has_taker(struct kri_gate *gate)
+{
+	return gate->idle > gate->seats || add_thread(gate);
+}
+
+/* With the lock held. */
+static void free_seat(struct kri_gate *gate)
+{
+	gate->seats++;
+	pthread_cond_signal(&gate->changed);
+}
+
 /* Where no spares are allowed, the seat waits for whoever left it. */
 bool kri_gate_leave(struct kri_gate *gate)
 {
 	bool taken;
 
 	pthread_mutex_lock(&gate->lock);
-	/* Idle threads may be on their way to seats already free. */
-	taken = gate->most == gate->least || gate->idle > gate->seats ||
-		add_thread(gate);
-	if (taken) {
-		gate->seats++;
-		pthread_cond_signal(&gate->changed);
+	taken = gate->most == gate->least || has_taker(gate);
+	if (taken)
+		free_seat(gate);
+	pthread_mutex_unlock(&gate->lock);
+	return taken;
+}
+
+/* The first look at the number of seats, without the lock, is what most
+ * calls cost; one that comes too late will come again. */
+void kri_gate_widen(struct kri_gate *gate)
+{
+	if (atomic_load_explicit(&gate->open, memory_order_relaxed) ==
+	    gate->least)
+		return;
+	pthread_mutex_lock(&gate->lock);
+	if (gate->open < gate->least && has_taker(gate)) {
+		gate->open++;
+		free_seat(gate);
+	}
+	pthread_mutex_unlock(&gate->lock);
+}
+
+bool kri_gate_narrow(struct kri_gate *gate)
+{
+	bool taken = false;
+
+	if (atomic_load_explicit(&gate->open, memory_order_relaxed) == 1)
+		return false;
+	pthread_mutex_lock(&gate->lock);
+	if (gate->open > 1) {
+		gate->open--;
+		taken = true;
 	}
 	pthread_mutex_unlock(&gate->lock);
 	return taken;

@@ -2,12 +2,14 @@
  * The gate: how many threads may stand at the epoll set at once. A worker
  * that has to wait for the store leaves its seat, and a spare takes it; a
  * spare is made when there is none, and goes when it has long had nothing
- * to do.
+ * to do. There are no more seats than there is work for: one at least, and
+ * at most one for each of the threads that stay.
  */
 #ifndef KRI_FCGI_GATE_H
 #define KRI_FCGI_GATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,8 +20,9 @@ struct kri_gate {
 	int idle;    /* threads that wait for a seat */
 	int threads; /* those that count: not those that are ending */
 	int alive;   /* all there are */
-	int least;   /* threads that stay, and seats there are */
+	int least;   /* threads that stay, and most seats there may be */
 	int most;    /* threads there may be */
+	atomic_int open; /* seats there are, free or taken */
 	bool closed;
 	/* Starts a thread that will _enter; returns whether it did. */
 	bool (*spawn)(void *arg);
@@ -43,6 +46,12 @@ bool kri_gate_enter(struct kri_gate *gate);
  * it is true.
  */
 bool kri_gate_leave(struct kri_gate *gate);
+
+/* One seat more, if there may be and somebody can be had to take it. */
+void kri_gate_widen(struct kri_gate *gate);
+
+/* Takes the caller's seat away, unless it is the last; returns whether. */
+bool kri_gate_narrow(struct kri_gate *gate);
 
 /* The thread will never enter: it does not count. */
 void kri_gate_give_up(struct kri_gate *gate);

@@ -147,6 +147,7 @@ static void load(struct kri_batch *batch)
 	batch->link->store->ops->load(batch->link, batch->records,
 				      batch->records_n);
 	took = kri_clock_us() - begin;
+	batch->store_us += took;
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = &batch->exchanges[i];
 
@@ -207,6 +208,7 @@ static void commit(struct kri_batch *batch)
 	begin = kri_clock_us();
 	batch->link->store->ops->commit(batch->link, batch->commits, n);
 	took = kri_clock_us() - begin;
+	batch->store_us += took;
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = &batch->exchanges[i];
 
@@ -322,6 +324,7 @@ static void walk_queued(struct kri_batch *batch)
 /* The ends come last too: records may lie in any exchange's memory. */
 void kri_batch_run(struct kri_batch *batch)
 {
+	batch->store_us = 0;
 	walk(batch);
 	walk_queued(batch);
 	walk_slow(batch, KRI_TO_RECEIVE);

@@ -23,6 +23,7 @@ struct kri_batch {
 	unsigned *turns;             /* that it has: turns_n of them */
 	size_t turns_n;
 	struct kri_buffer out;
+	int64_t store_us; /* that the last run spent at the store */
 	const struct kri_wait *wait;
 	/* Sends an answer and is done with the exchange's connection. */
 	void (*send)(void *arg, struct kr_context *c, struct kri_text answer);

@@ -6,8 +6,10 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "fcgi/frame.h"
+#include "fcgi/pace.h"
 #include "fcgi/stages.h"
 
 /* Bytes of a request that are looked at: more than front servers' limits on
@@ -24,6 +26,8 @@ struct worker {
 	struct kri_gateway **gateways; /* one an exchange */
 	struct epoll_event *events;
 	char *window;
+	struct kri_pace pace;
+	int64_t woken; /* us, when the batch at hand was found */
 	bool seated; /* has a seat at the epoll set */
 	bool ending; /* the server drains */
 	bool done;   /* and there is nothing left to take */
@@ -228,6 +232,7 @@ static bool gather(struct worker *worker)
 	int n = epoll_wait(server->epoll, worker->events,
 			   (int)worker->batch.cap, worker->ending ? 0 : -1);
 
+	worker->woken = kri_clock_us();
 	for (int i = 0; i < n; i++) {
 		struct kri_peer *peer = worker->events[i].data.ptr;
 
@@ -246,23 +251,49 @@ static bool gather(struct worker *worker)
 	return others || !worker->ending || (n < 0 && errno == EINTR);
 }
 
-static void count(struct worker *worker)
+static void count(struct kri_server *server, size_t n)
 {
-	struct kri_server *server = worker->server;
-
-	if (!worker->batch.n)
-		return;
-	atomic_fetch_add_explicit(&server->requests, (long long)worker->batch.n,
+	atomic_fetch_add_explicit(&server->requests, (long long)n,
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&server->batches, 1, memory_order_relaxed);
+}
+
+/* What the store takes is not the worker's pace: who waits there for long
+ * has left the seat to another. */
+static void adjust_seats(struct worker *worker, size_t n)
+{
+	struct kri_gate *gate = &worker->server->gate;
+	int64_t us = kri_clock_us() - worker->woken - worker->batch.store_us;
+
+	switch (kri_pace_note(&worker->pace, n, worker->batch.cap, us)) {
+	case KRI_PACE_FALLS_BEHIND:
+		kri_gate_widen(gate);
+		return;
+	case KRI_PACE_IS_IDLE:
+		if (worker->seated && !worker->ending)
+			worker->seated = !kri_gate_narrow(gate);
+		return;
+	case KRI_PACE_KEEPS:
+		return;
+	}
+}
+
+static void run_batch(struct worker *worker)
+{
+	size_t n = worker->batch.n;
+
+	if (!n)
+		return;
+	count(worker->server, n);
+	kri_batch_run(&worker->batch);
+	adjust_seats(worker, n);
 }
 
 /* Until there is nothing more to take, or to be done. */
 static void take_all(struct worker *worker)
 {
 	while (gather(worker)) {
-		count(worker);
-		kri_batch_run(&worker->batch);
+		run_batch(worker);
 		if (!worker->seated)
 			return;
 	}
