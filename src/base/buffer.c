@@ -5,7 +5,6 @@
  */
 #include "base/buffer.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,10 +79,9 @@ void kri_buffer_byte(struct kri_buffer *buffer, char byte)
 
 void kri_buffer_int(struct kri_buffer *buffer, int64_t number)
 {
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%" PRId64, number);
+	char room[KRI_INT_SIZE];
 
-	kri_buffer_append(buffer, kri_text(digits, (size_t)len));
+	kri_buffer_append(buffer, kri_text_of_int(number, room));
 }
 
 void kri_buffer_printf(struct kri_buffer *buffer, const char *format, ...)

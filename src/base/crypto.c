@@ -18,23 +18,52 @@ enum kr_err kri_random(void *out, size_t size)
 	return KR_OK;
 }
 
-/* Looking an algorithm up by name takes OpenSSL 3 longer than hashing a
- * secret does, so it is done once and kept until the process ends. */
+/* Looking an algorithm up by name, and making a context for it, take OpenSSL
+ * 3 longer than hashing a secret does: the one is done once, and the other
+ * once a thread. */
 static EVP_MD *sha256;
+static pthread_key_t sha256_contexts;
+static bool has_sha256;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void free_context(void *context)
+{
+	EVP_MD_CTX_free(context);
+}
 
 static void fetch_sha256(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	has_sha256 = sha256 &&
+		     !pthread_key_create(&sha256_contexts, free_context);
+}
+
+/* This thread's, or NULL without memory. */
+static EVP_MD_CTX *sha256_context(void)
+{
+	EVP_MD_CTX *context;
+
+	pthread_once(&sha256_once, fetch_sha256);
+	if (!has_sha256)
+		return NULL;
+	context = pthread_getspecific(sha256_contexts);
+	if (context)
+		return context;
+	context = EVP_MD_CTX_new();
+	if (context && !pthread_setspecific(sha256_contexts, context))
+		return context;
+	EVP_MD_CTX_free(context);
+	return NULL;
 }
 
 enum kr_err kri_sha256(struct kri_text text, unsigned char out[KRI_SHA256_SIZE])
 {
 	unsigned char digest[KRI_SHA256_SIZE];
+	EVP_MD_CTX *context = sha256_context();
 
-	pthread_once(&sha256_once, fetch_sha256);
-	if (!sha256 ||
-	    !EVP_Digest(text.data, text.len, digest, NULL, sha256, NULL))
+	if (!context || !EVP_DigestInit_ex2(context, sha256, NULL) ||
+	    !EVP_DigestUpdate(context, text.data, text.len) ||
+	    !EVP_DigestFinal_ex(context, digest, NULL))
 		return KR_ERR_MEMORY;
 	memcpy(out, digest, sizeof(digest));
 	return KR_OK;

@@ -200,3 +200,17 @@ enum kr_err kri_text_to_int(struct kri_text text, int64_t min, int64_t max,
 	*out = number;
 	return KR_OK;
 }
+
+/* Printing with printf takes longer than all else that a command needs. */
+struct kri_text kri_text_of_int(int64_t number, char room[KRI_INT_SIZE])
+{
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	size_t at = KRI_INT_SIZE;
+
+	do
+		room[--at] = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number < 0)
+		room[--at] = '-';
+	return kri_text(room + at, KRI_INT_SIZE - at);
+}

@@ -71,4 +71,9 @@ struct kri_text kri_text_cut(struct kri_text *text, char mark);
 enum kr_err kri_text_to_int(struct kri_text text, int64_t min, int64_t max,
 			    int64_t *out) KR_MUST_CHECK;
 
+#define KRI_INT_SIZE 20 /* characters of INT64_MIN */
+
+/* The same the other way: the text lies in `room`. */
+struct kri_text kri_text_of_int(int64_t number, char room[KRI_INT_SIZE]);
+
 #endif

@@ -140,10 +140,9 @@ static enum kr_err add_headers(struct kr_context *c)
 	if (!c->route || !(c->route->flags & KR_SESSION))
 		return err;
 	if (!err)
-		err = add_header(c, KRI_TEXT("Cache-Control"),
-				 KRI_TEXT("no-store"));
-	if (!err)
-		err = add_header(c, KRI_TEXT("Vary"), KRI_TEXT("Cookie"));
+		err = kri_response_lines(&c->response,
+					 KRI_TEXT("Cache-Control: no-store\r\n"
+						  "Vary: Cookie\r\n"));
 	return !err && c->settled ? add_cookie(c) : err;
 }
 

@@ -88,6 +88,13 @@ enum kr_err kri_response_header(struct kri_response *response,
 	return headers->failed ? KR_ERR_MEMORY : KR_OK;
 }
 
+enum kr_err kri_response_lines(struct kri_response *response,
+			       struct kri_text lines)
+{
+	kri_buffer_append(&response->headers, lines);
+	return response->headers.failed ? KR_ERR_MEMORY : KR_OK;
+}
+
 static bool is_status(int status)
 {
 	return status >= 200 && status <= 599;

@@ -36,6 +36,10 @@ enum kr_err kri_response_header(struct kri_response *response,
 				struct kri_text name,
 				struct kri_text value) KR_MUST_CHECK;
 
+/* Adds header lines of our own, each with its CRLF, as they are. */
+enum kr_err kri_response_lines(struct kri_response *response,
+			       struct kri_text lines) KR_MUST_CHECK;
+
 /*
  * Answers with text; the body is replaced. KR_ERR_ARGUMENT for a status
  * outside 200 to 599 or no text; KR_ERR_MEMORY, and nothing is answered then.

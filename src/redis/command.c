@@ -1,5 +1,5 @@
 /*
- * RESP2 without printf: a load's commands are built for every request.
+ * RESP2, written piece by piece.
  */
 #include "redis/command.h"
 
@@ -24,16 +24,9 @@ void kri_command_text(struct kri_buffer *out, struct kri_text text)
 
 void kri_command_int(struct kri_buffer *out, int64_t number)
 {
-	char digits[24];
-	size_t at = sizeof(digits);
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char room[KRI_INT_SIZE];
 
-	do
-		digits[--at] = (char)('0' + rest % 10);
-	while (rest /= 10);
-	if (number < 0)
-		digits[--at] = '-';
-	kri_command_text(out, kri_text(digits + at, sizeof(digits) - at));
+	kri_command_text(out, kri_text_of_int(number, room));
 }
 
 void kri_command_strings(struct kri_buffer *out, const char *const *args)

@@ -4,6 +4,8 @@
  */
 #include "redis/reply.h"
 
+#include <stdint.h>
+
 #include <hiredis/read.h>
 
 /* The reader owns no object: the arena does. */
@@ -12,12 +14,15 @@ static void free_nothing(void *object)
 	(void)object;
 }
 
-/* A reply in its place: in its parent's elements, if it has a parent. */
-static struct kri_reply *make(const redisReadTask *task,
-			      enum kri_reply_type type)
+/* A reply in its place: in its parent's elements, if it has a parent. Room
+ * for `more` bytes follows it. */
+static struct kri_reply *make_with(const redisReadTask *task,
+				   enum kri_reply_type type, size_t more)
 {
-	struct kri_reply *reply =
-		kri_arena_alloc(task->privdata, sizeof(*reply));
+	struct kri_reply *reply = NULL;
+
+	if (more < PTRDIFF_MAX - sizeof(*reply))
+		reply = kri_arena_alloc(task->privdata, sizeof(*reply) + more);
 
 	if (!reply)
 		return NULL;
@@ -30,20 +35,31 @@ static struct kri_reply *make(const redisReadTask *task,
 	return reply;
 }
 
+static struct kri_reply *make(const redisReadTask *task,
+			      enum kri_reply_type type)
+{
+	return make_with(task, type, 0);
+}
+
 static void *make_string(const redisReadTask *task, char *data, size_t len)
 {
 	enum kri_reply_type type = KRI_REPLY_STRING;
 	struct kri_reply *reply;
+	char *text;
 
 	if (task->type == REDIS_REPLY_STATUS)
 		type = KRI_REPLY_STATUS;
 	else if (task->type == REDIS_REPLY_ERROR)
 		type = KRI_REPLY_ERROR;
-	reply = make(task, type);
+	reply = make_with(task, type, len + 1);
 	if (!reply)
 		return NULL;
-	reply->text = kri_arena_dup(task->privdata, kri_text(data, len));
-	return reply->text.data ? reply : NULL;
+	text = (char *)(reply + 1);
+	if (len)
+		memcpy(text, data, len);
+	text[len] = '\0';
+	reply->text = kri_text(text, len);
+	return reply;
 }
 
 static void *make_array(const redisReadTask *task, size_t n)

@@ -24,7 +24,8 @@ struct redis_link {
 	struct kri_pipeline pipeline;
 	struct kri_record **again; /* room for as many as there are calls */
 	size_t cap;                /* of calls and again */
-	struct kri_arena replies;
+	struct kri_arena loads;   /* what the last load brought */
+	struct kri_arena replies; /* to a commit */
 };
 
 static const struct redis_store *store_of(const struct redis_link *link)
@@ -78,7 +79,6 @@ static void fail_all(struct kri_record **records, size_t n, enum kr_err err)
 static bool begin(struct redis_link *link, struct kri_record **records,
 		  size_t n)
 {
-	kri_arena_reset(&link->replies);
 	kri_buffer_clear(&link->pipeline.commands);
 	link->pipeline.n = 0;
 	link->pipeline.prefix = link->writer.prefix;
@@ -89,15 +89,17 @@ static bool begin(struct redis_link *link, struct kri_record **records,
 }
 
 /* Runs the calls; leaves each call's error in its record. */
-static void run(struct redis_link *link, struct kri_record **records)
+static void run(struct redis_link *link, struct kri_record **records,
+		struct kri_arena *replies)
 {
 	struct kri_pipeline *pipeline = &link->pipeline;
 
+	kri_arena_reset(replies);
 	if (pipeline->commands.failed) {
 		fail_all(records, pipeline->n, KR_ERR_MEMORY);
 		return;
 	}
-	kri_client_run(link->client, pipeline, &link->replies);
+	kri_client_run(link->client, pipeline, replies);
 	for (size_t i = 0; i < pipeline->n; i++)
 		records[i]->err = pipeline->calls[i].err;
 }
@@ -111,7 +113,7 @@ static void load(struct kri_link *base, struct kri_record **records, size_t n)
 	for (size_t i = 0; i < n; i++)
 		add_call(link, records[i], kri_redis_put_load);
 	link->pipeline.repeatable = true;
-	run(link, records);
+	run(link, records, &link->loads);
 	for (size_t i = 0; i < n; i++)
 		if (!records[i]->err)
 			records[i]->err = kri_redis_read_load(
@@ -131,7 +133,7 @@ static void commit_in_full(struct redis_link *link, size_t n)
 	for (size_t i = 0; i < n; i++)
 		add_call(link, records[i], kri_redis_put_update_in_full);
 	link->pipeline.repeatable = false;
-	run(link, records);
+	run(link, records, &link->replies);
 	for (size_t i = 0; i < n; i++)
 		if (!records[i]->err)
 			records[i]->err = kri_redis_read_update(
@@ -182,7 +184,7 @@ static void commit(struct kri_link *base, struct kri_record **records, size_t n)
 	for (size_t i = 0; i < n; i++)
 		add_call(link, records[i], kri_redis_put_commit);
 	link->pipeline.repeatable = is_repeatable(records, n);
-	run(link, records);
+	run(link, records, &link->replies);
 	commit_in_full(link, read_commits(link, records, n));
 }
 
@@ -203,7 +205,9 @@ static void detach(struct kri_link **base)
 	if (!link)
 		return;
 	kri_client_close(&link->client);
+	kri_redis_writer_free(&link->writer);
 	kri_buffer_free(&link->pipeline.commands);
+	kri_arena_free(&link->loads);
 	kri_arena_free(&link->replies);
 	free(link->pipeline.calls);
 	free(link->again);
@@ -227,8 +231,11 @@ static enum kr_err attach(struct kri_store *base, const struct kri_wait *wait,
 		.commit = &store->commit,
 		.idle_timeout = store->idle_timeout,
 	};
+	kri_arena_init(&link->loads, REPLY_CHUNK, REPLY_LIMIT);
 	kri_arena_init(&link->replies, REPLY_CHUNK, REPLY_LIMIT);
-	err = kri_client_open(store->topology, wait, &link->client);
+	err = kri_redis_writer_prepare(&link->writer);
+	if (!err)
+		err = kri_client_open(store->topology, wait, &link->client);
 	*out = &link->base;
 	if (err)
 		detach(out);

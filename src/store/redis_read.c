@@ -45,7 +45,7 @@ static enum kr_err read_number(struct kri_text text, int64_t *number)
 	return KR_OK;
 }
 
-/* The record has room for one more value. */
+/* The record has room for one more value; it borrows key and data. */
 static enum kr_err read_field(struct kri_record *record, struct kri_text key,
 			      struct kri_text data)
 {
@@ -66,20 +66,14 @@ static enum kr_err read_field(struct kri_record *record, struct kri_text key,
 	return KR_OK;
 }
 
-/* Replies die with the next batch, the record with its exchange. */
-static enum kr_err copy_field(struct kri_record *record,
-			      const struct kri_reply *key,
-			      const struct kri_reply *data)
-{
-	struct kri_text key_copy, data_copy;
 
+static enum kr_err read_pair(struct kri_record *record,
+			     const struct kri_reply *key,
+			     const struct kri_reply *data)
+{
 	if (key->type != KRI_REPLY_STRING || data->type != KRI_REPLY_STRING)
 		return KR_ERR_PROTOCOL;
-	key_copy = kri_arena_dup(record->arena, key->text);
-	data_copy = kri_arena_dup(record->arena, data->text);
-	if (!key_copy.data || !data_copy.data)
-		return KR_ERR_MEMORY;
-	return read_field(record, key_copy, data_copy);
+	return read_field(record, key->text, data->text);
 }
 
 /* All three of our own fields, or it is none of our sessions. */
@@ -102,8 +96,8 @@ static enum kr_err read_hash(struct kri_record *record,
 		return KR_ERR_NOT_FOUND;
 	err = kri_record_reserve(record, hash->n / 2);
 	for (size_t i = 0; i < hash->n && !err; i += 2)
-		err = copy_field(record, hash->elements[i],
-				 hash->elements[i + 1]);
+		err = read_pair(record, hash->elements[i],
+				hash->elements[i + 1]);
 	if (err)
 		return err;
 	if (is_whole(record))

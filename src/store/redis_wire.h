@@ -19,13 +19,23 @@
 #define KRI_FIELD_BORN KRI_TEXT("@born")
 #define KRI_FIELD_VERSION KRI_TEXT("@ver")
 
-/* What all commands of a store have in common. */
+/* What all commands of a store have in common. Filled in, then _prepare. */
 struct kri_redis_writer {
 	struct kri_buffer *out;
 	struct kri_text prefix; /* of every key */
 	const struct kri_script *commit;
 	int64_t idle_timeout; /* ms */
+
+	/* A load's commands: only the id differs from one to the next. */
+	struct kri_buffer load;
+	size_t load_ids[2]; /* where it stands in them */
+	struct kri_call load_call;
 };
+
+/* KR_ERR_MEMORY. */
+enum kr_err
+kri_redis_writer_prepare(struct kri_redis_writer *writer) KR_MUST_CHECK;
+void kri_redis_writer_free(struct kri_redis_writer *writer);
 
 /* Each appends one record's commands, and notes in the call where each ends
  * and so how many replies will come. */
@@ -39,7 +49,8 @@ kri_redis_put kri_redis_put_commit;
 /* An update with the script's text, for a server that has forgotten it. */
 kri_redis_put kri_redis_put_update_in_full;
 
-/* Each reads one record's replies, and returns its err. */
+/* Each reads one record's replies, and returns its err. A loaded record's keys
+ * and values lie in the replies. */
 typedef enum kr_err kri_redis_read(struct kri_record *record,
 				   const struct kri_call *call);
 

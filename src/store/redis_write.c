@@ -14,38 +14,78 @@ static void end_command(const struct kri_redis_writer *writer,
 	call->cuts[++call->replies] = writer->out->len;
 }
 
-static void put_key(const struct kri_redis_writer *writer,
-		    const struct kri_record *record)
+/* Returns where the id stands. */
+static size_t put_key(const struct kri_redis_writer *writer,
+		      const struct kri_record *record)
 {
 	struct kri_buffer *out = writer->out;
+	size_t id;
 
 	kri_buffer_byte(out, '$');
 	kri_buffer_int(out, (int64_t)(writer->prefix.len + KRI_ID_LEN));
 	kri_buffer_append(out, KRI_TEXT("\r\n"));
 	kri_buffer_append(out, writer->prefix);
+	id = out->len;
 	kri_buffer_append(out, kri_text(record->id, KRI_ID_LEN));
 	kri_buffer_append(out, KRI_TEXT("\r\n"));
+	return id;
 }
 
-static void put_expire(const struct kri_redis_writer *writer,
-		       const struct kri_record *record, int64_t ttl,
-		       struct kri_call *call)
+/* Returns where the id stands. */
+static size_t put_expire(const struct kri_redis_writer *writer,
+			 const struct kri_record *record, int64_t ttl,
+			 struct kri_call *call)
 {
+	size_t id;
+
 	kri_command_begin(writer->out, 3);
 	kri_command_text(writer->out, KRI_TEXT("PEXPIRE"));
-	put_key(writer, record);
+	id = put_key(writer, record);
 	kri_command_int(writer->out, ttl);
 	end_command(writer, call);
+	return id;
+}
+
+/* Most requests need a load, and no two loads differ but in the id: it is
+ * written once, and from then on copied. */
+enum kr_err kri_redis_writer_prepare(struct kri_redis_writer *writer)
+{
+	struct kri_redis_writer once = *writer;
+	struct kri_record blank = {0};
+
+	once.out = &writer->load;
+	kri_buffer_clear(once.out);
+	writer->load_call = (struct kri_call){0};
+	kri_command_begin(once.out, 2);
+	kri_command_text(once.out, KRI_TEXT("HGETALL"));
+	writer->load_ids[0] = put_key(&once, &blank);
+	end_command(&once, &writer->load_call);
+	writer->load_ids[1] = put_expire(&once, &blank, writer->idle_timeout,
+					 &writer->load_call);
+	return once.out->failed ? KR_ERR_MEMORY : KR_OK;
+}
+
+void kri_redis_writer_free(struct kri_redis_writer *writer)
+{
+	kri_buffer_free(&writer->load);
 }
 
 void kri_redis_put_load(const struct kri_redis_writer *writer,
 			const struct kri_record *record, struct kri_call *call)
 {
-	kri_command_begin(writer->out, 2);
-	kri_command_text(writer->out, KRI_TEXT("HGETALL"));
-	put_key(writer, record);
-	end_command(writer, call);
-	put_expire(writer, record, writer->idle_timeout, call);
+	const struct kri_call *load = &writer->load_call;
+	struct kri_buffer *out = writer->out;
+	size_t begin = out->len;
+
+	kri_buffer_append(out, kri_buffer_text(&writer->load));
+	if (out->failed)
+		return;
+	for (size_t i = 0; i < 2; i++)
+		memcpy(out->data + begin + writer->load_ids[i], record->id,
+		       KRI_ID_LEN);
+	for (size_t i = 1; i <= load->replies; i++)
+		call->cuts[i] = begin + load->cuts[i];
+	call->replies = load->replies;
 }
 
 static size_t count(const struct kri_record *record, enum kri_change change)

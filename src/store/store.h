@@ -40,7 +40,7 @@ struct kri_record {
 	unsigned char auth[KRI_DIGEST_SIZE]; /* SHA-256 of the secret */
 	int64_t born;                        /* seconds since the epoch */
 	int64_t version;                     /* count of writes */
-	struct kri_value *values;            /* in the arena */
+	struct kri_value *values;            /* the array: in the arena */
 	size_t n, cap;
 	struct kri_arena *arena;
 
@@ -65,7 +65,8 @@ struct kri_store_ops {
 
 	/*
 	 * Fills n records from their ids, and lets each live for the idle
-	 * timeout from now on. err: KR_OK; KR_ERR_NOT_FOUND; or
+	 * timeout from now on. Keys and values that were loaded last until
+	 * the link's next load. err: KR_OK; KR_ERR_NOT_FOUND; or
 	 * KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT, KR_ERR_DENIED,
 	 * KR_ERR_PROTOCOL, KR_ERR_MEMORY.
 	 */
