@@ -9,16 +9,17 @@
  * has written anything.
  */
 static const char commit[] =
-	"local key, last = KEYS[1], 3 + 2 * tonumber(ARGV[3])\n"
-	"local version = redis.call('HGET', key, '@ver')\n"
+	"local call, key, argv = redis.call, KEYS[1], ARGV\n"
+	"local ttl, exact, last = argv[1], argv[2], 3 + 2 * argv[3]\n"
+	"local version = call('HGET', key, '@ver')\n"
 	"if not version then return -1 end\n"
-	"if ARGV[2] ~= '' and version ~= ARGV[2] then return -2 end\n"
+	"if exact ~= '' and version ~= exact then return -2 end\n"
 	"version = version + 1\n"
-	"redis.call('HSET', key, '@ver', version, unpack(ARGV, 4, last))\n"
-	"if #ARGV > last then\n"
-	"  redis.call('HDEL', key, unpack(ARGV, last + 1))\n"
+	"call('HSET', key, '@ver', version, unpack(argv, 4, last))\n"
+	"if argv[last + 1] then\n"
+	"  call('HDEL', key, unpack(argv, last + 1))\n"
 	"end\n"
-	"redis.call('PEXPIRE', key, ARGV[1])\n"
+	"if ttl ~= '' then call('PEXPIRE', key, ttl) end\n"
 	"return version\n";
 
 enum kr_err kri_script_commit(struct kri_script *script)

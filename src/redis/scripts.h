@@ -17,9 +17,9 @@ struct kri_script {
 #define KRI_COMMIT_CONFLICT (-2)
 
 /*
- * KEYS[1] the session; ARGV: ms to live, the version demanded or "", the
- * number of fields to set, those fields each followed by its value, the fields
- * to remove. Answers the new version, or one of the two above.
+ * KEYS[1] the session; ARGV: ms to live, or "" to leave its time as it is; the
+ * version demanded, or ""; the number of fields to set, those fields each
+ * followed by its value, the fields to remove. Answers the new version, or one of the two above.
  */
 enum kr_err kri_script_commit(struct kri_script *script) KR_MUST_CHECK;
 

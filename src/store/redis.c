@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/redis_wire.h"
 
 struct redis_store {
@@ -82,6 +83,7 @@ static bool begin(struct redis_link *link, struct kri_record **records,
 	kri_buffer_clear(&link->pipeline.commands);
 	link->pipeline.n = 0;
 	link->pipeline.prefix = link->writer.prefix;
+	link->writer.now = kri_clock_ms();
 	if (reserve(link, n))
 		return true;
 	fail_all(records, n, KR_ERR_MEMORY);
@@ -114,10 +116,12 @@ static void load(struct kri_link *base, struct kri_record **records, size_t n)
 		add_call(link, records[i], kri_redis_put_load);
 	link->pipeline.repeatable = true;
 	run(link, records, &link->loads);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		records[i]->loaded = link->writer.now;
 		if (!records[i]->err)
 			records[i]->err = kri_redis_read_load(
 				records[i], &link->pipeline.calls[i]);
+	}
 }
 
 /*

@@ -25,6 +25,7 @@ struct kri_redis_writer {
 	struct kri_text prefix; /* of every key */
 	const struct kri_script *commit;
 	int64_t idle_timeout; /* ms */
+	int64_t now;          /* kri_clock_ms() of the batch */
 
 	/* A load's commands: only the id differs from one to the next. */
 	struct kri_buffer load;

@@ -146,6 +146,15 @@ static void put_create(const struct kri_redis_writer *writer,
 	end_command(writer, call);
 }
 
+/* Whether the time to live that the load gave it will do: it is the same but
+ * for a hundredth, and a command less in the script. */
+static bool keeps_time(const struct kri_redis_writer *writer,
+		       const struct kri_record *record)
+{
+	return record->ttl == writer->idle_timeout &&
+	       writer->now - record->loaded <= writer->idle_timeout / 100;
+}
+
 /* The commit script; see redis/scripts.h for its arguments. */
 static void put_script(const struct kri_redis_writer *writer,
 		       const struct kri_record *record, struct kri_text command,
@@ -159,7 +168,10 @@ static void put_script(const struct kri_redis_writer *writer,
 	kri_command_text(out, script);
 	kri_command_int(out, 1);
 	put_key(writer, record);
-	kri_command_int(out, record->ttl);
+	if (keeps_time(writer, record))
+		kri_command_text(out, KRI_TEXT(""));
+	else
+		kri_command_int(out, record->ttl);
 	if (record->exact)
 		kri_command_int(out, record->version);
 	else

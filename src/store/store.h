@@ -40,6 +40,7 @@ struct kri_record {
 	unsigned char auth[KRI_DIGEST_SIZE]; /* SHA-256 of the secret */
 	int64_t born;                        /* seconds since the epoch */
 	int64_t version;                     /* count of writes */
+	int64_t loaded;                      /* kri_clock_ms() of that */
 	struct kri_value *values;            /* the array: in the arena */
 	size_t n, cap;
 	struct kri_arena *arena;
