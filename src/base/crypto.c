@@ -34,8 +34,8 @@ static void free_context(void *context)
 static void fetch_sha256(void)
 {
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	has_sha256 = sha256 &&
-		     !pthread_key_create(&sha256_contexts, free_context);
+	has_sha256 =
+		sha256 && !pthread_key_create(&sha256_contexts, free_context);
 }
 
 /* This thread's, or NULL without memory. */

@@ -16,12 +16,12 @@
 struct kri_gate {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	int seats;   /* free ones */
-	int idle;    /* threads that wait for a seat */
-	int threads; /* those that count: not those that are ending */
-	int alive;   /* all there are */
-	int least;   /* threads that stay, and most seats there may be */
-	int most;    /* threads there may be */
+	int seats;       /* free ones */
+	int idle;        /* threads that wait for a seat */
+	int threads;     /* those that count: not those that are ending */
+	int alive;       /* all there are */
+	int least;       /* threads that stay, and most seats there may be */
+	int most;        /* threads there may be */
 	atomic_int open; /* seats there are, free or taken */
 	bool closed;
 	/* Starts a thread that will _enter; returns whether it did. */

@@ -28,9 +28,9 @@ struct worker {
 	char *window;
 	struct kri_pace pace;
 	int64_t woken; /* us, when the batch at hand was found */
-	bool seated; /* has a seat at the epoll set */
-	bool ending; /* the server drains */
-	bool done;   /* and there is nothing left to take */
+	bool seated;   /* has a seat at the epoll set */
+	bool ending;   /* the server drains */
+	bool done;     /* and there is nothing left to take */
 };
 
 /* ---- waiting for the store -------------------------------------------- */

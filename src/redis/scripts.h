@@ -19,7 +19,8 @@ struct kri_script {
 /*
  * KEYS[1] the session; ARGV: ms to live, or "" to leave its time as it is; the
  * version demanded, or ""; the number of fields to set, those fields each
- * followed by its value, the fields to remove. Answers the new version, or one of the two above.
+ * followed by its value, the fields to remove. Answers the new version, or one
+ * of the two above.
  */
 enum kr_err kri_script_commit(struct kri_script *script) KR_MUST_CHECK;
 

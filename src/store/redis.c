@@ -25,8 +25,8 @@ struct redis_link {
 	struct kri_pipeline pipeline;
 	struct kri_record **again; /* room for as many as there are calls */
 	size_t cap;                /* of calls and again */
-	struct kri_arena loads;   /* what the last load brought */
-	struct kri_arena replies; /* to a commit */
+	struct kri_arena loads;    /* what the last load brought */
+	struct kri_arena replies;  /* to a commit */
 };
 
 static const struct redis_store *store_of(const struct redis_link *link)

@@ -66,7 +66,6 @@ static enum kr_err read_field(struct kri_record *record, struct kri_text key,
 	return KR_OK;
 }
 
-
 static enum kr_err read_pair(struct kri_record *record,
 			     const struct kri_reply *key,
 			     const struct kri_reply *data)

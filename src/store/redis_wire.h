@@ -34,8 +34,8 @@ struct kri_redis_writer {
 };
 
 /* KR_ERR_MEMORY. */
-enum kr_err
-kri_redis_writer_prepare(struct kri_redis_writer *writer) KR_MUST_CHECK;
+enum kr_err kri_redis_writer_prepare(struct kri_redis_writer *writer)
+	KR_MUST_CHECK;
 void kri_redis_writer_free(struct kri_redis_writer *writer);
 
 /* Each appends one record's commands, and notes in the call where each ends

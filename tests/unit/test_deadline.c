@@ -218,8 +218,7 @@ static void who_is_alone_waits_as_long_as_it_may(void **state)
 	struct fixture *f = *state;
 	int64_t start = kri_clock_ms();
 
-	kri_deadline_start(&f->deadline, &kri_wait_alone,
-			   2 * KRI_WAIT_ALONE);
+	kri_deadline_start(&f->deadline, &kri_wait_alone, 2 * KRI_WAIT_ALONE);
 	assert_int_equal(await(f), KR_ERR_TIMEOUT);
 	assert_true(kri_clock_ms() - start >= 2 * KRI_WAIT_ALONE);
 	kri_deadline_end(&f->deadline);

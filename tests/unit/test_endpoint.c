@@ -72,7 +72,8 @@ static struct kri_endpoint parsed(const char *text)
 	struct kri_endpoint endpoint = {0};
 	struct kri_buffer why = KRI_BUFFER_EMPTY;
 
-	assert_int_equal(kri_endpoint_parse(text, false, &endpoint, &why), KR_OK);
+	assert_int_equal(kri_endpoint_parse(text, false, &endpoint, &why),
+			 KR_OK);
 	kri_buffer_free(&why);
 	return endpoint;
 }

@@ -47,14 +47,21 @@ struct hall {
 	int kept;   /* times that a guest had to keep its seat */
 	int ended;
 	/* Orders, each for one guest: */
-	int leave; /* leave your seat */
-	int come;  /* come back to the gate */
-	int go;    /* end, from your seat */
+	int leave;  /* leave your seat */
+	int narrow; /* give it up, if you may */
+	int come;   /* come back to the gate */
+	int go;     /* end, from your seat */
 };
 
-static void await_order(struct hall *hall, int *order, int *other)
+static void await_order(struct hall *hall, const int *order)
 {
-	while (!*order && !(other && *other))
+	while (!*order)
+		pthread_cond_wait(&hall->changed, &hall->lock);
+}
+
+static void await_any_order(struct hall *hall)
+{
+	while (!hall->leave && !hall->narrow && !hall->go)
 		pthread_cond_wait(&hall->changed, &hall->lock);
 }
 
@@ -75,27 +82,55 @@ static bool leave_seat(struct hall *hall)
 	return taken;
 }
 
-/* Sits until told otherwise; returns whether it will come again. */
+/* With the lock held: true if the guest has no seat any more. */
+static bool give_up_seat(struct hall *hall)
+{
+	bool gone;
+
+	hall->narrow--;
+	gone = kri_gate_narrow(&hall->gate);
+	hall->kept += !gone;
+	hall->seated -= gone;
+	pthread_cond_broadcast(&hall->changed);
+	return gone;
+}
+
+/* With the lock held: away until told to come back. */
+static void be_away(struct hall *hall)
+{
+	await_order(hall, &hall->come);
+	hall->come--;
+	hall->away--;
+}
+
+/* With the lock held: sits until told otherwise; returns whether it will come
+ * again. */
+static bool obey(struct hall *hall)
+{
+	for (;;) {
+		await_any_order(hall);
+		if (hall->leave && leave_seat(hall)) {
+			be_away(hall);
+			return true;
+		}
+		if (hall->narrow && give_up_seat(hall))
+			return true;
+		if (hall->go) {
+			hall->go--;
+			hall->seated--;
+			return false;
+		}
+	}
+}
+
 static bool sit(struct hall *hall)
 {
-	bool stays = true, again = false;
+	bool again;
 
 	pthread_mutex_lock(&hall->lock);
 	hall->seated++;
 	pthread_cond_broadcast(&hall->changed);
-	while (stays) {
-		await_order(hall, &hall->leave, &hall->go);
-		again = hall->leave > 0;
-		stays = again && !leave_seat(hall);
-	}
-	if (again) {
-		await_order(hall, &hall->come, NULL);
-		hall->come--;
-		hall->away--;
-	} else {
-		hall->go--;
-		hall->seated--;
-	}
+	again = obey(hall);
 	pthread_cond_broadcast(&hall->changed);
 	pthread_mutex_unlock(&hall->lock);
 	return again;
@@ -231,7 +266,7 @@ static int teardown(void **state)
 	turned_back = 0;
 	kri_gate_shut(&hall->gate);
 	pthread_mutex_lock(&hall->lock);
-	hall->leave = 0;
+	hall->leave = hall->narrow = 0;
 	hall->go = hall->come = GUESTS;
 	pthread_cond_broadcast(&hall->changed);
 	pthread_mutex_unlock(&hall->lock);
@@ -334,6 +369,106 @@ static void one_who_waits_takes_one_seat(void **state)
 	await_count(hall, &hall->away, 2);
 	await_count(hall, &hall->seated, 2);
 	assert_int_equal(hall->spawned, 4);
+}
+
+/* ---- no more seats than work ------------------------------------------ */
+
+/* One guest gives its seat up, and waits. */
+static void let_narrow(struct hall *hall)
+{
+	int seated = count(hall, &hall->seated);
+	int idle = at_gate(hall, &hall->gate.idle);
+
+	tell(hall, &hall->narrow);
+	await_count(hall, &hall->seated, seated - 1);
+	await_idle(hall, idle + 1);
+}
+
+static void a_seat_that_is_given_up_stays_empty(void **state)
+{
+	struct hall *hall = open_hall(state, 3, 8);
+
+	await_count(hall, &hall->seated, 3);
+	let_narrow(hall);
+	let_narrow(hall);
+	assert_int_equal(count(hall, &hall->seated), 1);
+	assert_int_equal(hall->spawned, 3);
+}
+
+static void the_last_seat_is_not_given_up(void **state)
+{
+	struct hall *hall = open_hall(state, 2, 8);
+
+	await_count(hall, &hall->seated, 2);
+	let_narrow(hall);
+	tell(hall, &hall->narrow);
+	await_count(hall, &hall->kept, 1);
+	assert_int_equal(count(hall, &hall->seated), 1);
+}
+
+static void widening_brings_back_who_waits(void **state)
+{
+	struct hall *hall = open_hall(state, 2, 8);
+
+	await_count(hall, &hall->seated, 2);
+	let_narrow(hall);
+	kri_gate_widen(&hall->gate);
+	await_count(hall, &hall->seated, 2);
+	assert_int_equal(hall->spawned, 2);
+}
+
+static void there_are_never_more_seats_than_at_first(void **state)
+{
+	struct hall *hall = open_hall(state, 2, 8);
+
+	await_count(hall, &hall->seated, 2);
+	kri_gate_widen(&hall->gate);
+	assert_int_equal(at_gate(hall, &hall->gate.seats), 0);
+	let_narrow(hall);
+	kri_gate_widen(&hall->gate);
+	kri_gate_widen(&hall->gate);
+	await_count(hall, &hall->seated, 2);
+	assert_int_equal(at_gate(hall, &hall->gate.seats), 0);
+	assert_int_equal(hall->spawned, 2);
+}
+
+static void who_has_no_seat_takes_one_that_is_left(void **state)
+{
+	struct hall *hall = open_hall(state, 2, 8);
+
+	await_count(hall, &hall->seated, 2);
+	let_narrow(hall);
+	let_leave(hall);
+	assert_int_equal(hall->spawned, 2);
+	assert_int_equal(at_gate(hall, &hall->gate.idle), 0);
+}
+
+/* Both are away: a spare is made for the new seat too. */
+static void widening_makes_a_spare_if_nobody_waits(void **state)
+{
+	struct hall *hall = open_hall(state, 2, 8);
+
+	await_count(hall, &hall->seated, 2);
+	let_narrow(hall);
+	let_leave(hall);
+	kri_gate_widen(&hall->gate);
+	await_count(hall, &hall->seated, 2);
+	assert_int_equal(hall->spawned, 3);
+}
+
+static void no_seat_is_added_if_nobody_can_be_had(void **state)
+{
+	struct hall *hall = open_hall(state, 2, 2);
+
+	await_count(hall, &hall->seated, 2);
+	let_narrow(hall);
+	let_leave(hall);
+	kri_gate_widen(&hall->gate);
+	assert_int_equal(at_gate(hall, &hall->gate.seats), 0);
+	tell(hall, &hall->come);
+	await_idle(hall, 1);
+	kri_gate_widen(&hall->gate);
+	await_count(hall, &hall->seated, 2);
 }
 
 /* ---- where no spares may be ------------------------------------------- */
@@ -484,6 +619,13 @@ int main(void)
 		TEST(a_seat_is_kept_when_there_are_threads_enough),
 		TEST(a_seat_is_kept_when_no_thread_can_be_had),
 		TEST(one_who_waits_takes_one_seat),
+		TEST(a_seat_that_is_given_up_stays_empty),
+		TEST(the_last_seat_is_not_given_up),
+		TEST(widening_brings_back_who_waits),
+		TEST(there_are_never_more_seats_than_at_first),
+		TEST(who_has_no_seat_takes_one_that_is_left),
+		TEST(widening_makes_a_spare_if_nobody_waits),
+		TEST(no_seat_is_added_if_nobody_can_be_had),
 		TEST(without_spares_a_seat_may_be_left_all_the_same),
 		TEST(without_spares_the_seat_waits_for_who_left_it),
 		TEST(a_spare_with_nothing_to_do_goes),

@@ -110,7 +110,8 @@ static void shows_both_ids_in_brackets(void **state)
 
 	(void)state;
 	kri_log(KRI_LOG_INFO, &ids, "hello");
-	assert_string_equal(caught_line(), "info request=r1 session=s2 hello\n");
+	assert_string_equal(caught_line(),
+			    "info request=r1 session=s2 hello\n");
 }
 
 static void shows_the_only_id_it_knows(void **state)
@@ -161,7 +162,8 @@ static void shows_control_characters_as_question_marks(void **state)
 		"a\nb\tc\x7f"
 		"d\xc2\x9b"
 		"e");
-	assert_string_equal(caught_line(), "info request=r?1 session=s?[2J a?b?c?d??e\n");
+	assert_string_equal(caught_line(),
+			    "info request=r?1 session=s?[2J a?b?c?d??e\n");
 }
 
 static void keeps_utf8_as_it_is(void **state)

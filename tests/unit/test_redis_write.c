@@ -36,13 +36,14 @@ static int setup(void **state)
 	};
 	kri_arena_init(&f.arena, 1024, 65536);
 	*state = &f;
-	return 0;
+	return kri_redis_writer_prepare(&f.writer);
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	kri_redis_writer_free(&f->writer);
 	kri_buffer_free(&f->out);
 	kri_arena_free(&f->arena);
 	return 0;
@@ -84,6 +85,25 @@ static void a_load_reads_all_and_prolongs_its_life(void **state)
 	assert_put(*state, kri_redis_put_load, 2,
 		   KRI_TEXT("*2\r\n$7\r\nHGETALL\r\n" KEY
 			    "*3\r\n$7\r\nPEXPIRE\r\n" KEY "$5\r\n20000\r\n"));
+}
+
+static void a_second_load_has_its_own_id_and_cuts(void **state)
+{
+	struct fixture *f = *state;
+	struct kri_call first = {0}, second;
+
+	kri_redis_put_load(&f->writer, &f->record, &first);
+	memset(f->record.id, 'z', KRI_ID_LEN);
+	second = (struct kri_call){.cuts = {f->out.len}};
+	kri_redis_put_load(&f->writer, &f->record, &second);
+	for (size_t i = 0; i <= 2; i++)
+		assert_int_equal(second.cuts[i], first.cuts[2] + first.cuts[i]);
+	assert_int_equal(f->out.len, second.cuts[2]);
+	assert_null(memmem(f->out.data, first.cuts[2], "zz", 2));
+	for (size_t i = 0; i < 2; i++)
+		assert_non_null(memmem(f->out.data + second.cuts[i],
+				       second.cuts[i + 1] - second.cuts[i],
+				       "s:zzzzzzzzzzzzzzzzzzzzzz\r\n", 26));
 }
 
 static void keys_may_have_no_prefix(void **state)
@@ -162,6 +182,40 @@ static void an_exact_update_names_the_version_it_was_made_from(void **state)
 			    "$1\r\nn\r\n$1\r\n8\r\n"));
 }
 
+/* The idle timeout is 20 s: what was loaded 200 ms ago has it all but a
+ * hundredth. */
+static void assert_time_sent(struct fixture *f, const char *time)
+{
+	kri_buffer_clear(&f->out);
+	kri_redis_put_commit(&f->writer, &f->record, &(struct kri_call){0});
+	assert_false(f->out.failed);
+	assert_memory_equal(f->out.data + f->out.len - strlen(time), time,
+			    strlen(time));
+}
+
+static void the_time_that_a_load_gave_is_not_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 20000;
+	f->record.loaded = 5000;
+	f->writer.now = 5200;
+	assert_time_sent(f, KEY "$0\r\n\r\n$0\r\n\r\n$1\r\n0\r\n");
+	f->writer.now = 5201;
+	assert_time_sent(f, KEY "$5\r\n20000\r\n$0\r\n\r\n$1\r\n0\r\n");
+}
+
+static void a_time_that_the_absolute_end_cuts_is_sent(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 19999;
+	f->record.loaded = f->writer.now = 5000;
+	assert_time_sent(f, KEY "$5\r\n19999\r\n$0\r\n\r\n$1\r\n0\r\n");
+}
+
 static void a_renewal_sends_the_new_digest(void **state)
 {
 	struct fixture *f = *state;
@@ -215,11 +269,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_load_reads_all_and_prolongs_its_life),
+		TEST(a_second_load_has_its_own_id_and_cuts),
 		TEST(keys_may_have_no_prefix),
 		TEST(a_creation_is_one_transaction_with_a_time_to_live),
 		TEST(a_creation_leaves_out_what_was_removed_again),
 		TEST(an_update_sends_only_what_changed),
 		TEST(an_exact_update_names_the_version_it_was_made_from),
+		TEST(the_time_that_a_load_gave_is_not_sent_again),
+		TEST(a_time_that_the_absolute_end_cuts_is_sent),
 		TEST(a_renewal_sends_the_new_digest),
 		TEST(an_update_in_full_has_the_script_itself),
 		TEST(an_end_unlinks_the_key_and_sends_no_value),

@@ -119,6 +119,16 @@ static void headers_come_after_the_content_headers_in_order(void **state)
 		       "Cache-Control: no-store\r\nVary: Cookie\r\n\r\nx");
 }
 
+static void lines_of_our_own_go_among_the_headers(void **state)
+{
+	struct kri_response *r = *state;
+
+	assert_int_equal(add_header(r, KRI_TEXT("X"), KRI_TEXT("1")), KR_OK);
+	assert_int_equal(kri_response_lines(r, KRI_TEXT("A: 1\r\nB: 2\r\n")),
+			 KR_OK);
+	assert_string_equal(r->headers.data, "X: 1\r\nA: 1\r\nB: 2\r\n");
+}
+
 static void a_header_may_occur_twice(void **state)
 {
 	struct kri_response *r = *state;
@@ -417,6 +427,7 @@ int main(void)
 		TEST(rendering_appends_to_what_is_there),
 		TEST(headers_come_after_the_content_headers_in_order),
 		TEST(a_header_may_occur_twice),
+		TEST(lines_of_our_own_go_among_the_headers),
 		TEST(a_value_that_would_split_the_header_is_refused),
 		TEST(a_name_that_is_no_token_is_refused),
 		TEST(the_headers_of_rendering_cannot_be_added),
