@@ -57,7 +57,7 @@ static bool make_room(struct kri_buffer *buffer, size_t size)
 	return !buffer->failed;
 }
 
-void kri_buffer_append(struct kri_buffer *buffer, struct kri_text text)
+void kri_buffer_append_slowly(struct kri_buffer *buffer, struct kri_text text)
 {
 	if (!make_room(buffer, text.len))
 		return;

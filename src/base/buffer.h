@@ -22,7 +22,24 @@ struct kri_buffer {
 /* All zero is an empty buffer too. */
 #define KRI_BUFFER_EMPTY ((struct kri_buffer){0})
 
-void kri_buffer_append(struct kri_buffer *buffer, struct kri_text text);
+/* The same as _append, whether there is room or not. */
+void kri_buffer_append_slowly(struct kri_buffer *buffer, struct kri_text text);
+
+/* Here because a command or an answer is many small pieces, and most of them
+ * fit. */
+static inline void kri_buffer_append(struct kri_buffer *buffer,
+				     struct kri_text text)
+{
+	if (buffer->failed || !text.len ||
+	    text.len >= buffer->cap - buffer->len) {
+		kri_buffer_append_slowly(buffer, text);
+		return;
+	}
+	memcpy(buffer->data + buffer->len, text.data, text.len);
+	buffer->len += text.len;
+	buffer->data[buffer->len] = '\0';
+}
+
 void kri_buffer_string(struct kri_buffer *buffer, const char *string);
 void kri_buffer_byte(struct kri_buffer *buffer, char byte);
 void kri_buffer_int(struct kri_buffer *buffer, int64_t number);
