@@ -225,6 +225,27 @@ begin_slow_hello() {
 	((SECONDS - start <= 5))
 }
 
+# The scheduling policies of its threads, one a line; proc(5): 0 other, 3
+# batch, 5 idle.
+policies() {
+	sed 's/.*) //' /proc/"$(server_pid krsessiond)"/task/*/stat |
+		cut -d' ' -f39
+}
+
+@test "workers are of the batch class, unless the operator chose another" {
+	local options
+	kr_start -o server.workers=2
+	[ "$(policies | grep -cx 3)" -eq 2 ]
+	policies | grep -qx 0
+	server_stop krsessiond
+	rm "$KR_SOCKET"
+	mapfile -t options < <(kr_options)
+	server_start krsessiond chrt --idle 0 "$KR_BUILD/krsessiond" \
+		-l "unix:$KR_SOCKET" "${options[@]}"
+	within 10 kr_answers "$KR_SOCKET" /hello
+	[ "$(policies | sort -u)" = 5 ]
+}
+
 @test "idle connections do not hold up the end" {
 	kr_start -o server.drain_timeout=10s
 	hold idle -q --idle 16 "$KR_SOCKET" /hello

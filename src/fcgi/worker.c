@@ -1,6 +1,7 @@
 #include "fcgi/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -350,11 +351,27 @@ static enum kr_err open_worker(struct worker *worker)
 	return err;
 }
 
+/*
+ * Woken by the front server's first request of many, a worker would push the
+ * front server aside, serve that one, and be woken again for the next. In the
+ * batch class it waits until the processor is free, or its turn has come, and
+ * finds more of them; on an idle processor that is at once. What the operator
+ * has chosen (chrt(1)) is left alone.
+ */
+static void be_patient(void)
+{
+	struct sched_param none = {0};
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 void *kri_worker_run(void *arg)
 {
 	struct worker worker = {.server = arg};
 	enum kr_err err = open_worker(&worker);
 
+	be_patient();
 	if (err) {
 		kri_log(KRI_LOG_ERROR, NULL, "cannot start a worker: %s",
 			kr_strerror(err));
