@@ -4,8 +4,6 @@
  */
 #include "session/session.h"
 
-#include <stdio.h>
-
 #include "fcgi/exchange.h"
 
 /* The route must have asked for a session. */
@@ -81,10 +79,10 @@ enum kr_err kr_session_set_bytes(struct kr_context *c, const char *key,
 enum kr_err kr_session_set_int32(struct kr_context *c, const char *key,
 				 int32_t value)
 {
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%d", (int)value);
+	char room[KRI_INT_SIZE];
+	struct kri_text digits = kri_text_of_int(value, room);
 
-	return kr_session_set_bytes(c, key, text, (size_t)length);
+	return kr_session_set_bytes(c, key, digits.data, digits.len);
 }
 
 enum kr_err kr_session_set_string(struct kr_context *c, const char *key,
