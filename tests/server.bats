@@ -225,6 +225,22 @@ begin_slow_hello() {
 	((SECONDS - start <= 5))
 }
 
+@test "a handler that is stuck holds up nobody else" {
+	slow_start -o server.workers=2 -o server.max_workers=2
+	# So that one worker is left, as there is little to do.
+	"$KR_BUILD/tests/fcgi_client" -q -k -r 1000 "$STACK/slow.sock" \
+		/nowhere >"$STACK/answers"
+	slow_begin '' '/slow/unmarked?'
+	for _ in {1..20}; do
+		ask_at "$STACK/slow.sock" -t 5000 /nowhere
+		[ "$code" = 404 ]
+		((ms < 1000))
+	done
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 200 ]
+}
+
 # The scheduling policies of its threads, one a line; proc(5): 0 other, 3
 # batch, 5 idle.
 policies() {

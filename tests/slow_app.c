@@ -97,6 +97,8 @@ static enum kr_err map_all(struct kr_app *app)
 		kr_map(app, KR_GET, "/slow/hello", hello, KR_BLOCKING);
 
 	if (!err)
+		err = kr_map(app, KR_GET, "/slow/unmarked", hello, 0);
+	if (!err)
 		err = kr_map(app, KR_GET, "/slow/set", set, slow);
 	if (!err)
 		err = kr_map(app, KR_GET, "/slow/count", count,

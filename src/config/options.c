@@ -48,7 +48,7 @@ const struct kri_option kri_options[] = {
 	{.section = "server", .key = "workers",
 	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(workers),
 	 .max = 256, .unit = "threads", .zero = "auto", .fallback = "0",
-	 .help = "Most threads that take requests at once; 0: one a processor."},
+	 .help = "Threads that take requests, at most; 0: one a processor."},
 	{.section = "server", .key = "max_workers",
 	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(max_workers),
 	 .min = 1, .max = 1024, .unit = "threads", .fallback = "64",

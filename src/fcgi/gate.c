@@ -127,12 +127,17 @@ bool kri_gate_leave(struct kri_gate *gate)
 	return taken;
 }
 
+bool kri_gate_is_narrow(const struct kri_gate *gate)
+{
+	return atomic_load_explicit(&gate->open, memory_order_relaxed) <
+	       gate->least;
+}
+
 /* The first look at the number of seats, without the lock, is what most
  * calls cost; one that comes too late will come again. */
 void kri_gate_widen(struct kri_gate *gate)
 {
-	if (atomic_load_explicit(&gate->open, memory_order_relaxed) ==
-	    gate->least)
+	if (!kri_gate_is_narrow(gate))
 		return;
 	pthread_mutex_lock(&gate->lock);
 	if (gate->open < gate->least && has_taker(gate)) {

@@ -50,8 +50,11 @@ bool kri_gate_leave(struct kri_gate *gate);
 /* One seat more, if there may be and somebody can be had to take it. */
 void kri_gate_widen(struct kri_gate *gate);
 
-/* Takes the caller's seat away, unless it is the last; returns whether. */
+/* Removes the caller's seat, unless it is the last; returns whether. */
 bool kri_gate_narrow(struct kri_gate *gate);
+
+/* Whether there are fewer seats than there may be. */
+bool kri_gate_is_narrow(const struct kri_gate *gate);
 
 /* The thread will never enter: it does not count. */
 void kri_gate_give_up(struct kri_gate *gate);

@@ -7,8 +7,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "fcgi/worker.h"
 
@@ -65,8 +67,11 @@ static enum kr_err open_descriptors(struct kri_server *server,
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	server->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	server->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (server->epoll < 0 || server->alarm < 0 || server->end < 0)
-		return refuse(why, "epoll or eventfd");
+	server->relief =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (server->epoll < 0 || server->alarm < 0 || server->end < 0 ||
+	    server->relief < 0)
+		return refuse(why, "epoll, eventfd or timerfd");
 	if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->end, &event) ||
 	    kri_worker_listen(server))
 		return refuse(why, "cannot watch the listener");
@@ -92,7 +97,7 @@ static enum kr_err open_server(struct kri_server *server,
 	const struct kri_config *config = server->site->config;
 	enum kr_err err;
 
-	server->epoll = server->alarm = server->end = -1;
+	server->epoll = server->alarm = server->end = server->relief = -1;
 	err = kri_listener_open(&server->listener, config, why);
 	if (!err)
 		err = open_descriptors(server, why);
@@ -115,20 +120,35 @@ static void close_server(struct kri_server *server)
 	close_if_open(server->epoll);
 	close_if_open(server->alarm);
 	close_if_open(server->end);
+	close_if_open(server->relief);
 }
 
 /* The listener rests without descriptors to accept with; it is tried again
  * after a while, as some will have been closed. */
 static int tend_listener(struct kri_server *server, bool rang)
 {
+	int64_t now = kri_clock_ms();
+
 	if (!__atomic_load_n(&server->out_of_files, __ATOMIC_ACQUIRE))
 		return -1;
 	if (rang)
-		return REST_TICK;
+		server->rest_until = now + REST_TICK;
+	if (now < server->rest_until)
+		return (int)(server->rest_until - now);
 	__atomic_store_n(&server->out_of_files, false, __ATOMIC_RELEASE);
 	if (kri_worker_listen(server))
 		kri_log(KRI_LOG_ERROR, NULL, "epoll: %s", strerror(errno));
 	return -1;
+}
+
+/* When all that have a seat have long been at work, another helps. */
+static void relieve(struct kri_server *server)
+{
+	uint64_t times;
+
+	if (read(server->relief, &times, sizeof(times)) > 0 &&
+	    !atomic_load(&server->looking))
+		kri_gate_widen(&server->gate);
 }
 
 static int sooner(int a, int b)
@@ -142,7 +162,8 @@ static int sooner(int a, int b)
 static int watch(struct kri_server *server, int signals)
 {
 	struct pollfd ready[] = {{.fd = signals, .events = POLLIN},
-				 {.fd = server->alarm, .events = POLLIN}};
+				 {.fd = server->alarm, .events = POLLIN},
+				 {.fd = server->relief, .events = POLLIN}};
 	int timeout = -1;
 
 	for (;;) {
@@ -150,11 +171,12 @@ static int watch(struct kri_server *server, int signals)
 		eventfd_t count;
 		bool rang;
 
-		if (poll(ready, 2, timeout) < 0 && errno != EINTR)
+		if (poll(ready, 3, timeout) < 0 && errno != EINTR)
 			return 0;
 		if (read(signals, &signal, sizeof(signal)) ==
 		    (ssize_t)sizeof(signal))
 			return (int)signal.ssi_signo;
+		relieve(server);
 		rang = !eventfd_read(server->alarm, &count);
 		timeout = sooner(kri_peers_tend(&server->peers),
 				 tend_listener(server, rang));

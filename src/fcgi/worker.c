@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -223,6 +224,18 @@ static void accept_some(struct worker *worker)
 
 /* ---- the loop --------------------------------------------------------- */
 
+/* With fewer workers than there may be, one that does not come back, as its
+ * handler or a peer holds it up, is relieved by the main thread. */
+static void expect_back(struct kri_server *server)
+{
+	const struct itimerspec later = {
+		.it_value.tv_nsec = KRI_RELIEF_MS * 1000000,
+	};
+
+	if (kri_gate_is_narrow(&server->gate))
+		timerfd_settime(server->relief, 0, &later, NULL);
+}
+
 /* Fills the batch with what is ready; false when the server drains and
  * nothing is. */
 static bool gather(struct worker *worker)
@@ -230,10 +243,14 @@ static bool gather(struct worker *worker)
 	struct kri_server *server = worker->server;
 	bool connecting = false;
 	int others = 0;
-	int n = epoll_wait(server->epoll, worker->events,
-			   (int)worker->batch.cap, worker->ending ? 0 : -1);
+	int n;
 
+	atomic_fetch_add(&server->looking, 1);
+	n = epoll_wait(server->epoll, worker->events, (int)worker->batch.cap,
+		       worker->ending ? 0 : -1);
+	atomic_fetch_sub(&server->looking, 1);
 	worker->woken = kri_clock_us();
+	expect_back(server);
 	for (int i = 0; i < n; i++) {
 		struct kri_peer *peer = worker->events[i].data.ptr;
 
@@ -260,18 +277,21 @@ static void count(struct kri_server *server, size_t n)
 }
 
 /* What the store takes is not the worker's pace: who waits there for long
- * has left the seat to another. */
+ * has left the seat to another, and nothing to say about seats. */
 static void adjust_seats(struct worker *worker, size_t n)
 {
-	struct kri_gate *gate = &worker->server->gate;
+	struct kri_server *server = worker->server;
+	struct kri_gate *gate = &server->gate;
 	int64_t us = kri_clock_us() - worker->woken - worker->batch.store_us;
 
+	if (!worker->seated || worker->ending)
+		return;
 	switch (kri_pace_note(&worker->pace, n, worker->batch.cap, us)) {
 	case KRI_PACE_FALLS_BEHIND:
 		kri_gate_widen(gate);
 		return;
 	case KRI_PACE_IS_IDLE:
-		if (worker->seated && !worker->ending)
+		if (atomic_load(&server->looking))
 			worker->seated = !kri_gate_narrow(gate);
 		return;
 	case KRI_PACE_KEEPS:
@@ -355,8 +375,8 @@ static enum kr_err open_worker(struct worker *worker)
  * Woken by the front server's first request of many, a worker would push the
  * front server aside, serve that one, and be woken again for the next. In the
  * batch class it waits until the processor is free, or its turn has come, and
- * finds more of them; on an idle processor that is at once. What the operator
- * has chosen (chrt(1)) is left alone.
+ * finds more of them; on an idle processor that is at once. Another class that
+ * the operator has chosen (chrt(1)) is left alone.
  */
 static void be_patient(void)
 {

@@ -26,10 +26,15 @@ struct kri_server {
 	int epoll;
 	int alarm;             /* eventfd: rings the main thread */
 	int end;               /* eventfd: in the epoll set; tells to drain */
+	int relief;            /* timerfd: no worker has come back for long */
+	atomic_int looking;    /* workers that wait at the epoll set */
 	atomic_llong requests; /* exchanges that were walked */
 	atomic_llong batches;  /* with at least one */
-	bool out_of_files; /* the listener rests until the main thread says */
+	bool out_of_files;  /* the listener rests until the main thread says */
+	int64_t rest_until; /* kri_clock_ms(), for the main thread */
 };
+
+#define KRI_RELIEF_MS 5 /* that a worker may stay away, being the only one */
 
 /* A thread's whole life; for pthread_create. Takes a struct kri_server. */
 void *kri_worker_run(void *server);

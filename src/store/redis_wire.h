@@ -29,7 +29,7 @@ struct kri_redis_writer {
 
 	/* A load's commands: only the id differs from one to the next. */
 	struct kri_buffer load;
-	size_t load_ids[2]; /* where it stands in them */
+	size_t load_ids[2]; /* the id's offsets in them */
 	struct kri_call load_call;
 };
 

@@ -146,8 +146,8 @@ static void put_create(const struct kri_redis_writer *writer,
 	end_command(writer, call);
 }
 
-/* Whether the time to live that the load gave it will do: it is the same but
- * for a hundredth, and a command less in the script. */
+/* Whether the time to live that the load gave it will do: that is less by a
+ * hundredth at most, and a command less in the script. */
 static bool keeps_time(const struct kri_redis_writer *writer,
 		       const struct kri_record *record)
 {

@@ -40,7 +40,7 @@ struct kri_record {
 	unsigned char auth[KRI_DIGEST_SIZE]; /* SHA-256 of the secret */
 	int64_t born;                        /* seconds since the epoch */
 	int64_t version;                     /* count of writes */
-	int64_t loaded;                      /* kri_clock_ms() of that */
+	int64_t loaded;                      /* when, by kri_clock_ms() */
 	struct kri_value *values;            /* the array: in the arena */
 	size_t n, cap;
 	struct kri_arena *arena;
@@ -49,7 +49,7 @@ struct kri_record {
 	enum kri_operation operation;
 	bool exact;    /* only if the version is still this one */
 	bool new_auth; /* auth is to be written too */
-	int64_t ttl;   /* ms to live from the commit on */
+	int64_t ttl;   /* ms to live from the commit on, or nearly */
 
 	enum kr_err err; /* what became of the load or commit */
 };
