@@ -276,17 +276,19 @@ static void count(struct kri_server *server, size_t n)
 	atomic_fetch_add_explicit(&server->batches, 1, memory_order_relaxed);
 }
 
-/* What the store takes is not the worker's pace: who waits there for long
- * has left the seat to another, and nothing to say about seats. */
+/* Who has waited for the store for long has left its seat to another, and has
+ * nothing to say about seats. */
 static void adjust_seats(struct worker *worker, size_t n)
 {
 	struct kri_server *server = worker->server;
 	struct kri_gate *gate = &server->gate;
-	int64_t us = kri_clock_us() - worker->woken - worker->batch.store_us;
+	int64_t store_us = worker->batch.store_us;
+	int64_t us = kri_clock_us() - worker->woken - store_us;
 
 	if (!worker->seated || worker->ending)
 		return;
-	switch (kri_pace_note(&worker->pace, n, worker->batch.cap, us)) {
+	switch (kri_pace_note(&worker->pace, n, worker->batch.cap, us,
+			      store_us)) {
 	case KRI_PACE_FALLS_BEHIND:
 		kri_gate_widen(gate);
 		return;

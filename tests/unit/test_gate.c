@@ -389,8 +389,10 @@ static void a_seat_that_is_given_up_stays_empty(void **state)
 	struct hall *hall = open_hall(state, 3, 8);
 
 	await_count(hall, &hall->seated, 3);
+	assert_false(kri_gate_is_narrow(&hall->gate));
 	let_narrow(hall);
 	let_narrow(hall);
+	assert_true(kri_gate_is_narrow(&hall->gate));
 	assert_int_equal(count(hall, &hall->seated), 1);
 	assert_int_equal(hall->spawned, 3);
 }
