@@ -48,9 +48,15 @@ unsigned kri_slot_of(struct kri_text prefix, struct kri_text key)
 
 void kri_slots_init(struct kri_slots *slots)
 {
+	pthread_condattr_t attr;
+
 	*slots = (struct kri_slots){0};
 	pthread_rwlock_init(&slots->lock, NULL);
-	pthread_mutex_init(&slots->asking, NULL);
+	pthread_mutex_init(&slots->ask_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&slots->asked, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 static void free_node(struct kri_node *node)
@@ -66,7 +72,8 @@ void kri_slots_free(struct kri_slots *slots)
 	for (size_t i = 0; i < slots->n; i++)
 		free_node(slots->nodes[i]);
 	pthread_rwlock_destroy(&slots->lock);
-	pthread_mutex_destroy(&slots->asking);
+	pthread_mutex_destroy(&slots->ask_lock);
+	pthread_cond_destroy(&slots->asked);
 }
 
 struct kri_node *kri_slots_owner(struct kri_slots *slots, unsigned slot)
@@ -237,32 +244,47 @@ enum kr_err kri_slots_load(struct kri_slots *slots,
 	return whole ? KR_OK : KR_ERR_MEMORY;
 }
 
-/* Waits for the one that asks; whether it has ended in time. */
-static bool await_asker(struct kri_slots *slots, struct kri_deadline *deadline)
+static bool is_asking(struct kri_slots *slots)
 {
-	struct timespec until;
+	bool asking;
 
-	if (!deadline)
-		return false;
-	kri_deadline_wait(deadline);
-	until = kri_clock_timespec(deadline->at);
-	return !pthread_mutex_clocklock(&slots->asking, CLOCK_MONOTONIC,
-					&until);
+	pthread_mutex_lock(&slots->ask_lock);
+	asking = slots->asking;
+	pthread_mutex_unlock(&slots->ask_lock);
+	return asking;
+}
+
+/* With the lock held: until the one that asks is done, or it is too late. */
+static void await_asker(struct kri_slots *slots,
+			const struct kri_deadline *deadline)
+{
+	struct timespec until = kri_clock_timespec(deadline->at);
+
+	while (slots->asking &&
+	       !pthread_cond_timedwait(&slots->asked, &slots->ask_lock, &until))
+		;
 }
 
 bool kri_slots_begin(struct kri_slots *slots, struct kri_deadline *deadline)
 {
-	if (pthread_mutex_trylock(&slots->asking) &&
-	    !await_asker(slots, deadline))
-		return false;
-	if (kri_clock_ms() >= slots->ask_at)
-		return true;
-	pthread_mutex_unlock(&slots->asking);
-	return false;
+	bool ours;
+
+	if (deadline && is_asking(slots))
+		kri_deadline_wait(deadline);
+	pthread_mutex_lock(&slots->ask_lock);
+	if (deadline)
+		await_asker(slots, deadline);
+	ours = !slots->asking && kri_clock_ms() >= slots->ask_at;
+	slots->asking |= ours;
+	pthread_mutex_unlock(&slots->ask_lock);
+	return ours;
 }
 
 void kri_slots_end(struct kri_slots *slots)
 {
+	pthread_mutex_lock(&slots->ask_lock);
 	slots->ask_at = kri_clock_ms() + ASK_PAUSE;
-	pthread_mutex_unlock(&slots->asking);
+	slots->asking = false;
+	pthread_cond_broadcast(&slots->asked);
+	pthread_mutex_unlock(&slots->ask_lock);
 }

@@ -30,7 +30,9 @@ struct kri_slots {
 	size_t n;
 	struct kri_node *owners[KRI_SLOTS]; /* NULL: unknown */
 
-	pthread_mutex_t asking; /* held by the one that asks for a map */
+	pthread_mutex_t ask_lock;
+	pthread_cond_t asked; /* the one that asked for a map is done */
+	bool asking;
 	int64_t ask_at; /* kri_clock_ms() before which nobody asks again */
 };
 

@@ -3,10 +3,13 @@
  */
 #include "redis/slots.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static unsigned slot(const char *prefix, const char *key)
@@ -186,6 +189,77 @@ static void one_asks_and_then_there_is_a_pause(void **state)
 	assert_false(kri_slots_begin(*state, NULL));
 }
 
+/* ---- waiting for who asks ---------------------------------------------- */
+
+static bool leave_seat(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+static void come_back(void *arg)
+{
+	(void)arg;
+}
+
+static const struct kri_wait relieved = {leave_seat, come_back, NULL};
+
+struct second {
+	struct kri_slots *slots;
+	int64_t patience;  /* ms */
+	atomic_bool ended; /* the first is done */
+	bool saw_the_end;  /* it had ended when the second came back */
+	bool ours;
+};
+
+static void *come_second(void *arg)
+{
+	struct second *second = arg;
+	struct kri_deadline deadline;
+
+	kri_deadline_start(&deadline, &relieved, second->patience);
+	second->ours = kri_slots_begin(second->slots, &deadline);
+	second->saw_the_end = second->ended;
+	kri_deadline_end(&deadline);
+	return NULL;
+}
+
+static void who_comes_second_waits_and_need_not_ask(void **state)
+{
+	struct second second = {.slots = *state, .patience = 10000};
+	pthread_t thread;
+
+	assert_true(kri_slots_begin(*state, NULL));
+	assert_int_equal(pthread_create(&thread, NULL, come_second, &second),
+			 0);
+	usleep(20000); /* so that it has mostly come to wait */
+	second.ended = true;
+	kri_slots_end(*state);
+	pthread_join(thread, NULL);
+	assert_true(second.saw_the_end);
+	assert_false(second.ours);
+}
+
+static void who_comes_second_waits_no_longer_than_it_may(void **state)
+{
+	struct second second = {.slots = *state, .patience = 30};
+	pthread_t thread;
+
+	assert_true(kri_slots_begin(*state, NULL));
+	assert_int_equal(pthread_create(&thread, NULL, come_second, &second),
+			 0);
+	pthread_join(thread, NULL);
+	assert_false(second.ours);
+	kri_slots_end(*state);
+}
+
+static void who_may_not_wait_goes_on_at_once(void **state)
+{
+	assert_true(kri_slots_begin(*state, NULL));
+	assert_false(kri_slots_begin(*state, NULL));
+	kri_slots_end(*state);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -200,6 +274,9 @@ int main(void)
 		TEST(what_is_no_map_changes_nothing),
 		TEST(a_slot_that_moved_has_a_new_owner),
 		TEST(one_asks_and_then_there_is_a_pause),
+		TEST(who_comes_second_waits_and_need_not_ask),
+		TEST(who_comes_second_waits_no_longer_than_it_may),
+		TEST(who_may_not_wait_goes_on_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
