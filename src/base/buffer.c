@@ -41,8 +41,7 @@ static bool move_to(struct kri_buffer *buffer, size_t cap)
 	return true;
 }
 
-/* Room for `size` more bytes and a NUL; false, for good, without memory. */
-static bool make_room(struct kri_buffer *buffer, size_t size)
+bool kri_buffer_grow(struct kri_buffer *buffer, size_t size)
 {
 	if (buffer->failed)
 		return false;
@@ -55,16 +54,6 @@ static bool make_room(struct kri_buffer *buffer, size_t size)
 			  next_capacity(buffer->cap, buffer->len + size + 1)))
 		buffer->failed = true;
 	return !buffer->failed;
-}
-
-void kri_buffer_append_slowly(struct kri_buffer *buffer, struct kri_text text)
-{
-	if (!make_room(buffer, text.len))
-		return;
-	if (text.len)
-		memcpy(buffer->data + buffer->len, text.data, text.len);
-	buffer->len += text.len;
-	buffer->data[buffer->len] = '\0';
 }
 
 void kri_buffer_string(struct kri_buffer *buffer, const char *string)
@@ -94,7 +83,7 @@ void kri_buffer_printf(struct kri_buffer *buffer, const char *format, ...)
 	va_end(list);
 	if (len < 0)
 		buffer->failed = true;
-	if (len < 0 || !make_room(buffer, (size_t)len))
+	if (len < 0 || !kri_buffer_grow(buffer, (size_t)len))
 		return;
 	va_start(list, format);
 	vsnprintf(buffer->data + buffer->len, (size_t)len + 1, format, list);
@@ -106,7 +95,7 @@ char *kri_buffer_reserve(struct kri_buffer *buffer, size_t size)
 {
 	char *room;
 
-	if (!make_room(buffer, size))
+	if (!kri_buffer_grow(buffer, size))
 		return NULL;
 	/* However much of it the caller takes, a NUL follows. */
 	room = buffer->data + buffer->len;

@@ -22,20 +22,20 @@ struct kri_buffer {
 /* All zero is an empty buffer too. */
 #define KRI_BUFFER_EMPTY ((struct kri_buffer){0})
 
-/* The same as _append, whether there is room or not. */
-void kri_buffer_append_slowly(struct kri_buffer *buffer, struct kri_text text);
+/* Makes room for `size` more bytes and a NUL; false, for good, without
+ * memory. */
+bool kri_buffer_grow(struct kri_buffer *buffer, size_t size);
 
 /* Here because a command or an answer is many small pieces, and most of them
  * fit. */
 static inline void kri_buffer_append(struct kri_buffer *buffer,
 				     struct kri_text text)
 {
-	if (buffer->failed || !text.len ||
-	    text.len >= buffer->cap - buffer->len) {
-		kri_buffer_append_slowly(buffer, text);
+	if ((buffer->failed || text.len >= buffer->cap - buffer->len) &&
+	    !kri_buffer_grow(buffer, text.len))
 		return;
-	}
-	memcpy(buffer->data + buffer->len, text.data, text.len);
+	if (text.len)
+		memcpy(buffer->data + buffer->len, text.data, text.len);
 	buffer->len += text.len;
 	buffer->data[buffer->len] = '\0';
 }

@@ -34,3 +34,13 @@ struct timespec kri_clock_timespec(int64_t ms)
 		.tv_nsec = ms % 1000 * 1000000,
 	};
 }
+
+void kri_clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}

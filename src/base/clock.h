@@ -4,6 +4,7 @@
 #ifndef KRI_BASE_CLOCK_H
 #define KRI_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -13,6 +14,9 @@ int64_t kri_clock_ms(void);
 
 /* A kri_clock_ms() as waits with CLOCK_MONOTONIC want it. */
 struct timespec kri_clock_timespec(int64_t ms);
+
+/* A condition whose timed waits go by that clock. */
+void kri_clock_cond_init(pthread_cond_t *cond);
 
 /* Seconds since 1970-01-01 UTC. */
 int64_t kri_clock_epoch(void);

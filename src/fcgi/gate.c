@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define SPARE_IDLE 10 /* seconds after which a spare goes */
 
 void kri_gate_init(struct kri_gate *gate, int least, int most,
 		   bool (*spawn)(void *), void *arg)
 {
-	pthread_condattr_t attr;
-
 	*gate = (struct kri_gate){
 		.seats = least,
 		.open = least,
@@ -18,11 +18,8 @@ void kri_gate_init(struct kri_gate *gate, int least, int most,
 		.spawn = spawn,
 		.arg = arg,
 	};
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&gate->lock, NULL);
-	pthread_cond_init(&gate->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	kri_clock_cond_init(&gate->changed);
 }
 
 void kri_gate_free(struct kri_gate *gate)

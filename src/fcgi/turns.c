@@ -9,16 +9,11 @@
 
 void kri_turns_init(struct kri_turns *turns)
 {
-	pthread_condattr_t attr;
-
 	for (unsigned i = 0; i < KRI_TURNS; i++)
 		atomic_init(&turns->holders[i], NULL);
 	atomic_init(&turns->waiting, 0);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&turns->lock, NULL);
-	pthread_cond_init(&turns->given, &attr);
-	pthread_condattr_destroy(&attr);
+	kri_clock_cond_init(&turns->given);
 }
 
 void kri_turns_free(struct kri_turns *turns)

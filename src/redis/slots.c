@@ -48,15 +48,10 @@ unsigned kri_slot_of(struct kri_text prefix, struct kri_text key)
 
 void kri_slots_init(struct kri_slots *slots)
 {
-	pthread_condattr_t attr;
-
 	*slots = (struct kri_slots){0};
 	pthread_rwlock_init(&slots->lock, NULL);
 	pthread_mutex_init(&slots->ask_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&slots->asked, &attr);
-	pthread_condattr_destroy(&attr);
+	kri_clock_cond_init(&slots->asked);
 }
 
 static void free_node(struct kri_node *node)
