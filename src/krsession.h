@@ -52,6 +52,7 @@ enum kr_err {
 	KR_ERR_LIMIT,       /* past a limit of section [session]: 413 */
 	KR_ERR_GONE,        /* the session ended while the request ran: 503 */
 	KR_ERR_CONFLICT,    /* another request changed the session first */
+	KR_ERR_RENEWED,     /* the session got a new secret meanwhile: 409 */
 	KR_ERR_UNAVAILABLE, /* the store cannot be reached: 503 */
 	KR_ERR_TIMEOUT,     /* the store did not answer in io_timeout: 503 */
 	KR_ERR_FULL,        /* the store has no room for a write: 503 */

@@ -30,6 +30,8 @@ const char *kr_strerror(enum kr_err err)
 		return "session ended meanwhile";
 	case KR_ERR_CONFLICT:
 		return "session changed by too many requests at once";
+	case KR_ERR_RENEWED:
+		return "session got a new secret meanwhile";
 	case KR_ERR_UNAVAILABLE:
 		return "store unavailable";
 	case KR_ERR_TIMEOUT:

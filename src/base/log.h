@@ -2,6 +2,10 @@
  * The log: one line an event on stderr, as text or as JSON, each written
  * with one write(2). Lines that belong to a request carry its ids. Never
  * pass it a secret, a cookie or a password.
+ *
+ * Until kri_log_start() a line is written by who logs it. From then on lines
+ * go into a bounded queue and one thread writes them: a pipe that nobody
+ * reads costs lines, which are counted, and never holds up who logs.
  */
 #ifndef KRI_BASE_LOG_H
 #define KRI_BASE_LOG_H
@@ -25,6 +29,13 @@ struct kri_log_ids {
 
 /* Sets what is written from here on. The default is info, as text. */
 void kri_log_setup(enum kri_log_level level, enum kri_log_format format);
+
+/* Starts the thread that writes. KR_ERR_SYSTEM, and all stays as it was. */
+enum kr_err kri_log_start(void) KR_MUST_CHECK;
+
+/* Writes what is queued, for at most `ms`, and ends the thread; afterwards
+ * lines are written by who logs them again. Nothing if none was started. */
+void kri_log_stop(int64_t ms);
 
 /* Whether a line of that level would be written. */
 bool kri_log_enabled(enum kri_log_level level);

@@ -39,18 +39,6 @@ void kri_config_free(struct kri_config *config)
 		kri_option_free(&kri_options[i], config);
 }
 
-static enum kr_err check_workers(const struct kri_config *config,
-				 struct kri_buffer *why)
-{
-	if (config->workers <= config->max_workers)
-		return KR_OK;
-	kri_buffer_printf(why,
-			  "server.max_workers = %d: must not be less than "
-			  "server.workers = %d",
-			  (int)config->max_workers, (int)config->workers);
-	return KR_ERR_CONFIG;
-}
-
 static enum kr_err check_sizes(const struct kri_config *config,
 			       struct kri_buffer *why)
 {
@@ -117,10 +105,8 @@ static enum kr_err check_passwords(const struct kri_config *config,
 enum kr_err kri_config_check(const struct kri_config *config,
 			     struct kri_buffer *why)
 {
-	enum kr_err err = check_workers(config, why);
+	enum kr_err err = check_sizes(config, why);
 
-	if (!err)
-		err = check_sizes(config, why);
 	if (!err)
 		err = check_timeouts(config, why);
 	if (!err)

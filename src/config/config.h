@@ -12,7 +12,7 @@
 #include "krsession.h"
 #include "base/buffer.h"
 
-enum kri_store_kind { KRI_STORE_REDIS };
+enum kri_store_kind { KRI_STORE_REDIS, KRI_STORE_MEMORY };
 enum kri_tls_minimum { KRI_TLS_1_2, KRI_TLS_1_3 };
 enum kri_same_site {
 	KRI_SAME_SITE_STRICT,
@@ -31,16 +31,17 @@ struct kri_config {
 	int64_t socket_mode;     /* permission bits of a unix: listener */
 	char *socket_group;      /* group of a unix: listener, or "" */
 	int64_t backlog;         /* connections the kernel may queue */
-	int64_t workers;         /* 0: as many as there are processors */
-	int64_t max_workers;     /* workers and spares together */
-	int64_t batch;           /* exchanges a worker takes at once */
+	int64_t workers;         /* loops; 0: as many as processors */
+	int64_t threads;         /* of the pool for blocking handlers */
+	int64_t batch;           /* exchanges of a batch, at most */
 	int64_t receive_timeout; /* ms for a whole request to arrive */
 	int64_t drain_timeout;   /* ms for requests in flight at the end */
 	/* [log] */
 	int64_t log_level;  /* enum kri_log_level */
 	int64_t log_format; /* enum kri_log_format */
 	/* [store] */
-	int64_t store_kind; /* enum kri_store_kind */
+	int64_t store_kind;   /* enum kri_store_kind */
+	int64_t memory_limit; /* bytes that the memory store may take */
 	/* [session] */
 	int64_t idle_timeout;     /* ms */
 	int64_t absolute_timeout; /* ms; 0: none */

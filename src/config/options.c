@@ -21,7 +21,7 @@
 /* In the order of their enums. */
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"text", "json", NULL};
-static const char *const stores[] = {"redis", NULL};
+static const char *const stores[] = {"redis", "memory", NULL};
 static const char *const same_sites[] = {"strict", "lax", "none", NULL};
 static const char *const protocols[] = {"1.2", "1.3", NULL};
 static const char *const secures[] = {"always", "same_as_request", "never",
@@ -48,15 +48,15 @@ const struct kri_option kri_options[] = {
 	{.section = "server", .key = "workers",
 	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(workers),
 	 .max = 256, .unit = "threads", .zero = "auto", .fallback = "0",
-	 .help = "Threads that take requests, at most; 0: one a processor."},
-	{.section = "server", .key = "max_workers",
-	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(max_workers),
-	 .min = 1, .max = 1024, .unit = "threads", .fallback = "64",
-	 .help = "Workers, and the spares that step in while Redis is slow."},
+	 .help = "Event loops that take requests; 0: one a processor."},
+	{.section = "server", .key = "threads",
+	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(threads),
+	 .min = 1, .max = 1024, .unit = "threads", .fallback = "4",
+	 .help = "Threads for blocking handlers and for looking up names."},
 	{.section = "server", .key = "batch",
 	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(batch),
 	 .min = 1, .max = 256, .unit = "requests", .fallback = "32",
-	 .help = "Requests a worker takes at once."},
+	 .help = "Requests that a loop walks together, at most."},
 	{.section = "server", .key = "receive_timeout",
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(receive_timeout),
 	 .min = 10, .max = HOUR, .fallback = "10s",
@@ -79,6 +79,10 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_CHOICE, .offset = MEMBER(store_kind),
 	 .choices = stores, .fallback = "redis",
 	 .help = "Where sessions are kept."},
+	{.section = "store", .key = "memory_limit",
+	 .type = KRI_OPTION_SIZE, .offset = MEMBER(memory_limit),
+	 .min = MIB, .max = 64 * 1024 * MIB, .fallback = "64MiB",
+	 .help = "Bytes that kind = memory may take; then writes answer 503."},
 
 	{.section = "session", .key = "idle_timeout",
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(idle_timeout),

@@ -1,94 +1,97 @@
 /*
- * What a topology and a client are, for the files of this folder that know
- * how to run a pipeline on each kind.
+ * The client: one loop's way to Redis. Calls are given to it at any time of a
+ * turn and go out with the flush, one write a server, whether there is one
+ * server, one that Sentinels name, or a cluster. Nothing blocks: names,
+ * connecting, TLS, login, Sentinel look-up and slot map happen on the loop.
+ *
+ * A client belongs to one thread. The topology it was opened on is shared.
  */
 #ifndef KRI_REDIS_CLIENT_H
 #define KRI_REDIS_CLIENT_H
 
-#include <stdatomic.h>
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "redis/reply.h"
 
-#include "redis/connection.h"
-#include "redis/health.h"
-#include "redis/slots.h"
-#include "redis/topology.h"
+struct uv_loop_s;
+struct kri_topology;
+struct kri_client;
 
-struct kri_topology {
-	struct kri_endpoint endpoint;
-	struct kri_tls *tls; /* NULL: without */
-	struct kri_dial dial;
-	struct kri_dial sentinel_dial;
-	struct kri_buffer name;   /* of the endpoint, for messages */
-	struct kri_health health; /* of the primary */
-	atomic_size_t address;    /* the endpoint's that worked last */
-	atomic_bool is_cluster;   /* a server said so */
-	struct kri_slots slots;   /* of the cluster */
+#define KRI_CALL_REPLIES 4
+
+/* Commands that belong together: on one key, sent in one piece. */
+struct kri_call {
+	struct kri_text key; /* whole; no data: a call to server `place` */
+	size_t place;        /* below kri_client_places() */
+	/* Where its commands begin in the pipeline's buffer; `replies` of
+	 * them, and the end behind the last. */
+	size_t cuts[KRI_CALL_REPLIES + 1];
+	size_t replies;   /* how many there will be, at most KRI_CALL_REPLIES */
+	bool transaction; /* MULTI ... EXEC */
+	/* Sending it twice does what sending it once does: on a connection
+	 * that turns out dead it is sent once more. Others are sent again
+	 * only if not one byte of them had been written. */
+	bool repeatable;
+	/* Replies are made in this arena and take `room` bytes of it at most;
+	 * a call whose replies need more fails alone, with KR_ERR_LIMIT. */
+	struct kri_arena *arena;
+	size_t room;
+
+	const struct kri_reply *reply[KRI_CALL_REPLIES];
+	enum kr_err err; /* KR_OK: all replies are there, error replies too */
+
+	/* The client's own, while it is under way: */
+	struct {
+		struct kri_pipeline *pipeline;
+		struct kri_call *next;
+		void *connection;
+		uint64_t begin; /* of its bytes in what was sent there */
+		size_t got;     /* replies so far */
+		unsigned tries;
+		bool asking;    /* an ASK sent it where it goes */
+		bool settled;
+	} way;
 };
 
-/* A worker's connection to one node of a cluster. */
-struct kri_leg {
-	struct kri_node *node;
-	struct kri_connection connection;
-	struct kri_buffer out; /* what is to be sent in this round */
-	bool used;             /* in this round */
-	bool fresh;            /* connected in this round */
-	bool sent;             /* all of out, in this round */
-	enum kr_err err;
+/* Calls that are sent and settled together, within io_timeout. */
+struct kri_pipeline {
+	struct kri_buffer commands;
+	struct kri_call *calls;
+	size_t n;
+	void (*done)(struct kri_pipeline *pipeline); /* all are settled */
+	void *arg;                                   /* the caller's */
+
+	/* The client's own: */
+	struct {
+		size_t unsettled;
+		int64_t deadline; /* kri_clock_ms() */
+		struct kri_pipeline *prev, *next;
+	} way;
 };
 
-struct kri_client {
-	struct kri_topology *topology;
-	const struct kri_wait *wait;
-	struct kri_connection connection; /* to the primary */
-	struct kri_leg **legs; /* by the nodes' index; NULL: none yet */
-	size_t legs_n;
-};
+/* Does not connect before the first call. KR_ERR_MEMORY. */
+enum kr_err kri_client_open(struct kri_topology *topology,
+			    struct uv_loop_s *loop,
+			    struct kri_client **client) KR_MUST_CHECK;
 
-/* Runs the pending calls on the one primary. A call stays pending when the
- * server turns out to be one of a cluster. */
-void kri_primary_run(struct kri_client *client, struct kri_pipeline *pipeline,
-		     struct kri_arena *arena, struct kri_deadline *deadline);
+/* Settles what is under way with KR_ERR_UNAVAILABLE. The memory is given
+ * back when the loop has run what is left of it. */
+void kri_client_close(struct kri_client **client);
 
-/* Asks the Sentinels for the primary and connects to it. */
-enum kr_err kri_sentinel_connect(struct kri_client *client,
-				 struct kri_deadline *deadline) KR_MUST_CHECK;
+/*
+ * Gives all calls of the pipeline on their way. Pipeline, calls and commands
+ * are borrowed until `done`, which may be called before this returns (during
+ * a back-off all fails at once). What became of each is in its err:
+ * KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT, KR_ERR_DENIED, KR_ERR_PROTOCOL,
+ * KR_ERR_MEMORY, KR_ERR_LIMIT.
+ */
+void kri_client_submit(struct kri_client *client,
+		       struct kri_pipeline *pipeline);
 
-/* A client's leg to a node, made if there is none; NULL without memory. */
-struct kri_leg *kri_leg_get(struct kri_client *client, struct kri_node *node);
+/* Writes to each server what has gathered for it. */
+void kri_client_flush(struct kri_client *client);
 
-/* Connects it; it is fresh then. */
-enum kr_err kri_leg_open(struct kri_client *client, struct kri_leg *leg,
-			 struct kri_deadline *whole) KR_MUST_CHECK;
-
-/* It works, or it does not: tells the others, and the log if it is news. */
-void kri_leg_good(struct kri_leg *leg);
-void kri_leg_bad(struct kri_leg *leg);
-
-/* Reads a new map: one worker for all. The others go on with what there is,
- * or wait for it if there is nothing (`lost`). */
-void kri_cluster_refresh(struct kri_client *client, struct kri_arena *arena,
-			 struct kri_deadline *deadline, bool lost);
-
-/* Runs the pending calls on the nodes of a cluster; none stays pending. */
-void kri_cluster_run(struct kri_client *client, struct kri_pipeline *pipeline,
-		     struct kri_arena *arena, struct kri_deadline *deadline);
-void kri_cluster_close(struct kri_client *client);
-
-/* A deadline within `whole`, for connecting; joined back when done. */
-struct kri_deadline kri_connect_deadline(const struct kri_client *client,
-					 const struct kri_deadline *whole);
-
-/* Reads all replies of a call. */
-enum kr_err kri_call_read(struct kri_connection *connection,
-			  struct kri_call *call, struct kri_arena *arena,
-			  struct kri_deadline *deadline) KR_MUST_CHECK;
-
-/* The first reply of the call that is an error of that code, or NULL. */
-const struct kri_reply *kri_call_find(const struct kri_call *call,
-				      const char *code);
-
-/* What the replies say about the server itself: that it is the wrong one, or
- * not ready; KR_OK if nothing. The connection is closed then. */
-enum kr_err kri_call_check(struct kri_connection *connection,
-			   const struct kri_call *call) KR_MUST_CHECK;
+/* How many servers hold keys, as far as is known: 1, or a cluster's primaries. */
+size_t kri_client_places(const struct kri_client *client);
 
 #endif

@@ -1,19 +1,22 @@
 /*
- * The store: where sessions are kept. This is its contract, over batches;
- * what a session means is not its business.
+ * The store: where sessions are kept. This is its contract, asynchronous and
+ * over batches; what a session means is not its business.
  *
- * A store is shared by all workers; each attaches once and uses its own
- * link, from one thread at a time.
+ * A store is shared by all loops; each attaches once and uses its own link,
+ * on its own thread. Nothing in here blocks, but for check() and close().
  */
 #ifndef KRI_STORE_STORE_H
 #define KRI_STORE_STORE_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/text.h"
-#include "base/wait.h"
+#include "config/config.h"
 
 #define KRI_ID_LEN 22      /* base64url characters of 128 bits */
 #define KRI_DIGEST_SIZE 32 /* bytes of a SHA-256 */
+
+struct uv_loop_s;
 
 enum kri_change {
 	KRI_KEPT,   /* as it was loaded */
@@ -29,67 +32,117 @@ struct kri_value {
 
 enum kri_operation {
 	KRI_OP_NONE,
-	KRI_OP_CREATE, /* a session nobody knows yet, with all its values */
-	KRI_OP_UPDATE, /* what changed of one that was loaded */
-	KRI_OP_DESTROY /* end it */
+	KRI_OP_CREATE,  /* a session nobody knows yet, with all its values */
+	KRI_OP_UPDATE,  /* what changed of one that was loaded */
+	KRI_OP_TOUCH,   /* only prolong one that was loaded */
+	KRI_OP_DESTROY  /* end it */
 };
 
 /* One session as the store has it, or is to have it. */
 struct kri_record {
 	char id[KRI_ID_LEN + 1];
 	unsigned char auth[KRI_DIGEST_SIZE]; /* SHA-256 of the secret */
-	int64_t born;                        /* seconds since the epoch */
-	int64_t version;                     /* count of writes */
-	int64_t loaded;                      /* when, by kri_clock_ms() */
-	struct kri_value *values;            /* the array: in the arena */
+	unsigned char was[KRI_DIGEST_SIZE];  /* the digest that auth replaced */
+	int64_t was_at;           /* when, epoch ms; 0: auth is the first */
+	int64_t born;             /* seconds since the epoch */
+	int64_t version;          /* count of writes */
+	int64_t seen;             /* epoch ms of the last touch */
+	int64_t left;             /* peek: ms that it will live on untouched */
+	struct kri_value *values; /* the array: in the arena */
 	size_t n, cap;
-	struct kri_arena *arena;
+	struct kri_arena *arena; /* keys and values that were loaded, too */
 
 	/* For a commit: */
 	enum kri_operation operation;
-	bool exact;    /* only if the version is still this one */
-	bool new_auth; /* auth is to be written too */
-	int64_t ttl;   /* ms to live from the commit on, or nearly */
+	bool exact; /* only if the version is still this one */
+	/* auth is new; only if the stored one is still `was`, which is kept
+	 * as the replaced one with was_at. */
+	bool renewed;
+	/* ms to live from now on, and `seen` is to be written with it; 0:
+	 * both stay as they are. Not 0 for CREATE and TOUCH. */
+	int64_t ttl;
 
 	enum kr_err err; /* what became of the load or commit */
 };
+
+/* A walk over all sessions, a step at a time; all zero but the arena at
+ * first. A session may come more than once, and one that begins or ends
+ * meanwhile may come or not. */
+struct kri_listing {
+	struct kri_arena *arena; /* the ids are made there */
+	const char **ids;        /* n of them, found by the last step */
+	size_t n;
+	uint64_t cursor; /* where the next step goes on, and in which */
+	size_t place;    /* of the store's parts */
+	bool end;        /* there is no next step */
+	enum kr_err err;
+};
+
+/* All of the operation is done; may be called before it returns. */
+typedef void kri_store_done(void *arg);
 
 struct kri_store;
 struct kri_link;
 
 struct kri_store_ops {
-	/* A worker's link; `wait` is borrowed and outlives it. */
-	enum kr_err (*attach)(struct kri_store *store,
-			      const struct kri_wait *wait,
+	/* A loop's link. KR_ERR_MEMORY. */
+	enum kr_err (*attach)(struct kri_store *store, struct uv_loop_s *loop,
 			      struct kri_link **link);
+
+	/*
+	 * Ends the link and sets *link to NULL. What is under way fails with
+	 * KR_ERR_UNAVAILABLE. The loop must run until nothing is alive in it
+	 * before it and the store may be closed.
+	 */
 	void (*detach)(struct kri_link **link);
 
 	/*
-	 * Fills n records from their ids, and lets each live for the idle
-	 * timeout from now on. Keys and values that were loaded last until
-	 * the link's next load. err: KR_OK; KR_ERR_NOT_FOUND; or
-	 * KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT, KR_ERR_DENIED,
-	 * KR_ERR_PROTOCOL, KR_ERR_MEMORY.
+	 * Fills n records from their ids; changes nothing. Values, keys and
+	 * the array come from each record's arena. err: KR_OK;
+	 * KR_ERR_NOT_FOUND; or KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT,
+	 * KR_ERR_DENIED, KR_ERR_PROTOCOL, KR_ERR_MEMORY. `records` is used
+	 * until done.
 	 */
 	void (*load)(struct kri_link *link, struct kri_record **records,
-		     size_t n);
+		     size_t n, kri_store_done *done, void *arg);
 
 	/*
-	 * Carries out the operation of n records, each wholly or not at all,
-	 * in their order. err: KR_OK; KR_ERR_GONE, the session to update has
-	 * ended and nothing was written; KR_ERR_CONFLICT, `exact` was asked
-	 * and another wrote first; KR_ERR_FULL; or as for load, and then it
-	 * may have been carried out or not. No session is ever stored
-	 * without a time to live. Ending one that has ended is KR_OK.
+	 * Carries out the operation of n records (of different sessions),
+	 * each wholly or not at all. err: KR_OK; KR_ERR_GONE, the session to
+	 * update has ended and nothing was written; KR_ERR_CONFLICT, `exact`
+	 * was asked and another wrote first; KR_ERR_RENEWED, `renewed` was
+	 * asked and another renewed first; KR_ERR_FULL; or as for load, and
+	 * then it may have been carried out or not. No session is ever
+	 * stored without a time to live. CREATE of an id that exists
+	 * replaces nothing: KR_ERR_CONFLICT. Ending one that has ended is
+	 * KR_OK.
+	 *
+	 * A TOUCH is not waited for: it is KR_OK at once, the record is not
+	 * used after the call, and one that fails is made up for by the next.
 	 */
 	void (*commit)(struct kri_link *link, struct kri_record **records,
-		       size_t n);
+		       size_t n, kri_store_done *done, void *arg);
 
-	/* At the start: fails if the store cannot be reached and the
-	 * configuration says not to start then. */
-	enum kr_err (*check)(struct kri_link *link);
+	/* Sends what has been asked for since the last flush: once a turn of
+	 * the loop, so that all of it is one write. */
+	void (*flush)(struct kri_link *link);
 
-	/* All links have been detached. */
+	/* For operators. As load, and `left` too. */
+	void (*peek)(struct kri_link *link, struct kri_record **records,
+		     size_t n, kri_store_done *done, void *arg);
+	/* One step; with its error in listing->err. */
+	void (*list)(struct kri_link *link, struct kri_listing *listing,
+		     kri_store_done *done, void *arg);
+
+	/* Removes what has ended and still takes room; returns how many. 0
+	 * where the server does that by itself. */
+	size_t (*sweep)(struct kri_store *store);
+
+	/* At the start, blocking: fails if the store cannot be reached and
+	 * the configuration says not to start then. */
+	enum kr_err (*check)(struct kri_store *store);
+
+	/* All links have been detached and their loops have run out. */
 	void (*close)(struct kri_store **store);
 };
 
@@ -100,6 +153,20 @@ struct kri_store {
 struct kri_link {
 	struct kri_store *store;
 };
+
+/* Opens the store that config says; does not connect. The config is borrowed
+ * until it is closed. KR_ERR_CONFIG with one line in `why`, KR_ERR_MEMORY. */
+enum kr_err kri_store_open(const struct kri_config *config,
+			   struct kri_store **store,
+			   struct kri_buffer *why) KR_MUST_CHECK;
+
+/*
+ * Counts all sessions by walking them, to the end: done is called with the
+ * number, or with an error. KR_ERR_MEMORY if it cannot begin. (store/count.c)
+ */
+typedef void kri_count_done(void *arg, enum kr_err err, int64_t n);
+enum kr_err kri_store_count(struct kri_link *link, kri_count_done *done,
+			    void *arg) KR_MUST_CHECK;
 
 /* Room for `n` more values at the end. KR_ERR_MEMORY past the arena's cap. */
 enum kr_err kri_record_reserve(struct kri_record *record,
