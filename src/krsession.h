@@ -38,6 +38,7 @@
 
 struct kr_app;     /* routes, configuration and the server: one a program */
 struct kr_context; /* one request on its way: request, session, response */
+struct kr_session; /* the session of a request, or the lack of one */
 
 enum kr_err {
 	KR_OK = 0,
@@ -74,8 +75,9 @@ enum kr_route_flag {
 	/* The handler computes what it writes from what it read: if another
 	 * request wrote in between, load and run the handler again. */
 	KR_ATOMIC = 2,
-	/* The handler may take long: run it when the others have been
-	 * answered, on a thread that has found a substitute. */
+	/* The handler may take long: it runs on a thread of a pool
+	 * (server.threads) while the loop goes on with other requests. One
+	 * that holds its loop for 50 ms unmarked is named in the log. */
 	KR_BLOCKING = 4
 };
 
@@ -155,8 +157,12 @@ enum kr_err kr_header(struct kr_context *c, const char *name,
 
 /* ---- the session ------------------------------------------------------ */
 
+/* The request's session, until the handler returns; NULL unless the route has
+ * KR_SESSION. There may be none yet: the first value that is set makes it. */
+struct kr_session *kr_session(struct kr_context *c);
+
 /*
- * All need KR_SESSION on the route, else KR_ERR_ARGUMENT. Keys are 1 to
+ * With NULL for the session all give KR_ERR_ARGUMENT. Keys are 1 to
  * session.max_key bytes and do not begin with '@' (KR_ERR_RESERVED,
  * KR_ERR_LIMIT). A getter without such a value is KR_ERR_NOT_FOUND and leaves
  * its output as it was. A setter makes the session if there is none; past
@@ -165,46 +171,46 @@ enum kr_err kr_header(struct kr_context *c, const char *name,
  */
 
 /* The value as a number. KR_ERR_TYPE if it is not a decimal int32. */
-enum kr_err kr_session_get_int32(struct kr_context *c, const char *key,
+enum kr_err kr_session_get_int32(struct kr_session *session, const char *key,
 				 int32_t *value) KR_MUST_CHECK;
 
 /* The value as text. KR_ERR_TYPE if it has a NUL or is not UTF-8. */
-enum kr_err kr_session_get_string(struct kr_context *c, const char *key,
+enum kr_err kr_session_get_string(struct kr_session *session, const char *key,
 				  const char **value) KR_MUST_CHECK;
 
 /* The value as it is: `size` bytes at `*value`. */
-enum kr_err kr_session_get_bytes(struct kr_context *c, const char *key,
+enum kr_err kr_session_get_bytes(struct kr_session *session, const char *key,
 				 const void **value,
 				 size_t *size) KR_MUST_CHECK;
 
-enum kr_err kr_session_set_int32(struct kr_context *c, const char *key,
+enum kr_err kr_session_set_int32(struct kr_session *session, const char *key,
 				 int32_t value) KR_MUST_CHECK;
-enum kr_err kr_session_set_string(struct kr_context *c, const char *key,
+enum kr_err kr_session_set_string(struct kr_session *session, const char *key,
 				  const char *value) KR_MUST_CHECK;
-enum kr_err kr_session_set_bytes(struct kr_context *c, const char *key,
+enum kr_err kr_session_set_bytes(struct kr_session *session, const char *key,
 				 const void *value, size_t size) KR_MUST_CHECK;
 
 /* Takes one value away; KR_OK too if there was none. */
-enum kr_err kr_session_remove(struct kr_context *c,
+enum kr_err kr_session_remove(struct kr_session *session,
 			      const char *key) KR_MUST_CHECK;
 
 /* Takes all values away and keeps the session. */
-enum kr_err kr_session_clear(struct kr_context *c) KR_MUST_CHECK;
+enum kr_err kr_session_clear(struct kr_session *session) KR_MUST_CHECK;
 
 /*
  * Gives the session a new secret, in place: the values stay, the old cookie
  * opens nothing any more. For every change of what a user may do, login
  * first (OWASP: session fixation).
  */
-enum kr_err kr_session_renew(struct kr_context *c) KR_MUST_CHECK;
+enum kr_err kr_session_renew(struct kr_session *session) KR_MUST_CHECK;
 
 /* Ends the session in the store and expires the cookie. */
-enum kr_err kr_session_destroy(struct kr_context *c) KR_MUST_CHECK;
+enum kr_err kr_session_destroy(struct kr_session *session) KR_MUST_CHECK;
 
 /*
  * The session's public name, 22 characters, safe to log: it opens nothing.
  * NULL if the request has no session.
  */
-const char *kr_session_id(struct kr_context *c);
+const char *kr_session_id(struct kr_session *session);
 
 #endif

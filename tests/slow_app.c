@@ -72,20 +72,20 @@ static enum kr_err set(struct kr_context *c)
 	if (!err && (!key || !value))
 		err = KR_ERR_INPUT;
 	if (!err)
-		err = kr_session_set_string(c, key, value);
+		err = kr_session_set_string(kr_session(c), key, value);
 	return err ? err : kr_text(c, 200, "stored");
 }
 
 static enum kr_err count(struct kr_context *c)
 {
 	int32_t n = 0;
-	enum kr_err err = kr_session_get_int32(c, "counter", &n);
+	enum kr_err err = kr_session_get_int32(kr_session(c), "counter", &n);
 
 	if (err && err != KR_ERR_NOT_FOUND)
 		return err;
 	err = wait_for_gate(c);
 	if (!err)
-		err = kr_session_set_int32(c, "counter", n + 1);
+		err = kr_session_set_int32(kr_session(c), "counter", n + 1);
 	kr_json_int(c, "counter", n + 1);
 	return err ? err : kr_json_end(c, 200);
 }

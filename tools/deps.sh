@@ -6,7 +6,7 @@
 . "$root/tools/mirror.sh"
 
 readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
-	libfcgi-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev
+	libfcgi-dev libuv1-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev
 	libcmocka-dev)
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)

@@ -8,8 +8,17 @@
 
 #include "base/log.h"
 #include "fcgi/cgi.h"
+#include "fcgi/listener.h"
 #include "fcgi/server.h"
-#include "store/redis.h"
+#include "store/store.h"
+
+#define LAST_WORDS 1000 /* ms for what is left of the log */
+
+/* Of a run that is over. */
+struct outcome {
+	struct kri_buffer why; /* it failed, in one line */
+	bool left;             /* threads are still at work */
+};
 
 enum kr_err kr_app_open(struct kr_app **app)
 {
@@ -79,6 +88,8 @@ static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
 	enum kr_err err = kri_config_check(&app->config, why);
 
 	if (!err)
+		err = kri_listener_check(&app->config, why);
+	if (!err)
 		err = kri_config_resolve(&app->config, why);
 	return err ? err : kri_cookie_check(cookie, secure, why);
 }
@@ -87,12 +98,8 @@ static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
  * start. */
 static enum kr_err try_store(struct kri_store *store, struct kri_buffer *why)
 {
-	struct kri_link *link = NULL;
-	enum kr_err err = store->ops->attach(store, &kri_wait_alone, &link);
+	enum kr_err err = store->ops->check(store);
 
-	if (!err)
-		err = store->ops->check(link);
-	store->ops->detach(&link);
 	if (err)
 		kri_buffer_printf(why,
 				  "%s at the start, and "
@@ -102,52 +109,56 @@ static enum kr_err try_store(struct kri_store *store, struct kri_buffer *why)
 }
 
 static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
-			 struct kri_store *store, struct kri_buffer *why)
+			 struct kri_store *store, struct outcome *outcome)
 {
 	struct kri_site site = {
 		.config = &app->config,
 		.router = &app->router,
 		.cookie = *cookie,
 	};
-	enum kr_err err = try_store(store, why);
+	enum kr_err err = try_store(store, &outcome->why);
 
 	if (err)
 		return err;
-	return kri_cgi_is() ? kri_cgi_run(&site, store, why)
-			    : kri_server_run(&site, store, why);
+	if (kri_cgi_is())
+		return kri_cgi_run(&site, store, &outcome->why);
+	return kri_server_run(&site, store, &outcome->left, &outcome->why);
 }
 
 /* Says what went wrong; returns the exit status. */
-static int conclude(enum kr_err err, const struct kri_buffer *why)
+static int conclude(enum kr_err err, const struct outcome *outcome)
 {
-	if (!err)
-		return 0;
-	kri_log(KRI_LOG_ERROR, NULL, "%s",
-		why->len ? why->data : kr_strerror(err));
+	const struct kri_buffer *why = &outcome->why;
+	int status = err == KR_ERR_CONFIG ? 2 : err != KR_OK;
+
+	if (err)
+		kri_log(KRI_LOG_ERROR, NULL, "%s",
+			why->len ? why->data : kr_strerror(err));
+	kri_log_stop(LAST_WORDS);
 	/* Threads still run on what would be freed on the way out. */
-	if (err == KR_ERR_TIMEOUT)
-		_exit(1);
-	return err == KR_ERR_CONFIG ? 2 : 1;
+	if (outcome->left)
+		_exit(status);
+	return status;
 }
 
 int kri_app_run(struct kr_app *app, bool test)
 {
 	struct kri_cookie cookie = cookie_of(&app->config);
-	struct kri_buffer why = KRI_BUFFER_EMPTY;
+	struct outcome outcome = {.why = KRI_BUFFER_EMPTY};
 	struct kri_store *store = NULL;
 	enum kr_err err;
 	int status;
 
 	kri_log_setup((enum kri_log_level)app->config.log_level,
 		      (enum kri_log_format)app->config.log_format);
-	err = check(app, &cookie, &why);
+	err = check(app, &cookie, &outcome.why);
 	if (!err)
-		err = kri_redis_store_open(&app->config, &store, &why);
+		err = kri_store_open(&app->config, &store, &outcome.why);
 	if (!err && !test)
-		err = serve(app, &cookie, store, &why);
-	status = conclude(err, &why);
+		err = serve(app, &cookie, store, &outcome);
+	status = conclude(err, &outcome);
 	if (store)
 		store->ops->close(&store);
-	kri_buffer_free(&why);
+	kri_buffer_free(&outcome.why);
 	return status;
 }

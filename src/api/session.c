@@ -6,30 +6,27 @@
 
 #include "fcgi/exchange.h"
 
-/* The route must have asked for a session. */
-static struct kri_session *session_of(struct kr_context *c)
+struct kr_session *kr_session(struct kr_context *c)
 {
 	if (!c || !c->route || !(c->route->flags & KR_SESSION))
 		return NULL;
-	return &c->session;
+	return &c->visit.session;
 }
 
-static enum kr_err get(struct kr_context *c, const char *key,
+static enum kr_err get(const struct kr_session *session, const char *key,
 		       struct kri_text *value)
 {
-	const struct kri_session *session = session_of(c);
-
 	if (!session || !key)
 		return KR_ERR_ARGUMENT;
 	return kri_session_get(session, kri_text_of(key), value);
 }
 
-enum kr_err kr_session_get_int32(struct kr_context *c, const char *key,
+enum kr_err kr_session_get_int32(struct kr_session *session, const char *key,
 				 int32_t *value)
 {
 	struct kri_text text;
 	int64_t number;
-	enum kr_err err = value ? get(c, key, &text) : KR_ERR_ARGUMENT;
+	enum kr_err err = value ? get(session, key, &text) : KR_ERR_ARGUMENT;
 
 	if (!err)
 		err = kri_text_to_int(text, INT32_MIN, INT32_MAX, &number);
@@ -38,11 +35,11 @@ enum kr_err kr_session_get_int32(struct kr_context *c, const char *key,
 	return err;
 }
 
-enum kr_err kr_session_get_string(struct kr_context *c, const char *key,
+enum kr_err kr_session_get_string(struct kr_session *session, const char *key,
 				  const char **value)
 {
 	struct kri_text text;
-	enum kr_err err = value ? get(c, key, &text) : KR_ERR_ARGUMENT;
+	enum kr_err err = value ? get(session, key, &text) : KR_ERR_ARGUMENT;
 
 	if (err)
 		return err;
@@ -52,11 +49,11 @@ enum kr_err kr_session_get_string(struct kr_context *c, const char *key,
 	return KR_OK;
 }
 
-enum kr_err kr_session_get_bytes(struct kr_context *c, const char *key,
+enum kr_err kr_session_get_bytes(struct kr_session *session, const char *key,
 				 const void **value, size_t *size)
 {
 	struct kri_text text;
-	enum kr_err err = value && size ? get(c, key, &text) : KR_ERR_ARGUMENT;
+	enum kr_err err = value && size ? get(session, key, &text) : KR_ERR_ARGUMENT;
 
 	if (err)
 		return err;
@@ -65,73 +62,61 @@ enum kr_err kr_session_get_bytes(struct kr_context *c, const char *key,
 	return KR_OK;
 }
 
-enum kr_err kr_session_set_bytes(struct kr_context *c, const char *key,
+enum kr_err kr_session_set_bytes(struct kr_session *session, const char *key,
 				 const void *value, size_t size)
 {
-	struct kri_session *session = session_of(c);
-
 	if (!session || !key || (!value && size))
 		return KR_ERR_ARGUMENT;
 	return kri_session_set(session, kri_text_of(key),
 			       kri_text(value, size));
 }
 
-enum kr_err kr_session_set_int32(struct kr_context *c, const char *key,
+enum kr_err kr_session_set_int32(struct kr_session *session, const char *key,
 				 int32_t value)
 {
 	char room[KRI_INT_SIZE];
 	struct kri_text digits = kri_text_of_int(value, room);
 
-	return kr_session_set_bytes(c, key, digits.data, digits.len);
+	return kr_session_set_bytes(session, key, digits.data, digits.len);
 }
 
-enum kr_err kr_session_set_string(struct kr_context *c, const char *key,
+enum kr_err kr_session_set_string(struct kr_session *session, const char *key,
 				  const char *value)
 {
 	if (!value)
 		return KR_ERR_ARGUMENT;
-	return kr_session_set_bytes(c, key, value, strlen(value));
+	return kr_session_set_bytes(session, key, value, strlen(value));
 }
 
-enum kr_err kr_session_remove(struct kr_context *c, const char *key)
+enum kr_err kr_session_remove(struct kr_session *session, const char *key)
 {
-	struct kri_session *session = session_of(c);
-
 	if (!session || !key)
 		return KR_ERR_ARGUMENT;
 	return kri_session_remove(session, kri_text_of(key));
 }
 
-enum kr_err kr_session_clear(struct kr_context *c)
+enum kr_err kr_session_clear(struct kr_session *session)
 {
-	struct kri_session *session = session_of(c);
-
 	if (!session)
 		return KR_ERR_ARGUMENT;
 	kri_session_clear(session);
 	return KR_OK;
 }
 
-enum kr_err kr_session_renew(struct kr_context *c)
+enum kr_err kr_session_renew(struct kr_session *session)
 {
-	struct kri_session *session = session_of(c);
-
 	return session ? kri_session_renew(session) : KR_ERR_ARGUMENT;
 }
 
-enum kr_err kr_session_destroy(struct kr_context *c)
+enum kr_err kr_session_destroy(struct kr_session *session)
 {
-	struct kri_session *session = session_of(c);
-
 	if (!session)
 		return KR_ERR_ARGUMENT;
 	kri_session_destroy(session);
 	return KR_OK;
 }
 
-const char *kr_session_id(struct kr_context *c)
+const char *kr_session_id(struct kr_session *session)
 {
-	const struct kri_session *session = session_of(c);
-
 	return session ? kri_session_id(session) : NULL;
 }

@@ -32,8 +32,9 @@ static enum kr_err hello(struct kr_context *c)
 
 static enum kr_err counter(struct kr_context *c)
 {
+	struct kr_session *session = kr_session(c);
 	int32_t n = 0;
-	enum kr_err err = kr_session_get_int32(c, "counter", &n);
+	enum kr_err err = kr_session_get_int32(session, "counter", &n);
 
 	if (err == KR_ERR_TYPE)
 		return kr_json_error(c, 409, "'counter' holds no number");
@@ -41,7 +42,7 @@ static enum kr_err counter(struct kr_context *c)
 		return err;
 	if (n == INT32_MAX)
 		return kr_json_error(c, 409, "'counter' is at its maximum");
-	err = kr_session_set_int32(c, "counter", n + 1);
+	err = kr_session_set_int32(session, "counter", n + 1);
 	if (err)
 		return err;
 	kr_json_string(c, "message", "Counter incremented");
@@ -53,15 +54,16 @@ static enum kr_err counter(struct kr_context *c)
  * before must not open it. */
 static enum kr_err login(struct kr_context *c)
 {
+	struct kr_session *session = kr_session(c);
 	const char *user = kr_query(c, "user");
 	enum kr_err err;
 
 	if (is_blank(user))
 		return bad_request(c, "Missing 'user' query parameter",
 				   "/session/login?user=max");
-	err = kr_session_set_string(c, "user", user);
+	err = kr_session_set_string(session, "user", user);
 	if (!err)
-		err = kr_session_renew(c);
+		err = kr_session_renew(session);
 	if (err)
 		return err;
 	kr_json_string(c, "message", "Logged in");
@@ -73,7 +75,7 @@ static enum kr_err whoami(struct kr_context *c)
 {
 	const char *user;
 
-	if (kr_session_get_string(c, "user", &user))
+	if (kr_session_get_string(kr_session(c), "user", &user))
 		return kr_json_error(c, 401,
 				     "No active session or user not set");
 	kr_json_string(c, "user", user);
@@ -82,7 +84,7 @@ static enum kr_err whoami(struct kr_context *c)
 
 static enum kr_err logout(struct kr_context *c)
 {
-	enum kr_err err = kr_session_destroy(c);
+	enum kr_err err = kr_session_destroy(kr_session(c));
 
 	if (err)
 		return err;
@@ -103,7 +105,7 @@ static enum kr_err set(struct kr_context *c)
 	if (!strcmp(key, "user"))
 		return kr_json_error(c, 403,
 				     "Key 'user' is reserved for login");
-	err = kr_session_set_string(c, key, value);
+	err = kr_session_set_string(kr_session(c), key, value);
 	if (err)
 		return err;
 	kr_json_string(c, "message", "Stored in session");
@@ -129,7 +131,7 @@ static enum kr_err get(struct kr_context *c)
 	if (is_blank(key))
 		return bad_request(c, "Missing 'key' query parameter",
 				   "/session/get?key=color");
-	err = kr_session_get_string(c, key, &value);
+	err = kr_session_get_string(kr_session(c), key, &value);
 	if (err == KR_ERR_NOT_FOUND)
 		return get_missing(c, key);
 	if (err == KR_ERR_TYPE)

@@ -4,18 +4,11 @@
  */
 #include "fcgi/exchange.h"
 
-#include "base/crypto.h"
-
-/* The record's id even after the session has ended: a logout's line names
- * the session that it ended. */
 struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
 {
-	const struct kri_session *session = &c->session;
-
 	return (struct kri_log_ids){
 		.request = c->request.id,
-		.session = session->record ? session->record->id
-					   : kri_session_id(session),
+		.session = kri_visit_id(&c->visit),
 	};
 }
 
@@ -43,6 +36,9 @@ static struct failure failure_of(enum kr_err err)
 	case KR_ERR_GONE:
 		return (struct failure){503,
 					"Session ended while the request ran"};
+	case KR_ERR_RENEWED:
+		return (struct failure){
+			409, "Session was renewed meanwhile, send it again"};
 	case KR_ERR_CONFLICT:
 		return (struct failure){
 			503, "Session is changed by too many requests"};
@@ -62,17 +58,16 @@ static struct failure failure_of(enum kr_err err)
 
 void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 {
+	static _Atomic int64_t next;
 	struct failure failure = failure_of(err);
 	struct kri_log_ids ids = kri_exchange_ids(c);
-
-	static _Atomic int64_t next;
 
 	/* What has befallen the store is said where it is found out. */
 	if (failure.status >= 500 && kri_log_is_due(&next))
 		kri_log(KRI_LOG_WARNING, &ids, "%s %s: %s",
 			c->request.method_name, c->request.path,
 			kr_strerror(err));
-	c->settled = false;
+	c->visit.settled = false;
 	kri_exchange_answer(c, failure.status, failure.text);
 }
 
@@ -88,39 +83,19 @@ static bool is_secure(const struct kr_context *c)
 	}
 }
 
-/* The Set-Cookie text, in a buffer of its own: it holds the secret. */
-static void write_cookie(struct kr_context *c, struct kri_buffer *out)
-{
-	char value[KRI_TOKEN_LEN + 1];
-
-	switch (kri_session_cookie(&c->session)) {
-	case KRI_COOKIE_SET:
-		kri_token_print(&c->session.token, value);
-		kri_cookie_set(&c->site->cookie, is_secure(c),
-			       kri_text(value, KRI_TOKEN_LEN), out);
-		kri_wipe(value, sizeof(value));
-		return;
-	case KRI_COOKIE_EXPIRE:
-		if (c->has_cookie)
-			kri_cookie_expire(&c->site->cookie, is_secure(c), out);
-		return;
-	case KRI_COOKIE_KEEP:
-		return;
-	}
-}
-
 static enum kr_err add_header(struct kr_context *c, struct kri_text name,
 			      struct kri_text value)
 {
 	return kri_response_header(&c->response, name, value);
 }
 
+/* In a buffer of its own, which is wiped: it holds the secret. */
 static enum kr_err add_cookie(struct kr_context *c)
 {
 	struct kri_buffer cookie = KRI_BUFFER_EMPTY;
 	enum kr_err err = KR_OK;
 
-	write_cookie(c, &cookie);
+	kri_visit_cookie(&c->visit, is_secure(c), &cookie);
 	if (cookie.failed)
 		err = KR_ERR_MEMORY;
 	else if (cookie.len)
@@ -143,7 +118,7 @@ static enum kr_err add_headers(struct kr_context *c)
 		err = kri_response_lines(&c->response,
 					 KRI_TEXT("Cache-Control: no-store\r\n"
 						  "Vary: Cookie\r\n"));
-	return !err && c->settled ? add_cookie(c) : err;
+	return err ? err : add_cookie(c);
 }
 
 void kri_exchange_render(struct kr_context *c, struct kri_buffer *out)

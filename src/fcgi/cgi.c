@@ -59,28 +59,48 @@ static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 	}
 }
 
+/* Each turn of the loop is followed by the stages, as in loop.c. */
+static void run(struct kri_stages *stages)
+{
+	struct kr_context *c = kri_stages_take(stages);
+	enum kr_err err;
+
+	if (!c)
+		return;
+	err = read_body(&c->body);
+	kri_exchange_begin(c, environ, err);
+	kri_stages_add(stages, c);
+	for (;;) {
+		kri_stages_turn(stages);
+		if (!stages->under_way)
+			return;
+		uv_run(stages->loop, UV_RUN_ONCE);
+	}
+}
+
 enum kr_err kri_cgi_run(const struct kri_site *site, struct kri_store *store,
 			struct kri_buffer *why)
 {
-	struct kri_batch batch;
-	struct kr_context *c;
+	struct kri_stages stages;
+	uv_loop_t loop;
 	int write_error = 0;
-	enum kr_err err =
-		kri_batch_open(&batch, site, store, &kri_wait_alone, 1);
+	enum kr_err err;
 
-	if (err) {
+	if (uv_loop_init(&loop))
+		return KR_ERR_SYSTEM;
+	err = kri_stages_open(&stages, site, store, &loop);
+	stages.send = send_answer;
+	stages.arg = &write_error;
+	if (!err)
+		run(&stages);
+	kri_stages_close(&stages);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	kri_stages_free(&stages);
+	if (err)
 		kri_buffer_string(why, kr_strerror(err));
+	if (err || !write_error)
 		return err;
-	}
-	batch.send = send_answer;
-	batch.arg = &write_error;
-	c = kri_batch_add(&batch);
-	err = read_body(&c->body);
-	kri_exchange_begin(c, environ, err);
-	kri_batch_run(&batch);
-	kri_batch_close(&batch);
-	if (!write_error)
-		return KR_OK;
 	kri_buffer_printf(why, "cannot write the answer: %s",
 			  strerror(write_error));
 	return KR_ERR_SYSTEM;

@@ -4,17 +4,19 @@
  */
 #include "fcgi/exchange.h"
 
-#include "base/crypto.h"
+#include "base/clock.h"
 
 #define ARENA_CHUNK 4096
 #define ARENA_SPARE ((size_t)256 << 10) /* over what a session may hold */
 
-enum kr_err kri_exchange_open(struct kr_context *c, const struct kri_site *site)
+#define HOLD_US 50000     /* that a handler may hold its loop */
+#define BLAME_EVERY 60000 /* ms between two words about one that does */
+
+void kri_exchange_open(struct kr_context *c, const struct kri_site *site)
 {
-	*c = (struct kr_context){.site = site, .phase = KRI_DONE};
+	*c = (struct kr_context){.site = site};
 	kri_arena_init(&c->arena, ARENA_CHUNK,
 		       ARENA_SPARE + 4 * (size_t)site->config->max_size);
-	return KR_OK;
 }
 
 void kri_exchange_close(struct kr_context *c)
@@ -23,6 +25,8 @@ void kri_exchange_close(struct kr_context *c)
 	kri_buffer_free(&c->body);
 	kri_response_free(&c->response);
 }
+
+/* ---- the request ------------------------------------------------------ */
 
 static void refuse_method(struct kr_context *c, unsigned allow)
 {
@@ -46,6 +50,14 @@ static bool route(struct kr_context *c)
 	return !err;
 }
 
+/* Whether CONTENT_LENGTH tells the truth (RFC 3875 section 4.1.2). Without
+ * one, as for a body that came in chunks, the end of the body is the end. */
+static bool has_right_length(const struct kr_context *c)
+{
+	return c->request.content_length == KRI_LENGTH_UNSAID ||
+	       c->request.content_length == (int64_t)c->body.len;
+}
+
 /* Whether the body is none, or a form; else it is answered. */
 static bool check_body(struct kr_context *c, enum kr_err err)
 {
@@ -56,6 +68,9 @@ static bool check_body(struct kr_context *c, enum kr_err err)
 		kri_exchange_answer(c, 400, "Request body broke off");
 	else if (err)
 		kri_exchange_answer(c, 503, "Out of memory");
+	else if (!has_right_length(c))
+		kri_exchange_answer(c, 400,
+				    "Content-Length is not that of the body");
 	else if (c->body.len && !kri_request_is_form(&c->request))
 		kri_exchange_answer(c, 415,
 				    "Request body must be "
@@ -79,169 +94,82 @@ static bool decode(struct kr_context *c)
 	return !err;
 }
 
-/* The cookies that look like ours; others cost the store nothing. */
-static void find_candidates(struct kr_context *c)
-{
-	struct kri_text values[KRI_CANDIDATES];
-	const struct kri_request *request = &c->request;
-	size_t n = 0;
-
-	for (size_t i = 0; i < request->cookie_headers; i++)
-		n = kri_cookie_find(request->cookies[i], c->site->cookie.name,
-				    values, n, KRI_CANDIDATES);
-	c->has_cookie = n > 0;
-	for (size_t i = 0; i < n; i++) {
-		struct kri_candidate *candidate =
-			&c->candidates[c->candidates_n];
-
-		*candidate = (struct kri_candidate){0};
-		if (!kri_token_parse(values[i], &candidate->token))
-			c->candidates_n++;
-	}
-}
-
-void kri_exchange_unblock(struct kr_context *c)
-{
-	c->phase = c->candidates_n ? KRI_TO_LOAD : KRI_TO_HANDLE;
-}
-
 void kri_exchange_begin(struct kr_context *c, char **params,
 			enum kr_err body_err)
 {
+	const struct kri_request *request = &c->request;
+
+	c->begun = kri_clock_us();
 	kri_request_read(&c->request, params);
-	kri_session_begin(&c->session, c->site->config, &c->arena);
+	kri_visit_begin(&c->visit, c->site->config, &c->site->cookie,
+			&c->arena);
 	if (!route(c) || !check_body(c, body_err) || !decode(c))
 		return;
-	if (c->route->flags & KR_SESSION)
-		find_candidates(c);
-	kri_exchange_unblock(c);
-	if (c->route->flags & KR_BLOCKING)
-		c->phase = KRI_TO_BLOCK;
+	for (size_t i = 0;
+	     (c->route->flags & KR_SESSION) && i < request->cookie_headers; i++)
+		kri_visit_cookies(&c->visit, request->cookies[i]);
+	c->phase = c->visit.n ? KRI_TO_LOAD : KRI_TO_HANDLE;
 }
 
 /* ---- the session ------------------------------------------------------ */
 
-static bool opens(const struct kri_candidate *candidate)
-{
-	const struct kri_record *record = candidate->record;
-
-	return !record->err &&
-	       (candidate->proven ||
-		kri_token_proves(&candidate->token, record->auth));
-}
-
-/* Too old: nobody sees it any more, and the store is told. */
-static bool has_expired(struct kr_context *c, struct kri_record *record)
-{
-	if (!kri_session_is_expired(c->site->config, record))
-		return false;
-	record->operation = KRI_OP_DESTROY;
-	return true;
-}
-
 void kri_exchange_adopt(struct kr_context *c)
 {
-	enum kr_err err = KR_OK;
+	enum kr_err err = kri_visit_adopt(&c->visit);
 
 	c->phase = KRI_TO_HANDLE;
-	for (size_t i = 0; i < c->candidates_n; i++) {
-		struct kri_candidate candidate = c->candidates[i];
-
-		if (opens(&candidate)) {
-			if (has_expired(c, candidate.record))
-				continue;
-			kri_session_adopt(&c->session, candidate.record);
-			return;
-		}
-		if (candidate.record->err != KR_ERR_NOT_FOUND && !err)
-			err = candidate.record->err;
-		/* It was there in the run before: it has ended since. */
-		if (candidate.proven && !err)
-			err = KR_ERR_GONE;
-	}
 	if (err)
 		kri_exchange_fail(c, err);
 }
 
-/* Ready to be loaded and handled once more, on the proof already given. */
-static void run_again(struct kr_context *c)
+/* The time that a request may take at the store is what it may go on racing
+ * others for its session. */
+static bool may_repeat(const struct kr_context *c, enum kr_err err)
 {
-	struct kri_candidate proven = {.proven = true};
-
-	memcpy(proven.token.id, c->session.record->id, sizeof(proven.token.id));
-	c->candidates[0] = proven;
-	c->candidates_n = 1;
-	kri_session_begin(&c->session, c->site->config, &c->arena);
-	kri_response_reset(&c->response);
-	c->phase = KRI_TO_LOAD;
-}
-
-/* What became of all that the exchange's answer stands on. */
-static enum kr_err outcome(const struct kr_context *c)
-{
-	if (c->seen && c->seen->err)
-		return c->seen->err;
-	return c->session.record ? c->session.record->err : KR_OK;
+	return err == KR_ERR_RENEWED ||
+	       (err == KR_ERR_CONFLICT &&
+		kri_clock_us() - c->begun <
+			c->site->config->io_timeout * 1000);
 }
 
 void kri_exchange_settle(struct kr_context *c)
 {
-	enum kr_err err = outcome(c);
+	enum kr_err err = kri_visit_settle(&c->visit);
 
-	if (err == KR_ERR_CONFLICT && ++c->tries <= KRI_TRIES) {
-		run_again(c);
-	} else if (err) {
-		kri_exchange_fail(c, err);
-	} else {
-		c->settled = true;
+	if (!err) {
 		c->phase = KRI_TO_RESPOND;
+	} else if (may_repeat(c, err)) {
+		kri_visit_again(&c->visit, err);
+		kri_response_reset(&c->response);
+		c->tries++;
+		c->phase = KRI_TO_REPEAT;
+	} else {
+		kri_exchange_fail(c, err);
 	}
 }
 
 /* ---- the handler ------------------------------------------------------ */
 
-/* What an earlier request of the batch has done to the session is seen, and
- * a session that it has ended is none. */
-static void see(struct kr_context *c)
+static void blame(const struct kr_context *c)
 {
-	struct kri_record *record = c->session.record;
+	static _Atomic int64_t next;
 
-	c->seen = NULL;
-	if (!record || record->operation == KRI_OP_NONE)
-		return;
-	c->seen = record;
-	if (record->operation == KRI_OP_DESTROY)
-		c->session.record = NULL;
+	if (kri_log_is_due_every(&next, BLAME_EVERY))
+		kri_log(KRI_LOG_WARNING, NULL,
+			"the handler of %s held its loop for %lld ms, and "
+			"every request on it; mark the route KR_BLOCKING",
+			c->route->path, (long long)c->handle_us / 1000);
 }
 
-/* The handler is done. What it changed goes to the store. */
-static void take_changes(struct kr_context *c)
+enum kr_err kri_exchange_run(struct kr_context *c)
 {
-	enum kr_err err = KR_OK;
+	int64_t begin = kri_clock_us(), took;
+	enum kr_err err = c->route->handler(c);
 
-	if (!kri_session_is_changed(&c->session)) {
-		c->phase = c->seen ? KRI_TO_COMMIT : KRI_TO_RESPOND;
-		c->settled = true;
-		return;
-	}
-	if (c->request.cross_site) {
-		kri_exchange_answer(c, 403,
-				    "Cross-site requests cannot change state");
-		return;
-	}
-	c->phase = KRI_TO_COMMIT;
-	err = kri_session_apply(&c->session, c->route->flags & KR_ATOMIC);
-	if (err)
-		kri_exchange_fail(c, err);
-}
-
-void kri_exchange_handle(struct kr_context *c)
-{
-	enum kr_err err;
-
-	see(c);
-	c->settled = false;
-	err = c->route->handler(c);
+	took = kri_clock_us() - begin;
+	c->handle_us += took;
+	if (took >= HOLD_US && !(c->route->flags & KR_BLOCKING))
+		blame(c);
 	if (!err && !c->response.status) {
 		struct kri_log_ids ids = kri_exchange_ids(c);
 
@@ -250,27 +178,41 @@ void kri_exchange_handle(struct kr_context *c)
 			c->route->path);
 		err = KR_ERR_ARGUMENT;
 	}
+	return err;
+}
+
+/* What the handler changed goes to the store. */
+static enum kr_err take_changes(struct kr_context *c)
+{
+	bool waits = false;
+	enum kr_err err;
+
+	if (c->request.cross_site && kri_visit_is_changed(&c->visit)) {
+		kri_exchange_answer(c, 403,
+				    "Cross-site requests cannot change state");
+		return KR_OK;
+	}
+	err = kri_visit_leave(&c->visit, c->route->flags & KR_ATOMIC, &waits);
+	if (!err)
+		c->phase = waits ? KRI_TO_COMMIT : KRI_TO_RESPOND;
+	return err;
+}
+
+void kri_exchange_leave(struct kr_context *c, enum kr_err err)
+{
+	if (!err)
+		err = take_changes(c);
 	if (err)
 		kri_exchange_fail(c, err);
-	else
-		take_changes(c);
 }
 
 void kri_exchange_end(struct kr_context *c)
 {
-	if (c->candidates_n)
-		kri_wipe(c->candidates,
-			 c->candidates_n * sizeof(c->candidates[0]));
-	if (*c->session.token.id)
-		kri_wipe(&c->session.token, sizeof(c->session.token));
+	kri_visit_end(&c->visit);
 	kri_arena_reset(&c->arena);
 	kri_buffer_clear(&c->body);
 	kri_response_reset(&c->response);
-	c->candidates_n = 0;
 	c->route = NULL;
-	c->seen = NULL;
-	c->has_cookie = c->settled = false;
 	c->tries = 0;
 	c->load_us = c->handle_us = c->commit_us = 0;
-	c->phase = KRI_DONE;
 }

@@ -1,5 +1,5 @@
 /*
- * The exchange: one request with its session and its response, on its way
+ * The exchange: one request with its visit and its response, on its way
  * through the stages. Handlers know it as struct kr_context.
  */
 #ifndef KRI_FCGI_EXCHANGE_H
@@ -8,42 +8,26 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "fcgi/gateway.h"
-#include "fcgi/turns.h"
 #include "http/cookie.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/router.h"
-#include "session/session.h"
-
-#define KRI_CANDIDATES 4 /* cookies of our name that are tried */
-#define KRI_TRIES 8      /* times that a KR_ATOMIC handler runs again */
+#include "session/visit.h"
 
 /* What all exchanges share. */
 struct kri_site {
 	const struct kri_config *config;
 	const struct kri_router *router;
 	struct kri_cookie cookie;
-	struct kri_turns *turns; /* NULL: one exchange at a time */
 };
 
-/* Where an exchange stands. */
+/* What an exchange needs next. */
 enum kri_phase {
-	KRI_TO_RECEIVE, /* on the way in, more slowly than the others */
-	KRI_TO_BLOCK,   /* for a KR_BLOCKING handler */
-	KRI_TO_QUEUE,   /* for the turn of its session; see turns.h */
-	KRI_TO_LOAD,
-	KRI_TO_HANDLE,
-	KRI_TO_COMMIT,
-	KRI_TO_RESPOND,
-	KRI_DONE
-};
-
-/* A cookie that may name the session. */
-struct kri_candidate {
-	struct kri_token token;
-	struct kri_record *record;
-	bool proven; /* by an earlier run of this exchange */
+	KRI_TO_LOAD,    /* its candidates' records */
+	KRI_TO_HANDLE,  /* its route's function */
+	KRI_TO_COMMIT,  /* the fate of the record that its answer stands on */
+	KRI_TO_RESPOND, /* its response is complete */
+	KRI_TO_REPEAT   /* it lost a race: again from the load, a little later */
 };
 
 struct kr_context {
@@ -53,45 +37,43 @@ struct kr_context {
 	struct kri_request request;
 	struct kri_buffer body;
 	struct kri_response response;
-	struct kri_session session;
-	/* Whose changes, not yet stored, the handler may have seen: what it
-	 * answered holds only if they are. NULL: none. */
-	struct kri_record *seen;
+	struct kri_visit visit;
 	const struct kri_route *route; /* NULL: none found */
-	struct kri_candidate candidates[KRI_CANDIDATES];
-	size_t candidates_n;
-	bool has_cookie; /* the client sent a cookie of our name */
-	bool settled;    /* the session's cookie may be sent */
-	unsigned tries;
+	int64_t begun;                 /* kri_clock_us() */
 	int64_t load_us, handle_us, commit_us;
+	unsigned tries; /* runs that lost a race */
+
+	/* The stages' own. */
+	struct kr_context *next; /* in the one list that it is in */
+	struct kri_line *line;   /* of its session, while it is its turn */
+	struct kri_batch *batch;
+	int64_t due; /* kri_clock_ms() at which it is to run again */
 
 	struct kri_gateway *gateway; /* NULL in plain CGI */
 	struct kri_peer *peer;       /* likewise */
 };
 
 /* Once; then any number of exchanges, one after the other. */
-enum kr_err kri_exchange_open(struct kr_context *c,
-			      const struct kri_site *site) KR_MUST_CHECK;
+void kri_exchange_open(struct kr_context *c, const struct kri_site *site);
 void kri_exchange_close(struct kr_context *c);
 
 /*
  * Begins with the request's parameters (borrowed until the end) and its
- * body; `body_err` says whether that could be read (kri_gateway_body).
- * Leaves the phase that comes next.
+ * body; `body_err` says whether that could be read: KR_ERR_LIMIT if it is
+ * too long, KR_ERR_PROTOCOL if it broke off. Leaves the phase that comes next.
  */
 void kri_exchange_begin(struct kr_context *c, char **params,
 			enum kr_err body_err);
 
-/* The phase after _begin once a blocking handler's turn has come. */
-void kri_exchange_unblock(struct kr_context *c);
-
 /* The candidates' records have been loaded: takes the one that is proven. */
 void kri_exchange_adopt(struct kr_context *c);
 
-/* Runs the handler and puts its changes into the record. */
-void kri_exchange_handle(struct kr_context *c);
+/* Runs the handler; _leave then puts its changes into the record. Apart, as a
+ * KR_BLOCKING handler runs on a thread that must not touch the record. */
+enum kr_err kri_exchange_run(struct kr_context *c) KR_MUST_CHECK;
+void kri_exchange_leave(struct kr_context *c, enum kr_err err);
 
-/* The commit is over: answers, or runs again, as the records' errors say. */
+/* The commit is over: answers, or is to repeat, as the records' errors say. */
 void kri_exchange_settle(struct kr_context *c);
 
 /* Answers with an error in place of what the handler had filled in: with a

@@ -1,252 +1,473 @@
+/*
+ * A connection is polled only when it has to wait: one that brings a request,
+ * is answered and closed in the same turn never meets the poll.
+ */
 #include "fcgi/peers.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
-#define PARK_TICK 10       /* ms between looks at half requests */
-#define LEAVE_TICK 250     /* ms between looks at leaving peers */
 #define LEAVE_TIMEOUT 2000 /* ms that a leaving peer may take */
+#define DRAIN_GRACE 1000   /* ms for half a request when draining */
+#define TICK_MOST 250      /* ms between looks at the clock */
 
-void kri_peers_init(struct kri_peers *peers, int epoll, int alarm,
-		    int64_t receive_timeout)
+/* ---- states ----------------------------------------------------------- */
+
+static void unlink_peer(struct kri_peer *peer)
 {
-	*peers = (struct kri_peers){
-		.epoll = epoll,
-		.alarm = alarm,
-		.receive_timeout = receive_timeout,
-	};
-	pthread_mutex_init(&peers->lock, NULL);
+	struct kri_peer_list *list = &peer->peers->lists[peer->state];
+
+	*(peer->prev ? &peer->prev->next : &list->first) = peer->next;
+	*(peer->next ? &peer->next->prev : &list->last) = peer->prev;
+	list->n--;
 }
 
-/* The three below: with the lock held. */
-
-static void link_peer(struct kri_peers *peers, struct kri_peer *peer,
-		      enum kri_peer_place place)
+/* Behind the others, so that a list is in the order of `since`. */
+static void link_peer(struct kri_peer *peer, enum kri_peer_state state)
 {
-	struct kri_peer **head = &peers->lists[place];
+	struct kri_peer_list *list = &peer->peers->lists[state];
 
-	peer->place = place;
-	peer->prev = NULL;
-	peer->next = *head;
-	if (*head)
-		(*head)->prev = peer;
-	*head = peer;
+	peer->state = state;
+	peer->next = NULL;
+	peer->prev = list->last;
+	*(list->last ? &list->last->next : &list->first) = peer;
+	list->last = peer;
+	list->n++;
 }
 
-static void unlink_peer(struct kri_peers *peers, struct kri_peer *peer)
+static bool has_end(enum kri_peer_state state)
 {
-	if (peer->prev)
-		peer->prev->next = peer->next;
-	else
-		peers->lists[peer->place] = peer->next;
-	if (peer->next)
-		peer->next->prev = peer->prev;
+	return state == KRI_PEER_PARTIAL || state == KRI_PEER_WRITING ||
+	       state == KRI_PEER_LEAVING;
 }
 
-/* Closing takes the descriptor out of the epoll set too. */
-static void discard(struct kri_peers *peers, struct kri_peer *peer)
+static void start_ticking(struct kri_peers *peers);
+
+static void become(struct kri_peer *peer, enum kri_peer_state state)
 {
-	unlink_peer(peers, peer);
-	if (peer->fd >= 0)
-		close(peer->fd);
-	free(peer);
-}
-
-static void close_peer(struct kri_peers *peers, struct kri_peer *peer)
-{
-	pthread_mutex_lock(&peers->lock);
-	discard(peers, peer);
-	pthread_mutex_unlock(&peers->lock);
-}
-
-void kri_peers_free(struct kri_peers *peers)
-{
-	for (int place = 0; place < KRI_PEER_PLACES; place++)
-		while (peers->lists[place])
-			discard(peers, peers->lists[place]);
-	pthread_mutex_destroy(&peers->lock);
-}
-
-struct kri_peer *kri_peers_add(struct kri_peers *peers, int fd)
-{
-	struct kri_peer *peer = calloc(1, sizeof(*peer));
-
-	if (!peer) {
-		close(fd);
-		return NULL;
-	}
-	peer->fd = fd;
-	pthread_mutex_lock(&peers->lock);
-	link_peer(peers, peer, KRI_PEER_OPEN);
-	pthread_mutex_unlock(&peers->lock);
-	return peer;
-}
-
-/* Into the epoll set, for one event. Once armed the peer is no longer ours:
- * another thread may have it before this returns. The kernel orders that; the
- * store says so to the compiler, and to who checks for races. */
-static bool arm(struct kri_peers *peers, struct kri_peer *peer)
-{
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
-		.data.ptr = peer,
-	};
-	int how = peer->in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-
-	peer->in_epoll = true;
-	atomic_store_explicit(&peer->place, peer->place, memory_order_release);
-	return !epoll_ctl(peers->epoll, how, peer->fd, &event);
-}
-
-static void arm_or_close(struct kri_peers *peers, struct kri_peer *peer)
-{
-	if (arm(peers, peer))
+	if (peer->state == state)
 		return;
-	kri_log(KRI_LOG_ERROR, NULL,
-		"a connection had to be closed: epoll takes no more");
-	close_peer(peers, peer);
+	unlink_peer(peer);
+	link_peer(peer, state);
+	if (!has_end(state))
+		return;
+	peer->since = kri_clock_ms();
+	start_ticking(peer->peers);
 }
 
-bool kri_peers_is_draining(struct kri_peers *peers)
+static void free_peer(uv_handle_t *handle)
 {
-	return __atomic_load_n(&peers->draining, __ATOMIC_ACQUIRE);
+	free(handle->data);
 }
 
-void kri_peers_drain(struct kri_peers *peers)
+/* Stops watching and forgets; the descriptor is left open. */
+static void forget(struct kri_peer *peer)
 {
-	__atomic_store_n(&peers->draining, true, __ATOMIC_RELEASE);
+	unlink_peer(peer);
+	kri_intake_free(&peer->intake);
+	kri_buffer_free(&peer->rest);
+	if (peer->watched)
+		uv_close((uv_handle_t *)&peer->poll, free_peer);
+	else
+		free(peer);
 }
 
-void kri_peers_await(struct kri_peers *peers, struct kri_peer *peer)
+static void close_peer(struct kri_peer *peer)
 {
-	peer->since = 0;
-	arm_or_close(peers, peer);
+	int fd = peer->fd;
+
+	forget(peer);
+	close(fd);
 }
 
-/* Puts the peer where _tend will see it, and rings if nobody was there. */
-static void move(struct kri_peers *peers, struct kri_peer *peer,
-		 enum kri_peer_place place)
+/* ---- watching --------------------------------------------------------- */
+
+static void look(struct kri_peer *peer);
+static void write_rest(struct kri_peer *peer);
+static void read_to_the_end(struct kri_peer *peer);
+
+static void on_event(uv_poll_t *poll, int status, int events)
 {
-	pthread_mutex_lock(&peers->lock);
-	bool first = !peers->lists[place];
-	unlink_peer(peers, peer);
-	link_peer(peers, peer, place);
-	pthread_mutex_unlock(&peers->lock);
-	if (first)
-		eventfd_write(peers->alarm, 1);
+	struct kri_peer *peer = poll->data;
+
+	(void)events;
+	if (status < 0) {
+		/* Nothing can be waited for any more; a busy one is closed
+		 * when its answer cannot be written. */
+		uv_poll_stop(poll);
+		peer->muted = true;
+		if (peer->state != KRI_PEER_BUSY)
+			close_peer(peer);
+		return;
+	}
+	switch (peer->state) {
+	case KRI_PEER_BUSY:
+		/* It would be said again and again until the answer is out. */
+		uv_poll_stop(poll);
+		peer->muted = true;
+		return;
+	case KRI_PEER_WRITING:
+		write_rest(peer);
+		return;
+	case KRI_PEER_LEAVING:
+		read_to_the_end(peer);
+		return;
+	default:
+		look(peer);
+	}
 }
 
-void kri_peers_park(struct kri_peers *peers, struct kri_peer *peer)
+/* From now on `events` tell of themselves. False if they cannot. */
+static bool watch(struct kri_peer *peer, int events)
 {
-	if (!peer->since)
-		peer->since = kri_clock_ms();
-	move(peers, peer, KRI_PEER_PARKED);
+	if (!peer->watched) {
+		if (uv_poll_init(peer->peers->loop, &peer->poll, peer->fd))
+			return false;
+		peer->poll.data = peer;
+		peer->watched = true;
+	}
+	peer->muted = false;
+	return !uv_poll_start(&peer->poll, events, on_event);
 }
+
+static void watch_or_close(struct kri_peer *peer, int events)
+{
+	static _Atomic int64_t next;
+
+	if (watch(peer, events))
+		return;
+	if (kri_log_is_due(&next))
+		kri_log(KRI_LOG_ERROR, NULL,
+			"a connection had to be closed: epoll takes no more");
+	close_peer(peer);
+}
+
+/* ---- the end of a connection ------------------------------------------ */
 
 /*
  * Half-closed, so that the peer reads our answer and its end; closing while
  * it still sends would make its kernel throw the answer away.
  */
-static void leave(struct kri_peers *peers, struct kri_peer *peer)
+static void leave(struct kri_peer *peer)
 {
-	peer->since = kri_clock_ms();
 	if (shutdown(peer->fd, SHUT_WR)) {
-		close_peer(peers, peer);
+		close_peer(peer);
 		return;
 	}
-	move(peers, peer, KRI_PEER_LEAVING);
-	arm_or_close(peers, peer);
+	become(peer, KRI_PEER_LEAVING);
+	if (!peer->watched || peer->muted)
+		watch_or_close(peer, UV_READABLE);
 }
 
-void kri_peers_leave_on(struct kri_peers *peers, struct kri_peer *peer)
+static void read_to_the_end(struct kri_peer *peer)
 {
 	char trash[4096];
-	ssize_t n;
+	ssize_t n = recv(peer->fd, trash, sizeof(trash), MSG_DONTWAIT);
 
-	do
-		n = recv(peer->fd, trash, sizeof(trash), MSG_DONTWAIT);
-	while (n == (ssize_t)sizeof(trash));
-	if (n > 0)
-		arm_or_close(peers, peer);
-	else
-		close_peer(peers, peer);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		close_peer(peer);
 }
 
-void kri_peers_release(struct kri_peers *peers, struct kri_peer *peer,
-		       enum kri_fate fate)
+/* ---- receiving -------------------------------------------------------- */
+
+static void refuse(struct kri_peer *peer, const char *why)
 {
+	static _Atomic int64_t next;
+
+	if (kri_log_is_due(&next))
+		kri_log(KRI_LOG_WARNING, NULL,
+			"something that is not FastCGI came in (%s): "
+			"connection closed",
+			why);
+	close_peer(peer);
+}
+
+static struct kr_context *take(struct kri_stages *stages)
+{
+	struct kr_context *c = kri_stages_take(stages);
+
+	if (c && !c->gateway && kri_gateway_open(&c->gateway)) {
+		kri_stages_drop(stages, c);
+		return NULL;
+	}
+	return c;
+}
+
+static void receive(struct kri_peer *peer)
+{
+	struct kri_peers *peers = peer->peers;
+	struct kr_context *c = take(peers->stages);
+	enum kr_err body_err = KR_OK;
+
+	if (!c) {
+		close_peer(peer);
+		return;
+	}
+	if (kri_intake_receive(&peer->intake, peers->window, peer->fd,
+			       c->gateway, KRI_REQUEST_BODY_MAX, &c->body,
+			       &body_err)) {
+		kri_buffer_clear(&c->body);
+		kri_stages_drop(peers->stages, c);
+		refuse(peer, "libfcgi does not take it");
+		return;
+	}
+	become(peer, KRI_PEER_BUSY);
+	c->peer = peer;
+	kri_exchange_begin(c, kri_gateway_params(c->gateway), body_err);
+	kri_stages_add(peers->stages, c);
+}
+
+static void await(struct kri_peer *peer, enum kri_peer_state state)
+{
+	become(peer, state);
+	if (!peer->watched || peer->muted)
+		watch_or_close(peer, UV_READABLE);
+}
+
+static void look(struct kri_peer *peer)
+{
+	const char *why = "";
+
+	switch (kri_intake_look(&peer->intake, peer->peers->window, peer->fd,
+				&why)) {
+	case KRI_LOOK_WHOLE:
+		receive(peer);
+		return;
+	case KRI_LOOK_PARTIAL:
+		await(peer, KRI_PEER_PARTIAL);
+		return;
+	case KRI_LOOK_NOTHING:
+		await(peer, KRI_PEER_IDLE);
+		return;
+	case KRI_LOOK_ENDED:
+		close_peer(peer);
+		return;
+	case KRI_LOOK_LINGER:
+		leave(peer);
+		return;
+	case KRI_LOOK_BAD:
+		refuse(peer, why);
+		return;
+	}
+}
+
+/* ---- answering -------------------------------------------------------- */
+
+static void give_away(struct kri_peer *peer)
+{
+	struct kri_peers *peers = peer->peers;
+	int fd = peer->fd;
+
+	forget(peer);
+	peers->shed--;
+	peers->give(peers->arg, fd);
+}
+
+/* What becomes of a connection whose answer is out. One that keeps bytes of
+ * a next request is looked at again; of what lies in the socket the poll
+ * will tell. */
+static void release(struct kri_peer *peer, enum kri_fate fate)
+{
+	if (fate == KRI_FATE_KEEP && peer->peers->draining)
+		fate = KRI_FATE_LINGER;
 	switch (fate) {
 	case KRI_FATE_KEEP:
-		if (kri_peers_is_draining(peers))
-			close_peer(peers, peer);
+		if (peer->intake.gathered)
+			look(peer);
+		else if (peer->peers->shed)
+			give_away(peer);
+		else if (peer->muted)
+			look(peer);
 		else
-			kri_peers_await(peers, peer);
+			await(peer, KRI_PEER_IDLE);
 		return;
 	case KRI_FATE_LINGER:
-		leave(peers, peer);
+		leave(peer);
 		return;
-	case KRI_FATE_GONE:
-		peer->fd = -1;
-		/* fall through */
 	case KRI_FATE_CLOSE:
-		close_peer(peers, peer);
+		close_peer(peer);
 		return;
 	}
 }
 
-/* Nobody but us owns a parked peer; a new look is an event like another. */
-static void tend_parked(struct kri_peers *peers, int64_t now)
+static void write_rest(struct kri_peer *peer)
 {
-	struct kri_peer *peer = peers->lists[KRI_PEER_PARKED];
+	struct kri_buffer *rest = &peer->rest;
+	ssize_t n = send(peer->fd, rest->data, rest->len,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	while (peer) {
-		struct kri_peer *next = peer->next;
-
-		if (now - peer->since >= peers->receive_timeout) {
-			kri_log(KRI_LOG_WARNING, NULL,
-				"the front server sent half a request and "
-				"no more in %lld ms: connection closed",
-				(long long)peers->receive_timeout);
-			discard(peers, peer);
-		} else {
-			unlink_peer(peers, peer);
-			link_peer(peers, peer, KRI_PEER_OPEN);
-			if (!arm(peers, peer))
-				discard(peers, peer);
-		}
-		peer = next;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		close_peer(peer);
+		return;
 	}
+	memmove(rest->data, rest->data + n, rest->len - (size_t)n);
+	rest->len -= (size_t)n;
+	if (rest->len)
+		return;
+	kri_buffer_free(rest);
+	/* Watched for writing until now. */
+	uv_poll_stop(&peer->poll);
+	peer->muted = true;
+	release(peer, peer->fate);
 }
 
-/* A leaving peer may be in a worker's hands. It is not taken from there:
- * its socket is shut, which is an event, and the worker closes it. */
-static void tend_leaving(struct kri_peers *peers, int64_t now)
+static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 {
-	struct kri_peer *peer = peers->lists[KRI_PEER_LEAVING];
+	struct kri_peers *peers = arg;
+	struct kri_peer *peer = c->peer;
+	enum kri_fate fate = kri_gateway_send(c->gateway, peers->window, answer,
+					      &peer->rest);
 
-	for (; peer; peer = peer->next)
-		if (now - peer->since >= LEAVE_TIMEOUT)
-			shutdown(peer->fd, SHUT_RDWR);
+	if (!peer->rest.len) {
+		release(peer, fate);
+		return;
+	}
+	peer->fate = fate;
+	become(peer, KRI_PEER_WRITING);
+	watch_or_close(peer, UV_WRITABLE);
 }
 
-int kri_peers_tend(struct kri_peers *peers)
+/* ---- time ------------------------------------------------------------- */
+
+/* Closes those of the list that have been in it for too long. */
+static void expire(struct kri_peers *peers, enum kri_peer_state state,
+		   int64_t timeout, const char *what)
 {
 	int64_t now = kri_clock_ms();
-	bool parked, leaving;
+	static _Atomic int64_t next;
+	struct kri_peer *peer;
 
-	pthread_mutex_lock(&peers->lock);
-	parked = peers->lists[KRI_PEER_PARKED] != NULL;
-	tend_parked(peers, now);
-	tend_leaving(peers, now);
-	leaving = peers->lists[KRI_PEER_LEAVING] != NULL;
-	pthread_mutex_unlock(&peers->lock);
-	if (parked)
-		return PARK_TICK;
-	return leaving ? LEAVE_TICK : -1;
+	while ((peer = peers->lists[state].first) &&
+	       now - peer->since >= timeout) {
+		if (what && kri_log_is_due(&next))
+			kri_log(KRI_LOG_WARNING, NULL,
+				"the front server %s within %lld ms: "
+				"connection closed",
+				what, (long long)timeout);
+		close_peer(peer);
+	}
+}
+
+static void tick(uv_timer_t *timer)
+{
+	struct kri_peers *peers = timer->data;
+	int64_t timeout = peers->receive_timeout;
+
+	if (peers->draining && timeout > DRAIN_GRACE)
+		timeout = DRAIN_GRACE;
+	expire(peers, KRI_PEER_PARTIAL, timeout,
+	       "sent half a request and not the rest of it");
+	expire(peers, KRI_PEER_WRITING, peers->receive_timeout,
+	       "did not read its answer");
+	expire(peers, KRI_PEER_LEAVING, LEAVE_TIMEOUT, NULL);
+	if (peers->lists[KRI_PEER_PARTIAL].n ||
+	    peers->lists[KRI_PEER_WRITING].n ||
+	    peers->lists[KRI_PEER_LEAVING].n)
+		return;
+	uv_timer_stop(timer);
+	peers->ticking = false;
+}
+
+static void start_ticking(struct kri_peers *peers)
+{
+	uint64_t ms = (uint64_t)peers->receive_timeout / 8;
+
+	if (peers->ticking)
+		return;
+	if (ms > TICK_MOST)
+		ms = TICK_MOST;
+	uv_timer_start(&peers->timer, tick, ms + 1, ms + 1);
+	peers->ticking = true;
+}
+
+/* ---- all of them ------------------------------------------------------ */
+
+void kri_peers_add(struct kri_peers *peers, int fd)
+{
+	struct kri_peer *peer = calloc(1, sizeof(*peer));
+
+	if (!peer) {
+		close(fd);
+		return;
+	}
+	peer->peers = peers;
+	peer->fd = fd;
+	link_peer(peer, KRI_PEER_IDLE);
+	look(peer);
+}
+
+void kri_peers_shed(struct kri_peers *peers, size_t n)
+{
+	struct kri_peer *peer = peers->lists[KRI_PEER_IDLE].first, *next;
+
+	peers->shed = n;
+	for (; peer && peers->shed; peer = next) {
+		next = peer->next;
+		if (!peer->intake.gathered)
+			give_away(peer);
+	}
+}
+
+/* Each idle one is looked at once more: what has been sent is answered. */
+void kri_peers_drain(struct kri_peers *peers)
+{
+	struct kri_peer *peer = peers->lists[KRI_PEER_IDLE].first, *next;
+
+	peers->draining = true;
+	peers->shed = 0;
+	for (; peer; peer = next) {
+		next = peer->next;
+		look(peer);
+	}
+	while ((peer = peers->lists[KRI_PEER_IDLE].first))
+		leave(peer);
+}
+
+size_t kri_peers_at_work(const struct kri_peers *peers)
+{
+	return kri_peers_count(peers) - peers->lists[KRI_PEER_IDLE].n;
+}
+
+size_t kri_peers_count(const struct kri_peers *peers)
+{
+	size_t n = 0;
+
+	for (int state = 0; state < KRI_PEER_STATES; state++)
+		n += peers->lists[state].n;
+	return n;
+}
+
+enum kr_err kri_peers_open(struct kri_peers *peers, uv_loop_t *loop,
+			   struct kri_stages *stages)
+{
+	*peers = (struct kri_peers){
+		.loop = loop,
+		.stages = stages,
+		.receive_timeout = stages->site->config->receive_timeout,
+	};
+	uv_timer_init(loop, &peers->timer);
+	peers->timer.data = peers;
+	stages->send = send_answer;
+	stages->arg = peers;
+	return kri_window_open(&peers->window);
+}
+
+void kri_peers_close(struct kri_peers *peers)
+{
+	for (int state = 0; state < KRI_PEER_STATES; state++)
+		while (peers->lists[state].first)
+			close_peer(peers->lists[state].first);
+	uv_close((uv_handle_t *)&peers->timer, NULL);
+}
+
+void kri_peers_free(struct kri_peers *peers)
+{
+	kri_window_close(&peers->window);
 }

@@ -1,85 +1,80 @@
 /*
- * Peers: the connections that front servers have with us. Each is owned by
- * one thread at a time: by the worker that got its event, else by nobody, in
- * the epoll set. What has half a request or has to be closed gently is kept
- * here without holding a thread.
+ * The peers: a loop's connections from front servers, from the first look to
+ * the last byte. Each is watched for reading once and for good; a request on
+ * its way is not known to the poll. Used by the loop's thread alone.
  */
 #ifndef KRI_FCGI_PEERS_H
 #define KRI_FCGI_PEERS_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <uv.h>
 
-#include "fcgi/gateway.h"
+#include "fcgi/intake.h"
+#include "fcgi/stages.h"
 
-enum kri_peer_place {
-	KRI_PEER_OPEN,   /* idle in the epoll set, or being served */
-	KRI_PEER_PARKED, /* half a request: looked at again in a moment */
-	KRI_PEER_LEAVING /* half-closed, until the peer closes too */
+enum kri_peer_state {
+	KRI_PEER_IDLE,    /* between requests */
+	KRI_PEER_PARTIAL, /* half a request has come */
+	KRI_PEER_BUSY,    /* a request is on its way through the stages */
+	KRI_PEER_WRITING, /* the answer did not fit the socket */
+	KRI_PEER_LEAVING, /* half-closed; the end is the peer's to make */
+	KRI_PEER_STATES
 };
-#define KRI_PEER_PLACES 3
 
 struct kri_peer {
+	uv_poll_t poll;
+	struct kri_peers *peers;
+	struct kri_peer *prev, *next; /* in the list of its state */
+	int64_t since;                /* kri_clock_ms() of its state */
 	int fd;
-	_Atomic(enum kri_peer_place) place; /* passes the rest on, see arm() */
-	bool in_epoll; /* known to the epoll set, armed or not */
-	int64_t since; /* kri_clock_ms() of the first half request, or leave */
-	struct kri_peer *prev, *next; /* in the list of its place */
+	enum kri_peer_state state;
+	bool watched; /* the poll is in use */
+	bool muted;   /* and stopped, as something came while it was busy */
+	struct kri_intake intake;
+	struct kri_buffer rest; /* of an answer */
+	enum kri_fate fate;     /* when the rest has been written */
+};
+
+struct kri_peer_list {
+	struct kri_peer *first, *last;
+	size_t n;
 };
 
 struct kri_peers {
-	pthread_mutex_t lock;
-	struct kri_peer *lists[KRI_PEER_PLACES];
-	int epoll;
-	int alarm;               /* eventfd: there is something to tend */
+	uv_loop_t *loop;
+	uv_timer_t timer; /* runs while a state that has an end is taken */
+	bool ticking;
+	struct kri_stages *stages;
+	struct kri_window *window;
+	struct kri_peer_list lists[KRI_PEER_STATES];
 	int64_t receive_timeout; /* ms */
-	bool draining;           /* keep no connection any more */
+	bool draining;
+	/* So many more are to be given away as they fall idle, open. */
+	size_t shed;
+	void (*give)(void *arg, int fd);
+	void *arg;
 };
 
-/* `epoll` and `alarm` are borrowed. */
-void kri_peers_init(struct kri_peers *peers, int epoll, int alarm,
-		    int64_t receive_timeout);
+/* Takes the stages' `send`. KR_ERR_MEMORY, KR_ERR_SYSTEM. */
+enum kr_err kri_peers_open(struct kri_peers *peers, uv_loop_t *loop,
+			   struct kri_stages *stages) KR_MUST_CHECK;
 
-/* Closes what is left. No other thread may use it. */
+/* Closes all connections and the timer. */
+void kri_peers_close(struct kri_peers *peers);
+
+/* The loop has run out. */
 void kri_peers_free(struct kri_peers *peers);
 
-/* Takes a connection, owned by the caller; NULL without memory, and then it
- * has been closed. */
-struct kri_peer *kri_peers_add(struct kri_peers *peers, int fd);
+/* Takes over a non-blocking descriptor, and looks what it has brought. */
+void kri_peers_add(struct kri_peers *peers, int fd);
 
-/* Each of these gives up the caller's ownership. */
+/* Gives `n` connections away, those that are idle at once. */
+void kri_peers_shed(struct kri_peers *peers, size_t n);
 
-/* Waits for its next request, in the epoll set. */
-void kri_peers_await(struct kri_peers *peers, struct kri_peer *peer);
-
-/* Waits for the rest of its request. */
-void kri_peers_park(struct kri_peers *peers, struct kri_peer *peer);
-
-/* Does what its fate says. */
-void kri_peers_release(struct kri_peers *peers, struct kri_peer *peer,
-		       enum kri_fate fate);
-
-/* Whether the peer is leaving; the first look of whoever got its event. */
-static inline bool kri_peers_is_leaving(const struct kri_peer *peer)
-{
-	return atomic_load_explicit(&peer->place, memory_order_acquire) ==
-	       KRI_PEER_LEAVING;
-}
-
-/* A leaving peer has an event: drops what it sent; closes at its end. */
-void kri_peers_leave_on(struct kri_peers *peers, struct kri_peer *peer);
-
-/*
- * What time demands: parked peers get another look, those that took too long
- * are closed. For one thread, when the alarm rings or the time comes that it
- * returns, in ms; -1: no time.
- */
-int kri_peers_tend(struct kri_peers *peers);
-
-/* From now on no connection is kept. */
+/* Answers what has come, and closes connections as they fall idle. */
 void kri_peers_drain(struct kri_peers *peers);
-bool kri_peers_is_draining(struct kri_peers *peers);
+
+/* How many there are, and how many of them are not idle. */
+size_t kri_peers_count(const struct kri_peers *peers);
+size_t kri_peers_at_work(const struct kri_peers *peers);
 
 #endif

@@ -2,20 +2,39 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sys/epoll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fcgi/worker.h"
+#include "fcgi/balance.h"
+#include "fcgi/gateway.h"
+#include "fcgi/listener.h"
+#include "fcgi/loop.h"
 
-#define STACK (512 << 10) /* bytes; handlers run on it */
-#define REST_TICK 100     /* ms until the listener is tried again */
+#define STACK (512 << 10)  /* bytes; handlers run on it */
+#define REST_TICK 100      /* ms until the listener is tried again */
+#define JUDGE_TICK 250     /* ms between two looks at the balance */
+#define LEFTOVER_GRACE 500 /* ms for a name look-up when all is answered */
+#define ACCEPT_MOST 64     /* connections between two looks at the signals */
+
+/* On the heap, and never freed when threads are left: they use it. */
+struct server {
+	const struct kri_site *site;
+	struct kri_store *store;
+	struct kri_listener listener;
+	int signals;
+	int bell; /* eventfd: a loop has ended */
+	struct kri_loop **loops;
+	struct kri_share *shares; /* as judged last */
+	int64_t *busy;            /* us, then */
+	int n, started, active;
+	int64_t judged_at;  /* kri_clock_us() */
+	int64_t rest_until; /* kri_clock_ms(); the listener rests */
+};
 
 static enum kr_err refuse(struct kri_buffer *why, const char *what)
 {
@@ -23,23 +42,220 @@ static enum kr_err refuse(struct kri_buffer *why, const char *what)
 	return KR_ERR_SYSTEM;
 }
 
-static bool spawn(void *server)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int result;
+/* ---- accepting -------------------------------------------------------- */
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	result = pthread_create(&thread, &attr, kri_worker_run, server);
-	pthread_attr_destroy(&attr);
-	if (result)
-		kri_log(KRI_LOG_ERROR, NULL, "cannot start a thread: %s",
-			strerror(result));
-	return !result;
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
 }
 
-/* Blocks the signals in all threads; they come as something to read. */
+/* The listener stays readable while there is nothing to accept with. */
+static void rest(struct server *server)
+{
+	static _Atomic int64_t next;
+	int error = errno;
+
+	if (kri_log_is_due(&next))
+		kri_log(KRI_LOG_ERROR, NULL,
+			"cannot accept connections: %s; raise the limit "
+			"(ulimit -n) or lower the front server's connections",
+			strerror(error));
+	server->rest_until = kri_clock_ms() + REST_TICK;
+}
+
+/* Those that wait, to the loop that has least to do. False: there may be
+ * more. */
+static bool accept_some(struct server *server)
+{
+	int to = kri_balance_least(server->shares, server->active);
+	int fds[ACCEPT_MOST];
+	size_t n = 0;
+	int fd = 0;
+
+	while (n < ACCEPT_MOST &&
+	       ((fd = kri_listener_accept(&server->listener)) >= 0 ||
+		errno == EINTR || errno == ECONNABORTED))
+		if (fd >= 0)
+			fds[n++] = fd;
+	if (fd < 0 && is_shortage(errno))
+		rest(server);
+	if (n) {
+		server->shares[to].connections += n;
+		kri_loop_give(server->loops[to], fds, n);
+	}
+	return fd < 0;
+}
+
+/* ---- the balance ------------------------------------------------------ */
+
+static void measure(struct server *server, int64_t now)
+{
+	double passed = (double)(now - server->judged_at);
+
+	for (int i = 0; i < server->n; i++) {
+		const struct kri_loop *loop = server->loops[i];
+		int64_t busy = kri_loop_busy(loop);
+		struct kri_share *share = &server->shares[i];
+
+		share->busy = (double)(busy - server->busy[i]) / passed;
+		share->connections = atomic_load_explicit(
+			&loop->connections, memory_order_relaxed);
+		server->busy[i] = busy;
+	}
+	server->judged_at = now;
+}
+
+static void judge(struct server *server)
+{
+	int64_t now = kri_clock_us();
+	struct kri_move move;
+
+	if (server->n < 2 || now - server->judged_at < JUDGE_TICK * 1000)
+		return;
+	measure(server, now);
+	if (kri_balance(server->shares, server->n, &server->active, &move))
+		kri_loop_shed(server->loops[move.from],
+			      server->loops[move.to], move.n);
+}
+
+/* ---- the main thread -------------------------------------------------- */
+
+/* The number of the signal that ends the server, or 0. */
+static int read_signal(const struct server *server)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(server->signals, &signal, sizeof(signal)) !=
+	    (ssize_t)sizeof(signal))
+		return 0;
+	if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT)
+		return (int)signal.ssi_signo;
+	kri_log(KRI_LOG_INFO, NULL,
+		"%s is ignored; SIGTERM ends the program, a new one reads its "
+		"configuration anew",
+		strsignal((int)signal.ssi_signo));
+	return 0;
+}
+
+static int timeout_of(const struct server *server)
+{
+	if (server->rest_until)
+		return REST_TICK;
+	return server->n > 1 ? JUDGE_TICK : -1;
+}
+
+/* Until a signal: returns its number. */
+static int watch(struct server *server)
+{
+	struct pollfd ready[] = {{.fd = server->signals, .events = POLLIN},
+				 {.fd = server->listener.fd, .events = POLLIN}};
+
+	for (;;) {
+		bool rests = kri_clock_ms() < server->rest_until;
+		int number;
+
+		if (!rests)
+			server->rest_until = 0;
+		if (poll(ready, rests ? 1 : 2, timeout_of(server)) < 0 &&
+		    errno != EINTR)
+			return SIGTERM;
+		number = ready[0].revents ? read_signal(server) : 0;
+		if (number)
+			return number;
+		if (!rests && ready[1].revents)
+			(void)accept_some(server);
+		judge(server);
+	}
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+static bool all_answered(const struct server *server)
+{
+	for (int i = 0; i < server->started; i++)
+		if (!atomic_load(&server->loops[i]->answered))
+			return false;
+	return true;
+}
+
+/* Waits for the loops to end, and returns how many did: for as long as
+ * requests may take, and then a moment for what nobody waits for. */
+static int await_loops(const struct server *server)
+{
+	int64_t until =
+		kri_clock_ms() + server->site->config->drain_timeout;
+	int64_t grace = 0;
+	eventfd_t ended = 0, more;
+
+	while ((int)ended < server->started) {
+		struct pollfd bell = {.fd = server->bell, .events = POLLIN};
+		int64_t now = kri_clock_ms();
+
+		if (!grace && all_answered(server))
+			grace = now + LEFTOVER_GRACE;
+		if (now >= (grace ? grace : until))
+			break;
+		poll(&bell, 1, 20);
+		if (!eventfd_read(server->bell, &more))
+			ended += more;
+	}
+	return (int)ended;
+}
+
+static void count(const struct server *server)
+{
+	int64_t requests = 0, batches = 0;
+
+	for (int i = 0; i < server->started; i++) {
+		requests += server->loops[i]->stages.requests;
+		batches += server->loops[i]->stages.batches;
+	}
+	kri_log(KRI_LOG_INFO, NULL, "ended after %lld requests in %lld batches",
+		(long long)requests, (long long)batches);
+}
+
+/* Those who had connected are served, and no more. */
+static void drain_all(struct server *server)
+{
+	server->rest_until = 0;
+	while (!accept_some(server) && !server->rest_until)
+		;
+	kri_listener_close(&server->listener);
+	for (int i = 0; i < server->started; i++)
+		kri_loop_drain(server->loops[i]);
+}
+
+/* Ends the loops when they have answered what has come in. */
+static enum kr_err drain(struct server *server, bool *left,
+			 struct kri_buffer *why)
+{
+	drain_all(server);
+	*left = await_loops(server) < server->started;
+	if (*left && !all_answered(server)) {
+		kri_buffer_printf(
+			why,
+			"requests were still running after "
+			"server.drain_timeout (%lld ms)",
+			(long long)server->site->config->drain_timeout);
+		return KR_ERR_TIMEOUT;
+	}
+	for (int i = 0; i < server->started && !*left; i++)
+		pthread_join(server->loops[i]->thread, NULL);
+	if (!*left)
+		count(server);
+	else
+		kri_log(KRI_LOG_WARNING, NULL,
+			"ended while the system still looks for a name");
+	return KR_OK;
+}
+
+/* ---- the beginning ---------------------------------------------------- */
+
+/*
+ * Blocks the signals in all threads; they come as something to read. Those
+ * that would end us without a word and mean something elsewhere, too.
+ */
 static int catch_signals(void)
 {
 	sigset_t signals;
@@ -47,206 +263,170 @@ static int catch_signals(void)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGUSR2);
 	if (pthread_sigmask(SIG_BLOCK, &signals, NULL))
 		return -1;
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
-static enum kr_err open_descriptors(struct kri_server *server,
-				    struct kri_buffer *why)
-{
-	struct epoll_event event = {.events = EPOLLIN,
-				    .data.ptr = &server->end};
-
-	server->epoll = epoll_create1(EPOLL_CLOEXEC);
-	server->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	server->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	server->relief =
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (server->epoll < 0 || server->alarm < 0 || server->end < 0 ||
-	    server->relief < 0)
-		return refuse(why, "epoll, eventfd or timerfd");
-	if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->end, &event) ||
-	    kri_worker_listen(server))
-		return refuse(why, "cannot watch the listener");
-	return KR_OK;
-}
-
 /* server.workers, or as many as there are processors. */
-static int count_workers(const struct kri_config *config)
+static int count_loops(const struct kri_config *config)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (config->workers)
 		return (int)config->workers;
-	if (processors < 1)
-		return 1;
-	return processors > config->max_workers ? (int)config->max_workers
-						: (int)processors;
+	return processors < 1 ? 1 : (int)processors;
 }
 
-static enum kr_err open_server(struct kri_server *server,
-			       struct kri_buffer *why)
+/* libuv makes its pool when it is first used, as large as this says. */
+static void size_pool(const struct kri_config *config)
 {
-	const struct kri_config *config = server->site->config;
-	enum kr_err err;
+	char number[KRI_INT_SIZE + 1];
+	struct kri_text text = kri_text_of_int(config->threads, number);
 
-	server->epoll = server->alarm = server->end = server->relief = -1;
-	err = kri_listener_open(&server->listener, config, why);
-	if (!err)
-		err = open_descriptors(server, why);
-	kri_peers_init(&server->peers, server->epoll, server->alarm,
-		       config->receive_timeout);
-	kri_turns_init(&server->turns);
-	kri_reaper_init(&server->reaper);
-	kri_gate_init(&server->gate, count_workers(config),
-		      (int)config->max_workers, spawn, server);
+	number[text.len] = '\0';
+	memmove(number, text.data, text.len);
+	number[text.len] = '\0';
+	setenv("UV_THREADPOOL_SIZE", number, 1);
+}
+
+static void ring(void *server)
+{
+	eventfd_write(((struct server *)server)->bell, 1);
+}
+
+static enum kr_err open_loops(struct server *server)
+{
+	size_t n = (size_t)server->n;
+	enum kr_err err = KR_OK;
+
+	server->loops = calloc(n, sizeof(struct kri_loop *));
+	server->shares = calloc(n, sizeof(*server->shares));
+	server->busy = calloc(n, sizeof(*server->busy));
+	if (!server->loops || !server->shares || !server->busy)
+		return KR_ERR_MEMORY;
+	for (size_t i = 0; i < n && !err; i++) {
+		struct kri_loop *loop = calloc(1, sizeof(*loop));
+
+		if (!loop)
+			return KR_ERR_MEMORY;
+		loop->ended = ring;
+		loop->arg = server;
+		err = kri_loop_open(loop, server->site, server->store);
+		if (!err)
+			server->loops[i] = loop;
+	}
 	return err;
 }
 
-static void close_server(struct kri_server *server)
+static enum kr_err start_loops(struct server *server, struct kri_buffer *why)
 {
-	kri_gate_free(&server->gate);
-	kri_turns_free(&server->turns);
-	kri_reaper_free(&server->reaper);
-	kri_peers_free(&server->peers);
-	kri_listener_close(&server->listener);
-	close_if_open(server->epoll);
-	close_if_open(server->alarm);
-	close_if_open(server->end);
-	close_if_open(server->relief);
-}
+	pthread_attr_t attr;
+	int result = 0;
 
-/* The listener rests without descriptors to accept with; it is tried again
- * after a while, as some will have been closed. */
-static int tend_listener(struct kri_server *server, bool rang)
-{
-	int64_t now = kri_clock_ms();
-
-	if (!__atomic_load_n(&server->out_of_files, __ATOMIC_ACQUIRE))
-		return -1;
-	if (rang)
-		server->rest_until = now + REST_TICK;
-	if (now < server->rest_until)
-		return (int)(server->rest_until - now);
-	__atomic_store_n(&server->out_of_files, false, __ATOMIC_RELEASE);
-	if (kri_worker_listen(server))
-		kri_log(KRI_LOG_ERROR, NULL, "epoll: %s", strerror(errno));
-	return -1;
-}
-
-/* When all that have a seat have long been at work, another helps. */
-static void relieve(struct kri_server *server)
-{
-	uint64_t times;
-
-	if (read(server->relief, &times, sizeof(times)) > 0 &&
-	    !atomic_load(&server->looking))
-		kri_gate_widen(&server->gate);
-}
-
-static int sooner(int a, int b)
-{
-	if (a < 0 || b < 0)
-		return a < 0 ? b : a;
-	return a < b ? a : b;
-}
-
-/* The main thread's life, until a signal: returns its number. */
-static int watch(struct kri_server *server, int signals)
-{
-	struct pollfd ready[] = {{.fd = signals, .events = POLLIN},
-				 {.fd = server->alarm, .events = POLLIN},
-				 {.fd = server->relief, .events = POLLIN}};
-	int timeout = -1;
-
-	for (;;) {
-		struct signalfd_siginfo signal;
-		eventfd_t count;
-		bool rang;
-
-		if (poll(ready, 3, timeout) < 0 && errno != EINTR)
-			return 0;
-		if (read(signals, &signal, sizeof(signal)) ==
-		    (ssize_t)sizeof(signal))
-			return (int)signal.ssi_signo;
-		relieve(server);
-		rang = !eventfd_read(server->alarm, &count);
-		timeout = sooner(kri_peers_tend(&server->peers),
-				 tend_listener(server, rang));
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	for (int i = 0; i < server->n && !result; i++) {
+		result = pthread_create(&server->loops[i]->thread, &attr,
+					kri_loop_run, server->loops[i]);
+		server->started += !result;
 	}
-}
-
-/* Ends the workers when they have answered what has come in. */
-static enum kr_err drain(struct kri_server *server, struct kri_buffer *why)
-{
-	int64_t ms = server->site->config->drain_timeout;
-	bool all;
-
-	kri_peers_drain(&server->peers);
-	eventfd_write(server->end, 1);
-	kri_gate_shut(&server->gate);
-	all = kri_gate_drain(&server->gate, ms);
-	kri_reaper_finish(&server->reaper);
-	if (all)
+	pthread_attr_destroy(&attr);
+	if (!result)
 		return KR_OK;
-	kri_buffer_printf(why,
-			  "requests were still running after "
-			  "server.drain_timeout (%lld ms)",
-			  (long long)ms);
-	return KR_ERR_TIMEOUT;
+	kri_buffer_printf(why, "cannot start a thread: %s", strerror(result));
+	return KR_ERR_SYSTEM;
 }
 
-static enum kr_err serve(struct kri_server *server, int signals,
-			 struct kri_buffer *why)
+static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 {
-	const struct kri_config *config = server->site->config;
-	enum kr_err err;
-	int number;
-
-	if (!kri_gate_open(&server->gate)) {
-		kri_buffer_string(why, "cannot start the workers");
-		return KR_ERR_SYSTEM;
-	}
-	kri_log(KRI_LOG_INFO, NULL, "serving on %s with %d workers",
-		*config->listen ? config->listen : "the inherited socket",
-		server->gate.least);
-	number = watch(server, signals);
-	kri_log(KRI_LOG_INFO, NULL, "%s: draining",
-		number ? strsignal(number) : "poll failed");
-	err = drain(server, why);
-	kri_log(KRI_LOG_INFO, NULL, "ended after %lld requests in %lld batches",
-		atomic_load(&server->requests), atomic_load(&server->batches));
-	return err;
-}
-
-enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
-			   struct kri_buffer *why)
-{
-	struct kri_site own = *site;
-	struct kri_server server = {.site = &own, .store = store};
-	int signals;
 	enum kr_err err = kri_gateway_setup();
 
 	if (err) {
 		kri_buffer_string(why, "libfcgi cannot be set up");
 		return err;
 	}
-	own.turns = &server.turns;
-	signals = catch_signals();
-	err = open_server(&server, why);
+	server->signals = catch_signals();
+	server->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (server->signals < 0 || server->bell < 0)
+		return refuse(why, "signalfd or eventfd");
+	err = kri_listener_open(&server->listener, server->site->config, why);
+	if (err)
+		return err;
+	size_pool(server->site->config);
+	err = open_loops(server);
+	if (err)
+		kri_buffer_printf(why, "cannot make the loops: %s",
+				  kr_strerror(err));
+	return err;
+}
+
+static void close_server(struct server *server)
+{
+	for (int i = 0; i < server->n && server->loops; i++) {
+		if (server->loops[i])
+			kri_loop_close(server->loops[i]);
+		free(server->loops[i]);
+	}
+	kri_listener_close(&server->listener);
+	if (server->signals >= 0)
+		close(server->signals);
+	if (server->bell >= 0)
+		close(server->bell);
+	free(server->loops);
+	free(server->shares);
+	free(server->busy);
+	free(server);
+}
+
+static enum kr_err serve(struct server *server, bool *left,
+			 struct kri_buffer *why)
+{
+	const struct kri_config *config = server->site->config;
+	enum kr_err err = start_loops(server, why), ended;
+	int number = 0;
+
+	server->active = 1;
+	server->judged_at = kri_clock_us();
+	if (!err) {
+		kri_log(KRI_LOG_INFO, NULL, "serving on %s with %d loops",
+			*config->listen ? config->listen
+					: "the inherited socket",
+			server->n);
+		number = watch(server);
+		kri_log(KRI_LOG_INFO, NULL, "%s: draining", strsignal(number));
+	}
+	ended = drain(server, left, why);
+	return err ? err : ended;
+}
+
+enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
+			   bool *left, struct kri_buffer *why)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	enum kr_err err;
+
+	if (!server)
+		return KR_ERR_MEMORY;
+	*server = (struct server){
+		.site = site,
+		.store = store,
+		.listener = {.fd = -1},
+		.signals = -1,
+		.bell = -1,
+		.n = count_loops(site->config),
+	};
+	err = open_server(server, why);
+	if (!err && kri_log_start())
+		kri_log(KRI_LOG_WARNING, NULL,
+			"the log has no thread of its own: who does not read "
+			"it holds up requests");
 	if (!err)
-		err = signals < 0 ? refuse(why, "signalfd")
-				  : serve(&server, signals, why);
-	/* After a timeout threads still run, on all of this. */
-	if (err != KR_ERR_TIMEOUT)
-		close_server(&server);
-	close_if_open(signals);
+		err = serve(server, left, why);
+	if (!*left)
+		close_server(server);
 	return err;
 }

@@ -1,6 +1,6 @@
 /*
- * The server: listener, epoll set, workers, and the main thread, which waits
- * for signals and tends to what has no thread of its own.
+ * The server: the loops, and the main thread, which accepts, spreads
+ * connections over the loops, and waits for signals.
  */
 #ifndef KRI_FCGI_SERVER_H
 #define KRI_FCGI_SERVER_H
@@ -11,11 +11,13 @@
 
 /*
  * Serves until SIGTERM or SIGINT, then drains. All arguments are borrowed.
- * KR_ERR_CONFIG or KR_ERR_SYSTEM with one line in `why` if it cannot start;
+ * KR_ERR_CONFIG or KR_ERR_SYSTEM with one line in `why` if it cannot start.
  * KR_ERR_TIMEOUT if requests were still running at the end of
- * server.drain_timeout: then threads still use what was borrowed.
+ * server.drain_timeout. With *left threads still use what was borrowed, and
+ * the process must end without giving it back: after a timeout, and when all
+ * was answered but the system still looks for a name.
  */
 enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
-			   struct kri_buffer *why) KR_MUST_CHECK;
+			   bool *left, struct kri_buffer *why) KR_MUST_CHECK;
 
 #endif

@@ -1,338 +1,340 @@
+/*
+ * The way of a batch, as it happens: begin, loaded, handled, committed. Who
+ * lost a race on it goes back to the beginning, on its own.
+ */
 #include "fcgi/stages.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
+#include "base/crypto.h"
+#include "fcgi/batch.h"
 
-#define RECORDS_CHUNK (16 << 10)
-
-static enum kr_err open_exchanges(struct kri_batch *batch,
-				  const struct kri_site *site)
+static void push(struct kri_queue *queue, struct kr_context *c)
 {
-	enum kr_err err = KR_OK;
-
-	for (size_t i = 0; i < batch->cap && !err; i++)
-		err = kri_exchange_open(&batch->exchanges[i], site);
-	return err;
+	c->next = NULL;
+	*queue->last = c;
+	queue->last = &c->next;
 }
 
-/* Room for the records of one round of all exchanges, and again for each
- * time that some are run once more. */
-static size_t records_limit(const struct kri_site *site, size_t cap)
+static struct kr_context *pop(struct kri_queue *queue)
 {
-	return (KRI_TRIES + KRI_CANDIDATES) * cap *
-	       ((size_t)site->config->max_size + (64 << 10));
-}
+	struct kr_context *c = queue->first;
 
-enum kr_err kri_batch_open(struct kri_batch *batch, const struct kri_site *site,
-			   struct kri_store *store, const struct kri_wait *wait,
-			   size_t cap)
-{
-	enum kr_err err = KR_ERR_MEMORY;
-
-	*batch = (struct kri_batch){.cap = cap, .wait = wait};
-	kri_arena_init(&batch->arena, RECORDS_CHUNK, records_limit(site, cap));
-	batch->exchanges = calloc(cap, sizeof(*batch->exchanges));
-	batch->records =
-		calloc(cap * KRI_CANDIDATES, sizeof(struct kri_record *));
-	batch->commits =
-		calloc(cap * (KRI_CANDIDATES + 1), sizeof(struct kri_record *));
-	batch->turns = calloc(cap, sizeof(*batch->turns));
-	if (batch->exchanges && batch->records && batch->commits &&
-	    batch->turns)
-		err = open_exchanges(batch, site);
-	if (!err)
-		err = store->ops->attach(store, wait, &batch->link);
-	if (err)
-		kri_batch_close(batch);
-	return err;
-}
-
-void kri_batch_close(struct kri_batch *batch)
-{
-	if (batch->link)
-		batch->link->store->ops->detach(&batch->link);
-	for (size_t i = 0; batch->exchanges && i < batch->cap; i++)
-		kri_exchange_close(&batch->exchanges[i]);
-	kri_arena_free(&batch->arena);
-	kri_buffer_free(&batch->out);
-	free(batch->exchanges);
-	free(batch->records);
-	free(batch->commits);
-	free(batch->turns);
-	*batch = (struct kri_batch){0};
-}
-
-struct kr_context *kri_batch_add(struct kri_batch *batch)
-{
-	return &batch->exchanges[batch->n++];
-}
-
-/* Whether any exchange stands in that phase. */
-static bool has(const struct kri_batch *batch, enum kri_phase phase)
-{
-	for (size_t i = 0; i < batch->n; i++)
-		if (batch->exchanges[i].phase == phase)
-			return true;
-	return false;
-}
-
-/* ---- load ------------------------------------------------------------- */
-
-/* The record of that id in this round: exchanges of one session share it. */
-static struct kri_record *record_of(struct kri_batch *batch, const char *id)
-{
-	struct kri_record *record;
-
-	for (size_t i = 0; i < batch->records_n; i++)
-		if (!memcmp(batch->records[i]->id, id, KRI_ID_LEN))
-			return batch->records[i];
-	record = kri_arena_alloc(&batch->arena, sizeof(*record));
-	if (!record)
+	if (!c)
 		return NULL;
-	*record = (struct kri_record){.arena = &batch->arena};
-	memcpy(record->id, id, sizeof(record->id));
-	batch->records[batch->records_n++] = record;
-	return record;
+	queue->first = c->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	return c;
 }
 
-/*
- * Whether the exchange may go on: it is not KR_ATOMIC, or has its session's
- * turn. Several cookies of our name are rare; the first stands for all, and
- * the version check for the rest.
- */
-static bool has_turn(struct kri_batch *batch, const struct kr_context *c)
-{
-	struct kri_turns *turns = c->site->turns;
-	unsigned turn;
+/* ---- respond ---------------------------------------------------------- */
 
-	if (!turns || !(c->route->flags & KR_ATOMIC))
-		return true;
-	turn = kri_turns_of(c->candidates[0].token.id);
-	for (size_t i = 0; i < batch->turns_n; i++)
-		if (batch->turns[i] == turn)
-			return true;
-	if (!kri_turns_try(turns, turn, batch))
-		return false;
-	batch->turns[batch->turns_n++] = turn;
-	return true;
-}
-
-static void collect(struct kri_batch *batch, struct kr_context *c)
+static void end(struct kri_stages *stages, struct kr_context *c)
 {
-	if (!has_turn(batch, c)) {
-		c->phase = KRI_TO_QUEUE;
-		return;
+	struct kr_context *waiting = kri_lines_leave(&stages->lines, c);
+
+	while (waiting) {
+		struct kr_context *next = waiting->next;
+
+		push(&stages->gathered, waiting);
+		waiting = next;
 	}
-	for (size_t i = 0; i < c->candidates_n; i++) {
-		struct kri_candidate *candidate = &c->candidates[i];
-
-		candidate->record = record_of(batch, candidate->token.id);
-		if (!candidate->record) {
-			kri_exchange_fail(c, KR_ERR_MEMORY);
-			return;
-		}
-	}
+	kri_exchange_end(c);
+	kri_stages_drop(stages, c);
 }
 
-static void load(struct kri_batch *batch)
+static void respond(struct kri_stages *stages, struct kr_context *c)
 {
-	int64_t begin = kri_clock_us(), took;
+	kri_exchange_render(c, &stages->out);
+	kri_exchange_log(c);
+	stages->send(stages->arg, c, kri_buffer_text(&stages->out));
+	if (kri_session_cookie(&c->visit.session) == KRI_COOKIE_SET)
+		kri_buffer_wipe(&stages->out); /* a secret was in it */
+	end(stages, c);
+}
 
-	for (size_t i = 0; i < batch->n; i++)
-		if (batch->exchanges[i].phase == KRI_TO_LOAD)
-			collect(batch, &batch->exchanges[i]);
-	if (!batch->records_n)
-		return;
-	batch->link->store->ops->load(batch->link, batch->records,
-				      batch->records_n);
-	took = kri_clock_us() - begin;
-	batch->store_us += took;
+/* ---- again ------------------------------------------------------------ */
+
+static void arm(struct kri_stages *stages);
+
+static void come_due(uv_timer_t *timer)
+{
+	struct kri_stages *stages = timer->data;
+	struct kri_queue all = stages->repeating;
+	struct kr_context *c, *next;
+	int64_t now = kri_clock_ms();
+
+	stages->repeating = (struct kri_queue){.last = NULL};
+	stages->repeating.last = &stages->repeating.first;
+	for (c = all.first; c; c = next) {
+		next = c->next;
+		push(c->due <= now ? &stages->gathered : &stages->repeating, c);
+	}
+	arm(stages);
+}
+
+static void arm(struct kri_stages *stages)
+{
+	int64_t now = kri_clock_ms(), least = INT64_MAX;
+
+	for (const struct kr_context *c = stages->repeating.first; c;
+	     c = c->next)
+		if (c->due < least)
+			least = c->due;
+	if (least != INT64_MAX)
+		uv_timer_start(&stages->timer, come_due,
+			       least > now ? (uint64_t)(least - now) : 0, 0);
+}
+
+/* When those of the batch that lost a race run again: at once after the first
+ * one; then after a while that grows, and that is another elsewhere, so that
+ * they do not meet again. All of a batch together, as they share records. */
+static int64_t due_of(struct kri_batch *batch)
+{
+	unsigned tries = 0;
+
 	for (size_t i = 0; i < batch->n; i++) {
-		struct kr_context *c = &batch->exchanges[i];
+		const struct kr_context *c = batch->members[i];
+
+		if (c && c->phase == KRI_TO_REPEAT && c->tries > tries)
+			tries = c->tries;
+	}
+	if (tries < 2)
+		return 0;
+	batch->stages->random =
+		batch->stages->random * 1103515245u + 12345u;
+	return kri_clock_ms() + 1 +
+	       (batch->stages->random >> 16) % (1u << (tries < 6 ? tries : 6));
+}
+
+/* It keeps its session's turn meanwhile, or the next batch of this loop would
+ * make it lose once more. */
+static void repeat(struct kri_stages *stages, struct kr_context *c, int64_t due)
+{
+	c->phase = c->visit.n ? KRI_TO_LOAD : KRI_TO_HANDLE;
+	c->due = due;
+	if (due) {
+		push(&stages->repeating, c);
+		arm(stages);
+	} else {
+		push(&stages->gathered, c);
+	}
+}
+
+/* ---- the stages ------------------------------------------------------- */
+
+/* Those whose way is over leave the batch. */
+static void part(struct kri_batch *batch)
+{
+	int64_t due = due_of(batch);
+
+	for (size_t i = 0; i < batch->n; i++) {
+		struct kr_context *c = batch->members[i];
+
+		if (!c || c->phase == KRI_TO_COMMIT)
+			continue;
+		batch->members[i] = NULL;
+		if (c->phase == KRI_TO_REPEAT)
+			repeat(batch->stages, c, due);
+		else
+			respond(batch->stages, c);
+	}
+}
+
+/* The commit is over: the answers that stood on it go out. */
+static void committed(void *arg)
+{
+	struct kri_batch *batch = arg;
+	int64_t took = kri_clock_us() - batch->since;
+
+	for (size_t i = 0; i < batch->n; i++) {
+		struct kr_context *c = batch->members[i];
+
+		if (!c)
+			continue;
+		c->commit_us += took;
+		kri_exchange_settle(c);
+	}
+	part(batch);
+	kri_batch_close(batch);
+}
+
+/* The handlers have run: what needs no commit is answered, the changes of all
+ * the others go to the store together. */
+static void handled(struct kri_batch *batch)
+{
+	struct kri_link *link = batch->stages->link;
+	size_t n;
+
+	part(batch);
+	n = kri_batch_collect(batch);
+	batch->since = kri_clock_us();
+	if (n)
+		link->store->ops->commit(link, batch->commits, n, committed,
+					 batch);
+	else
+		committed(batch);
+}
+
+static void handle(struct kri_batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct kr_context *c = batch->members[i];
+
+		if (c->phase != KRI_TO_HANDLE)
+			continue;
+		kri_visit_enter(&c->visit);
+		kri_exchange_leave(c, kri_exchange_run(c));
+	}
+	handled(batch);
+}
+
+/* The records are there: who proves its claim has its session. */
+static void loaded(void *arg)
+{
+	struct kri_batch *batch = arg;
+	int64_t took = kri_clock_us() - batch->since;
+
+	for (size_t i = 0; i < batch->n; i++) {
+		struct kr_context *c = batch->members[i];
 
 		if (c->phase != KRI_TO_LOAD)
 			continue;
 		c->load_us += took;
 		kri_exchange_adopt(c);
 	}
-}
-
-/* ---- handle ----------------------------------------------------------- */
-
-static void handle(struct kri_batch *batch)
-{
-	int64_t begin = kri_clock_us();
-
-	for (size_t i = 0; i < batch->n; i++) {
-		struct kr_context *c = &batch->exchanges[i];
-		int64_t end;
-
-		if (c->phase != KRI_TO_HANDLE)
-			continue;
-		kri_exchange_handle(c);
-		end = kri_clock_us();
-		c->handle_us += end - begin;
-		begin = end;
-	}
-}
-
-/* ---- commit ----------------------------------------------------------- */
-
-/* What was loaded and changed, and what was made. */
-static size_t collect_commits(struct kri_batch *batch)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < batch->records_n; i++)
-		if (batch->records[i]->operation != KRI_OP_NONE)
-			batch->commits[n++] = batch->records[i];
-	for (size_t i = 0; i < batch->n; i++) {
-		const struct kr_context *c = &batch->exchanges[i];
-
-		if (c->phase == KRI_TO_COMMIT && c->session.record &&
-		    c->session.record->operation == KRI_OP_CREATE)
-			batch->commits[n++] = c->session.record;
-	}
-	return n;
-}
-
-static void commit(struct kri_batch *batch)
-{
-	size_t n = collect_commits(batch);
-	int64_t begin, took;
-
-	batch->records_n = 0;
-	if (!n)
-		return;
-	begin = kri_clock_us();
-	batch->link->store->ops->commit(batch->link, batch->commits, n);
-	took = kri_clock_us() - begin;
-	batch->store_us += took;
-	for (size_t i = 0; i < batch->n; i++) {
-		struct kr_context *c = &batch->exchanges[i];
-
-		if (c->phase != KRI_TO_COMMIT)
-			continue;
-		c->commit_us += took;
-		kri_exchange_settle(c);
-	}
-}
-
-/* ---- respond ---------------------------------------------------------- */
-
-static void respond(struct kri_batch *batch)
-{
-	for (size_t i = 0; i < batch->n; i++) {
-		struct kr_context *c = &batch->exchanges[i];
-
-		if (c->phase != KRI_TO_RESPOND)
-			continue;
-		kri_exchange_render(c, &batch->out);
-		kri_exchange_log(c);
-		batch->send(batch->arg, c, kri_buffer_text(&batch->out));
-		if (kri_session_cookie(&c->session) == KRI_COOKIE_SET)
-			kri_buffer_wipe(&batch->out);
-		c->phase = KRI_DONE;
-	}
-}
-
-/* ---- the whole -------------------------------------------------------- */
-
-static void give_turns(struct kri_batch *batch)
-{
-	for (size_t i = 0; i < batch->turns_n; i++)
-		kri_turns_give(batch->exchanges[0].site->turns,
-			       batch->turns[i]);
-	batch->turns_n = 0;
-}
-
-/* Those that need no store are answered before the others are loaded. */
-static void walk(struct kri_batch *batch)
-{
-	handle(batch);
-	respond(batch);
-	while (has(batch, KRI_TO_LOAD) || has(batch, KRI_TO_COMMIT)) {
-		load(batch);
+	if (kri_batch_is_blocking(batch))
+		kri_batch_work(batch, handled);
+	else
 		handle(batch);
-		commit(batch);
-		/* Those that another process made run again keep theirs. */
-		if (!has(batch, KRI_TO_LOAD))
-			give_turns(batch);
-		respond(batch);
+}
+
+static void begin(struct kri_batch *batch)
+{
+	struct kri_link *link = batch->stages->link;
+
+	batch->since = kri_clock_us();
+	batch->stages->requests += (int64_t)batch->n;
+	batch->stages->batches += batch->n > 0;
+	if (batch->records_n)
+		link->store->ops->load(link, batch->records, batch->records_n,
+				       loaded, batch);
+	else
+		loaded(batch);
+}
+
+/* ---- from the turn to its batches ------------------------------------- */
+
+/* A session's line is no excuse to be late: who has waited for as long as the
+ * store may take is told so. */
+static bool is_late(const struct kr_context *c)
+{
+	return kri_clock_us() - c->begun >=
+	       c->site->config->io_timeout * 1000;
+}
+
+/* Whether it is its turn to go with that batch. */
+static bool has_turn(struct kri_stages *stages, struct kr_context *c,
+		     const struct kri_batch *batch)
+{
+	bool turn = true;
+	enum kr_err err = KR_OK;
+
+	if (c->line)
+		c->line->batch = batch;
+	else if (c->phase == KRI_TO_LOAD && c->route->flags & KR_ATOMIC)
+		err = is_late(c) ? KR_ERR_TIMEOUT
+				 : kri_lines_enter(&stages->lines, c, batch,
+						   &turn);
+	if (err) {
+		kri_exchange_fail(c, err);
+		respond(stages, c);
+		return false;
+	}
+	return turn;
+}
+
+/* Into the batch at hand, which begins when it is full; a blocking handler
+ * has a batch to itself. */
+static void place(struct kri_stages *stages, struct kr_context *c,
+		  struct kri_batch **batch)
+{
+	struct kri_batch *own = NULL;
+	bool blocking = c->route->flags & KR_BLOCKING;
+	struct kri_batch **at = blocking ? &own : batch;
+
+	if (!*at)
+		*at = kri_batch_open(stages);
+	if (!*at) {
+		kri_exchange_fail(c, KR_ERR_MEMORY);
+		respond(stages, c);
+		return;
+	}
+	if (has_turn(stages, c, *at) && !kri_batch_add(*at, c)) {
+		kri_exchange_fail(c, KR_ERR_MEMORY);
+		respond(stages, c);
+	}
+	if (blocking || (*at)->n == stages->cap) {
+		begin(*at);
+		*at = NULL;
 	}
 }
 
-/* What may hold a thread up comes last, each by itself. */
-static void walk_slow(struct kri_batch *batch, enum kri_phase phase)
+/* Those that need no load do not wait for those that do. */
+static void walk(struct kri_stages *stages)
 {
-	for (size_t i = 0; i < batch->n; i++) {
-		struct kr_context *c = &batch->exchanges[i];
+	struct kri_batch *loading = NULL, *ready = NULL;
+	struct kr_context *c;
 
-		if (c->phase != phase)
-			continue;
-		batch->wait->begin(batch->wait->arg);
-		if (phase == KRI_TO_RECEIVE)
-			batch->receive(batch->arg, c);
+	while ((c = pop(&stages->gathered))) {
+		if (c->phase == KRI_TO_RESPOND)
+			respond(stages, c);
+		else if (c->phase == KRI_TO_LOAD)
+			place(stages, c, &loading);
 		else
-			kri_exchange_unblock(c);
-		walk(batch);
-		batch->wait->end(batch->wait->arg);
+			place(stages, c, &ready);
 	}
+	if (ready)
+		begin(ready);
+	if (loading)
+		begin(loading);
 }
 
-static unsigned turn_of(const struct kr_context *c)
+void kri_stages_add(struct kri_stages *stages, struct kr_context *c)
 {
-	return kri_turns_of(c->candidates[0].token.id);
+	push(&stages->gathered, c);
 }
 
-/* All that queue for that turn: they share it, and so a load and a commit. */
-static void go_on(struct kri_batch *batch, unsigned turn)
+void kri_stages_turn(struct kri_stages *stages)
 {
-	for (size_t i = 0; i < batch->n; i++) {
-		struct kr_context *c = &batch->exchanges[i];
-
-		if (c->phase == KRI_TO_QUEUE && turn_of(c) == turn)
-			c->phase = KRI_TO_LOAD;
-	}
+	while (stages->gathered.first)
+		walk(stages);
+	stages->link->store->ops->flush(stages->link);
 }
 
-/* One turn at a time, so that nobody waits for one while having another. */
-static void walk_turn(struct kri_batch *batch, struct kr_context *c)
-{
-	int64_t ms = c->site->config->io_timeout;
+/* ---- life ------------------------------------------------------------- */
 
-	if (kri_turns_take(c->site->turns, turn_of(c), batch, batch->wait,
-			   ms)) {
-		batch->turns[batch->turns_n++] = turn_of(c);
-		go_on(batch, turn_of(c));
-	} else {
-		kri_exchange_fail(c, KR_ERR_CONFLICT);
-	}
-	walk(batch);
+enum kr_err kri_stages_open(struct kri_stages *stages,
+			    const struct kri_site *site,
+			    struct kri_store *store, uv_loop_t *loop)
+{
+	*stages = (struct kri_stages){
+		.site = site,
+		.loop = loop,
+		.cap = (size_t)site->config->batch,
+	};
+	stages->gathered.last = &stages->gathered.first;
+	stages->repeating.last = &stages->repeating.first;
+	if (kri_random(&stages->random, sizeof(stages->random)))
+		return KR_ERR_SYSTEM;
+	uv_timer_init(loop, &stages->timer);
+	stages->timer.data = stages;
+	return store->ops->attach(store, loop, &stages->link);
 }
 
-/* Who had another's turn, and has to run again, may queue once more. */
-static void walk_queued(struct kri_batch *batch)
+void kri_stages_close(struct kri_stages *stages)
 {
-	while (has(batch, KRI_TO_QUEUE))
-		for (size_t i = 0; i < batch->n; i++)
-			if (batch->exchanges[i].phase == KRI_TO_QUEUE)
-				walk_turn(batch, &batch->exchanges[i]);
-}
-
-/* The ends come last too: records may lie in any exchange's memory. */
-void kri_batch_run(struct kri_batch *batch)
-{
-	batch->store_us = 0;
-	walk(batch);
-	walk_queued(batch);
-	walk_slow(batch, KRI_TO_RECEIVE);
-	walk_slow(batch, KRI_TO_BLOCK);
-	walk_queued(batch);
-	for (size_t i = 0; i < batch->n; i++)
-		kri_exchange_end(&batch->exchanges[i]);
-	batch->n = 0;
-	batch->records_n = 0;
-	kri_arena_reset(&batch->arena);
+	uv_close((uv_handle_t *)&stages->timer, NULL);
+	if (stages->link)
+		stages->link->store->ops->detach(&stages->link);
 }

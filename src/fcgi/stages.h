@@ -1,48 +1,83 @@
 /*
- * The stages: a worker walks its whole batch through them,
+ * The stages of a loop: what one of its turns has read is a batch, and goes
  *
  *     accept -> load -> handle -> commit -> respond
  *
- * so that a batch costs one write and one read to the store in each
- * direction, however many exchanges are in it.
+ * with one write and one read to the store in each direction, however many
+ * exchanges are in it. Any number of batches are under way while the store
+ * thinks. Used by the loop's thread alone.
  */
 #ifndef KRI_FCGI_STAGES_H
 #define KRI_FCGI_STAGES_H
 
+#include <uv.h>
+
 #include "fcgi/exchange.h"
+#include "fcgi/lines.h"
 #include "store/store.h"
 
 struct kri_batch {
-	struct kr_context *exchanges; /* cap of them, n in use */
-	size_t n, cap;
-	struct kri_link *link;
-	struct kri_arena arena;      /* of the records */
-	struct kri_record **records; /* loaded, each session once */
+	struct kri_stages *stages;
+	struct kr_context **members; /* n of them; NULL: it has gone */
+	size_t n;
+	struct kri_arena arena; /* of the records, with what was loaded */
+	struct kri_record **records; /* to load, each session once */
 	size_t records_n;
 	struct kri_record **commits; /* what the commit stage collects */
-	unsigned *turns;             /* that it has: turns_n of them */
-	size_t turns_n;
+	uv_work_t work;              /* of a KR_BLOCKING handler */
+	enum kr_err work_err;
+	void (*handled)(struct kri_batch *batch); /* what follows it */
+	int64_t since; /* kri_clock_us(), of the store's part under way */
+	struct kri_batch *next; /* among the unused */
+};
+
+struct kri_queue {
+	struct kr_context *first, **last;
+};
+
+struct kri_stages {
+	const struct kri_site *site;
+	struct kri_link *link;
+	uv_loop_t *loop;
+	uv_timer_t timer; /* of those that repeat */
+	size_t cap;       /* exchanges of a batch */
+	struct kri_lines lines;
+	struct kri_queue gathered;  /* read, in this turn */
+	struct kri_queue repeating; /* that wait for their time */
+	struct kr_context *unused;  /* exchanges */
+	struct kri_batch *spare;    /* batches */
+	size_t under_way;           /* exchanges that were taken */
+	int64_t requests;           /* that have begun, in so many */
+	int64_t batches;
+	unsigned random;
 	struct kri_buffer out;
-	int64_t store_us; /* that the last run spent at the store */
-	const struct kri_wait *wait;
 	/* Sends an answer and is done with the exchange's connection. */
 	void (*send)(void *arg, struct kr_context *c, struct kri_text answer);
-	/* Reads a slow request, leaving the phase that comes next. */
-	void (*receive)(void *arg, struct kr_context *c);
 	void *arg;
 };
 
-/* `wait` is borrowed. The callbacks are the caller's to fill in. */
-enum kr_err kri_batch_open(struct kri_batch *batch, const struct kri_site *site,
-			   struct kri_store *store, const struct kri_wait *wait,
-			   size_t cap) KR_MUST_CHECK;
-void kri_batch_close(struct kri_batch *batch);
+/* `send` and `arg` are the caller's to fill in. KR_ERR_MEMORY. */
+enum kr_err kri_stages_open(struct kri_stages *stages,
+			    const struct kri_site *site,
+			    struct kri_store *store,
+			    uv_loop_t *loop) KR_MUST_CHECK;
 
-/* A free exchange of the batch, which has room. */
-struct kr_context *kri_batch_add(struct kri_batch *batch);
+/* Nothing is under way any more. The loop must run what is left of it
+ * before _free. */
+void kri_stages_close(struct kri_stages *stages);
+void kri_stages_free(struct kri_stages *stages);
 
-/* Takes the exchanges from the phase they are in to the end, and empties the
- * batch. */
-void kri_batch_run(struct kri_batch *batch);
+/* An unused exchange; NULL without memory. */
+struct kr_context *kri_stages_take(struct kri_stages *stages);
+
+/* Gives back one that was not added. */
+void kri_stages_drop(struct kri_stages *stages, struct kr_context *c);
+
+/* An exchange that has begun goes with the next turn. */
+void kri_stages_add(struct kri_stages *stages, struct kr_context *c);
+
+/* Walks what was added, and sends to the store what has gathered for it: the
+ * last thing before the loop waits. */
+void kri_stages_turn(struct kri_stages *stages);
 
 #endif

@@ -123,12 +123,12 @@ static const char *id_of(const char *id)
 /* RFC 3875 section 4.1.2: unset or empty if there is no body. */
 static int64_t length_of(const char *value)
 {
-	int64_t length = -1;
+	int64_t length;
 
 	if (!value || !*value)
-		return 0;
+		return KRI_LENGTH_UNSAID;
 	if (kri_text_to_int(kri_text_of(value), 0, INT64_MAX, &length))
-		return -1;
+		return KRI_LENGTH_BAD;
 	return length;
 }
 

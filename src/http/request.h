@@ -15,6 +15,9 @@
 #define KRI_REQUEST_FIELDS 64        /* query and form parameters that count */
 #define KRI_REQUEST_BODY_MAX 8192    /* bytes of a form */
 
+#define KRI_LENGTH_UNSAID (-1) /* no CONTENT_LENGTH, or an empty one */
+#define KRI_LENGTH_BAD (-2)    /* it is no number */
+
 enum kri_request_method {
 	KRI_METHOD_GET,
 	KRI_METHOD_HEAD,
@@ -37,7 +40,7 @@ struct kri_request {
 	struct kri_text cookies[KRI_REQUEST_COOKIE_HEADERS];
 	size_t cookie_headers;
 	struct kri_text content_type;
-	int64_t content_length; /* 0: none; -1: CONTENT_LENGTH is no number */
+	int64_t content_length; /* bytes, or one of the two above */
 	bool https;             /* HTTPS is "on" or "1" */
 	bool cross_site;        /* Sec-Fetch-Site: cross-site */
 	struct kri_request_field *fields; /* after _decode, in its order */

@@ -6,12 +6,12 @@
 
 #include "base/clock.h"
 
-static bool is_renewed(const struct kri_session *session)
+static bool is_renewed(const struct kr_session *session)
 {
 	return session->record && *session->token.id;
 }
 
-static bool sets_anything(const struct kri_session *session)
+static bool sets_anything(const struct kr_session *session)
 {
 	for (size_t i = 0; i < session->n; i++)
 		if (session->changes[i].change == KRI_SET)
@@ -19,23 +19,12 @@ static bool sets_anything(const struct kri_session *session)
 	return false;
 }
 
-bool kri_session_is_changed(const struct kri_session *session)
+bool kri_session_is_changed(const struct kr_session *session)
 {
 	if (!session->record)
 		return !session->destroyed && sets_anything(session);
 	return session->n || session->cleared || session->destroyed ||
 	       is_renewed(session);
-}
-
-/* The idle timeout, or what the absolute one leaves of it. */
-static int64_t time_to_live(const struct kri_config *config,
-			    const struct kri_record *record)
-{
-	int64_t left = config->absolute_timeout - kri_session_age(record);
-
-	if (!config->absolute_timeout || left > config->idle_timeout)
-		return config->idle_timeout;
-	return left > 1 ? left : 1;
 }
 
 /* One change into the record, which has room: over the old value, or behind
@@ -51,36 +40,49 @@ static void merge(struct kri_record *record, const struct kri_value *change)
 	record->values[record->n++] = *change;
 }
 
-static void merge_all(const struct kri_session *session)
+static void merge_all(const struct kr_session *session)
 {
 	for (size_t i = 0; i < session->n; i++)
 		merge(session->record, &session->changes[i]);
 }
 
+/* The digest that was proven is what the commit must still find. */
+static enum kr_err renew(struct kr_session *session)
+{
+	struct kri_record *record = session->record;
+	unsigned char digest[KRI_DIGEST_SIZE];
+	enum kr_err err = kri_token_digest(&session->token, digest);
+
+	if (err)
+		return err;
+	memcpy(record->was, record->auth, sizeof(record->was));
+	memcpy(record->auth, digest, sizeof(record->auth));
+	record->was_at = kri_clock_epoch_ms();
+	record->renewed = true;
+	return KR_OK;
+}
+
 /* All that can fail comes first: others of the batch share the record, and
  * it must not be left with half of our changes. */
-static enum kr_err update(struct kri_session *session, bool exact)
+static enum kr_err update(struct kr_session *session, bool exact)
 {
 	struct kri_record *record = session->record;
 	enum kr_err err = kri_record_reserve(record, session->n);
 
-	if (!err && is_renewed(session)) {
-		err = kri_token_digest(&session->token, record->auth);
-		record->new_auth = !err;
-	}
+	if (!err && is_renewed(session))
+		err = renew(session);
 	if (err)
 		return err;
 	for (size_t i = 0; session->cleared && i < record->n; i++)
 		record->values[i].change = KRI_REMOVED;
 	merge_all(session);
-	if (record->operation == KRI_OP_NONE)
+	if (record->operation != KRI_OP_DESTROY)
 		record->operation = KRI_OP_UPDATE;
 	record->exact |= exact;
-	record->ttl = time_to_live(session->config, record);
 	return KR_OK;
 }
 
-static enum kr_err create(struct kri_session *session)
+static enum kr_err create(struct kr_session *session)
 {
 	struct kri_record *record =
 		kri_arena_alloc(session->arena, sizeof(*record));
@@ -94,7 +96,7 @@ static enum kr_err create(struct kri_session *session)
 		.born = kri_clock_epoch(),
 	};
 	memcpy(record->id, session->token.id, sizeof(record->id));
-	record->ttl = time_to_live(session->config, record);
+	record->ttl = kri_session_ttl(session->config, record);
 	err = kri_token_digest(&session->token, record->auth);
 	if (!err)
 		err = kri_record_reserve(record, session->n);
@@ -105,7 +107,7 @@ static enum kr_err create(struct kri_session *session)
 	return KR_OK;
 }
 
-enum kr_err kri_session_apply(struct kri_session *session, bool exact)
+enum kr_err kri_session_apply(struct kr_session *session, bool exact)
 {
 	if (!session->record)
 		return create(session);
@@ -115,7 +117,7 @@ enum kr_err kri_session_apply(struct kri_session *session, bool exact)
 	return KR_OK;
 }
 
-enum kri_cookie_action kri_session_cookie(const struct kri_session *session)
+enum kri_cookie_action kri_session_cookie(const struct kr_session *session)
 {
 	if (session->destroyed)
 		return KRI_COOKIE_EXPIRE;

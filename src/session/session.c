@@ -5,13 +5,13 @@
 
 #include "base/clock.h"
 
-void kri_session_begin(struct kri_session *session,
+void kri_session_begin(struct kr_session *session,
 		       const struct kri_config *config, struct kri_arena *arena)
 {
-	*session = (struct kri_session){.config = config, .arena = arena};
+	*session = (struct kr_session){.config = config, .arena = arena};
 }
 
-void kri_session_adopt(struct kri_session *session, struct kri_record *record)
+void kri_session_adopt(struct kr_session *session, struct kri_record *record)
 {
 	session->record = record;
 }
@@ -35,8 +35,38 @@ bool kri_session_is_expired(const struct kri_config *config,
 	       kri_session_age(record) >= config->absolute_timeout;
 }
 
+/* A touch keeps the session this much longer than the idle timeout, so that
+ * reads need not write until so much of it has gone. */
+static int64_t sixteenth(const struct kri_config *config)
+{
+	return config->idle_timeout / 16;
+}
+
+/* Clocks that disagree only make touches frequent. */
+bool kri_session_is_due(const struct kri_config *config,
+			const struct kri_record *record)
+{
+	int64_t gone;
+
+	if (__builtin_sub_overflow(kri_clock_epoch_ms(), record->seen, &gone))
+		return true;
+	return gone > sixteenth(config) || gone < -sixteenth(config);
+}
+
+/* No more than what the absolute timeout leaves. */
+int64_t kri_session_ttl(const struct kri_config *config,
+			const struct kri_record *record)
+{
+	int64_t ttl = config->idle_timeout + sixteenth(config);
+	int64_t left = config->absolute_timeout - kri_session_age(record);
+
+	if (!config->absolute_timeout || left > ttl)
+		return ttl;
+	return left > 1 ? left : 1;
+}
+
 /* The change of that key, or NULL. */
-static struct kri_value *find_change(const struct kri_session *session,
+static struct kri_value *find_change(const struct kr_session *session,
 				     struct kri_text key)
 {
 	for (size_t i = 0; i < session->n; i++)
@@ -45,20 +75,20 @@ static struct kri_value *find_change(const struct kri_session *session,
 	return NULL;
 }
 
-static bool has_values(const struct kri_session *session)
+static bool has_values(const struct kr_session *session)
 {
 	return session->record && !session->cleared;
 }
 
 /* The value as loaded, unless cleared or changed since. */
-static const struct kri_value *find_loaded(const struct kri_session *session,
+static const struct kri_value *find_loaded(const struct kr_session *session,
 					   struct kri_text key)
 {
 	return has_values(session) ? kri_record_find(session->record, key)
 				   : NULL;
 }
 
-static enum kr_err check_key(const struct kri_session *session,
+static enum kr_err check_key(const struct kr_session *session,
 			     struct kri_text key)
 {
 	if (!key.len || key.data[0] == '@')
@@ -67,7 +97,7 @@ static enum kr_err check_key(const struct kri_session *session,
 							   : KR_OK;
 }
 
-enum kr_err kri_session_get(const struct kri_session *session,
+enum kr_err kri_session_get(const struct kr_session *session,
 			    struct kri_text key, struct kri_text *value)
 {
 	const struct kri_value *found = find_change(session, key);
@@ -86,7 +116,7 @@ enum kr_err kri_session_get(const struct kri_session *session,
 }
 
 /* All values but the one of that key: how many, and their bytes. */
-static void measure(const struct kri_session *session, struct kri_text but,
+static void measure(const struct kr_session *session, struct kri_text but,
 		    int64_t *n, int64_t *bytes)
 {
 	const struct kri_record *record = session->record;
@@ -113,7 +143,7 @@ static void measure(const struct kri_session *session, struct kri_text but,
 	}
 }
 
-static enum kr_err check_limits(const struct kri_session *session,
+static enum kr_err check_limits(const struct kr_session *session,
 				struct kri_text key, struct kri_text value)
 {
 	const struct kri_config *limit = session->config;
@@ -129,7 +159,7 @@ static enum kr_err check_limits(const struct kri_session *session,
 }
 
 /* The change of that key, made if there is none. */
-static struct kri_value *touch(struct kri_session *session, struct kri_text key)
+static struct kri_value *touch(struct kr_session *session, struct kri_text key)
 {
 	struct kri_value *change = find_change(session, key);
 	struct kri_text copy;
@@ -159,14 +189,14 @@ static struct kri_value *touch(struct kri_session *session, struct kri_text key)
 }
 
 /* A session made here gets its token with its first value. */
-static enum kr_err ensure_token(struct kri_session *session)
+static enum kr_err ensure_token(struct kr_session *session)
 {
 	if (session->record || *session->token.id)
 		return KR_OK;
 	return kri_token_make(&session->token);
 }
 
-enum kr_err kri_session_set(struct kri_session *session, struct kri_text key,
+enum kr_err kri_session_set(struct kr_session *session, struct kri_text key,
 			    struct kri_text value)
 {
 	struct kri_text copy = {0};
@@ -190,7 +220,7 @@ enum kr_err kri_session_set(struct kri_session *session, struct kri_text key,
 	return KR_OK;
 }
 
-enum kr_err kri_session_remove(struct kri_session *session, struct kri_text key)
+enum kr_err kri_session_remove(struct kr_session *session, struct kri_text key)
 {
 	struct kri_value *change;
 	enum kr_err err = check_key(session, key);
@@ -206,7 +236,7 @@ enum kr_err kri_session_remove(struct kri_session *session, struct kri_text key)
 	return KR_OK;
 }
 
-void kri_session_clear(struct kri_session *session)
+void kri_session_clear(struct kr_session *session)
 {
 	session->cleared = true;
 	session->n = 0;
@@ -214,23 +244,24 @@ void kri_session_clear(struct kri_session *session)
 		*session->token.id = '\0';
 }
 
-enum kr_err kri_session_renew(struct kri_session *session)
+enum kr_err kri_session_renew(struct kr_session *session)
 {
 	if (session->destroyed)
 		return KR_ERR_GONE;
+	session->renewing = true;
 	if (!session->record)
 		return KR_OK;
 	return kri_token_renew(&session->token, session->record->id);
 }
 
-void kri_session_destroy(struct kri_session *session)
+void kri_session_destroy(struct kr_session *session)
 {
 	session->destroyed = true;
 	session->n = 0;
 	*session->token.id = '\0';
 }
 
-const char *kri_session_id(const struct kri_session *session)
+const char *kri_session_id(const struct kr_session *session)
 {
 	if (session->destroyed)
 		return NULL;

@@ -24,7 +24,7 @@ struct fixture {
 	struct kri_config config;
 	struct kri_arena arena;
 	struct kri_record record;   /* as if loaded: color is purple, n is 7 */
-	struct kri_session session; /* a request without a session */
+	struct kr_session session; /* a request without a session */
 };
 
 static void add_value(struct kri_record *record, const char *key,
@@ -72,31 +72,31 @@ static int teardown(void **state)
 }
 
 /* The fixture's session, with its record. */
-static struct kri_session *adopted(struct fixture *f)
+static struct kr_session *adopted(struct fixture *f)
 {
 	kri_session_adopt(&f->session, &f->record);
 	return &f->session;
 }
 
-static enum kr_err set(struct kri_session *session, const char *key,
+static enum kr_err set(struct kr_session *session, const char *key,
 		       const char *value)
 {
 	return kri_session_set(session, kri_text_of(key), kri_text_of(value));
 }
 
-static enum kr_err take(struct kri_session *session, const char *key)
+static enum kr_err take(struct kr_session *session, const char *key)
 {
 	return kri_session_remove(session, kri_text_of(key));
 }
 
-static void assert_set(struct kri_session *session, const char *key,
+static void assert_set(struct kr_session *session, const char *key,
 		       const char *value)
 {
 	assert_int_equal(set(session, key, value), KR_OK);
 }
 
 /* The value, or NOTHING; an output is left alone without one. */
-static void assert_value(const struct kri_session *session, const char *key,
+static void assert_value(const struct kr_session *session, const char *key,
 			 const char *expected)
 {
 	struct kri_text value = KRI_TEXT(NOTHING);

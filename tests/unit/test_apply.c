@@ -21,7 +21,7 @@ struct fixture {
 	struct kri_arena arena;
 	struct kri_record record; /* as if loaded: color is purple, n is 7 */
 	unsigned char auth[KRI_DIGEST_SIZE]; /* of the record, as loaded */
-	struct kri_session session, other;   /* two requests that share it */
+	struct kr_session session, other;   /* two requests that share it */
 };
 
 static void add_value(struct kri_record *record, const char *key,
@@ -71,19 +71,19 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void set(struct kri_session *session, const char *key, const char *value)
+static void set(struct kr_session *session, const char *key, const char *value)
 {
 	assert_int_equal(
 		kri_session_set(session, kri_text_of(key), kri_text_of(value)),
 		KR_OK);
 }
 
-static void take(struct kri_session *session, const char *key)
+static void take(struct kr_session *session, const char *key)
 {
 	assert_int_equal(kri_session_remove(session, kri_text_of(key)), KR_OK);
 }
 
-static void apply(struct kri_session *session)
+static void apply(struct kr_session *session)
 {
 	assert_int_equal(kri_session_apply(session, false), KR_OK);
 }
@@ -109,7 +109,7 @@ static void assert_change(const struct fixture *f, const char *key,
 	assert_int_equal(found, 1);
 }
 
-static void assert_reads(const struct kri_session *session, const char *key,
+static void assert_reads(const struct kr_session *session, const char *key,
 			 const char *expected)
 {
 	struct kri_text value;
@@ -119,7 +119,7 @@ static void assert_reads(const struct kri_session *session, const char *key,
 	assert_true(kri_text_equal(value, kri_text_of(expected)));
 }
 
-static void assert_absent(const struct kri_session *session, const char *key)
+static void assert_absent(const struct kr_session *session, const char *key)
 {
 	struct kri_text value;
 

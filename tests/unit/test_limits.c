@@ -11,7 +11,7 @@ static int setup(void **state)
 
 static void keys_past_their_limit_are_refused_everywhere(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 	struct kri_text key = KRI_TEXT("123456789"), value;
 
 	assert_int_equal(kri_session_get(session, key, &value), KR_ERR_LIMIT);
@@ -23,7 +23,7 @@ static void keys_past_their_limit_are_refused_everywhere(void **state)
 
 static void a_value_past_its_limit_changes_nothing(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_int_equal(set(session, "color", "12345678901234567"),
 			 KR_ERR_LIMIT);
@@ -34,7 +34,7 @@ static void a_value_past_its_limit_changes_nothing(void **state)
 
 static void one_value_too_many_changes_nothing(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "a", "1");
 	assert_set(session, "b", "2");
@@ -46,7 +46,7 @@ static void one_value_too_many_changes_nothing(void **state)
 
 static void a_value_that_was_removed_makes_room_for_another(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "a", "1");
 	assert_set(session, "b", "2");
@@ -58,7 +58,7 @@ static void a_value_that_was_removed_makes_room_for_another(void **state)
 
 static void clearing_makes_room_for_all(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	kri_session_clear(session);
 	assert_set(session, "a", "1");
@@ -71,7 +71,7 @@ static void clearing_makes_room_for_all(void **state)
 /* Keys count too: color and purple, n and 7 are 13 bytes of 48. */
 static void bytes_past_the_sessions_limit_change_nothing(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "a", "1234567890123456");
 	assert_int_equal(set(session, "bbb", "1234567890123456"), KR_ERR_LIMIT);
@@ -85,7 +85,7 @@ static void bytes_past_the_sessions_limit_change_nothing(void **state)
 
 static void a_value_that_is_replaced_does_not_count(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	for (int i = 0; i < 20; i++)
 		assert_set(session, "color", "1234567890123456");
@@ -105,7 +105,7 @@ static void a_limit_that_hits_the_first_value_makes_no_session(void **state)
 static void an_arena_past_its_cap_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct kri_session *session = adopted(f);
+	struct kr_session *session = adopted(f);
 
 	assert_set(session, "a", "1");
 	f->arena.limit = f->arena.given;

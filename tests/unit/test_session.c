@@ -8,7 +8,7 @@ static int setup(void **state)
 	return set_up(state, 16, 256);
 }
 
-static void apply(struct kri_session *session)
+static void apply(struct kr_session *session)
 {
 	assert_int_equal(kri_session_apply(session, false), KR_OK);
 }
@@ -46,7 +46,7 @@ static void without_a_session_there_is_nothing(void **state)
 
 static void what_was_loaded_can_be_read(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_value(session, "color", "purple");
 	assert_value(session, "n", "7");
@@ -57,7 +57,7 @@ static void what_was_loaded_can_be_read(void **state)
 
 static void reading_changes_nothing(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_value(session, "color", "purple");
 	assert_false(kri_session_is_changed(session));
@@ -67,7 +67,7 @@ static void reading_changes_nothing(void **state)
 static void reserved_keys_are_refused_everywhere(void **state)
 {
 	static const char *const keys[] = {"", "@", "@auth", "@x"};
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 	struct kri_text value;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
@@ -85,7 +85,7 @@ static void reserved_keys_are_refused_everywhere(void **state)
 
 static void what_was_set_can_be_read(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "color", "green");
 	assert_set(session, "new", "");
@@ -98,7 +98,7 @@ static void what_was_set_can_be_read(void **state)
 
 static void keys_and_values_may_hold_any_bytes(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 	struct kri_text value;
 
 	assert_int_equal(kri_session_set(session, KRI_TEXT("a\0b"),
@@ -112,7 +112,7 @@ static void keys_and_values_may_hold_any_bytes(void **state)
 
 static void what_was_set_does_not_depend_on_the_callers_memory(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 	char key[] = "k", value[] = "v";
 
 	assert_set(session, key, value);
@@ -123,7 +123,7 @@ static void what_was_set_does_not_depend_on_the_callers_memory(void **state)
 
 static void what_was_removed_cannot_be_read(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "new", "x");
 	assert_int_equal(take(session, "new"), KR_OK);
@@ -144,7 +144,7 @@ static void removing_what_is_not_there_changes_nothing(void **state)
 
 static void what_was_removed_can_be_set_again(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_int_equal(take(session, "color"), KR_OK);
 	assert_set(session, "color", "red");
@@ -153,7 +153,7 @@ static void what_was_removed_can_be_set_again(void **state)
 
 static void clearing_takes_all_values_and_keeps_the_session(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "new", "x");
 	kri_session_clear(session);
@@ -176,7 +176,7 @@ static void clearing_nothing_changes_nothing(void **state)
 
 static void a_session_that_was_destroyed_has_nothing(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	assert_set(session, "new", "x");
 	kri_session_destroy(session);
@@ -188,7 +188,7 @@ static void a_session_that_was_destroyed_has_nothing(void **state)
 
 static void a_session_that_was_destroyed_takes_nothing(void **state)
 {
-	struct kri_session *session = adopted(*state);
+	struct kr_session *session = adopted(*state);
 
 	kri_session_destroy(session);
 	assert_int_equal(set(session, "new", "x"), KR_ERR_GONE);
@@ -221,7 +221,7 @@ static void destroying_what_was_just_made_leaves_nothing(void **state)
 static void the_first_value_makes_a_session(void **state)
 {
 	struct fixture *f = *state;
-	struct kri_session *session = &f->session;
+	struct kr_session *session = &f->session;
 
 	assert_set(session, "a", "1");
 	assert_true(kri_session_is_changed(session));

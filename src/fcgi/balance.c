@@ -1,0 +1,95 @@
+#include "fcgi/balance.h"
+
+/* Part of the time. A loop that works for longer makes requests wait: it
+ * falls behind. The gap between the first two keeps a loop from coming and
+ * going; the last is about what a move is worth. */
+#define BEHIND 0.75
+#define IDLE 0.50
+#define UNEVEN 0.25
+
+int kri_balance_least(const struct kri_share *shares, int active)
+{
+	int least = 0;
+
+	for (int i = 1; i < active; i++)
+		if (shares[i].busy < shares[least].busy ||
+		    (shares[i].busy == shares[least].busy &&
+		     shares[i].connections < shares[least].connections))
+			least = i;
+	return least;
+}
+
+static int most(const struct kri_share *shares, int active)
+{
+	int found = 0;
+
+	for (int i = 1; i < active; i++)
+		if (shares[i].busy > shares[found].busy)
+			found = i;
+	return found;
+}
+
+static double sum(const struct kri_share *shares, int active)
+{
+	double all = 0;
+
+	for (int i = 0; i < active; i++)
+		all += shares[i].busy;
+	return all;
+}
+
+static bool move_some(const struct kri_share *shares, struct kri_move *move,
+		      int from, int to)
+{
+	double gap = shares[from].busy - shares[to].busy;
+	double part = shares[from].busy > 0 ? gap / shares[from].busy / 2 : 0;
+
+	*move = (struct kri_move){
+		.from = from,
+		.to = to,
+		.n = (size_t)(part * (double)shares[from].connections),
+	};
+	return move->n > 0;
+}
+
+/* From `from` all that it has, to the one with least to do. */
+static bool move_all(const struct kri_share *shares, struct kri_move *move,
+		     int from, int active)
+{
+	*move = (struct kri_move){
+		.from = from,
+		.to = kri_balance_least(shares, active),
+		.n = shares[from].connections,
+	};
+	return move->n > 0;
+}
+
+/* Connections that were at work when their loop was told to rest. */
+static bool move_stragglers(const struct kri_share *shares, int all, int active,
+			    struct kri_move *move)
+{
+	for (int i = active; i < all; i++)
+		if (shares[i].connections)
+			return move_all(shares, move, i, active);
+	return false;
+}
+
+bool kri_balance(const struct kri_share *shares, int all, int *active,
+		 struct kri_move *move)
+{
+	int busiest = most(shares, *active);
+	int least = kri_balance_least(shares, *active);
+
+	if (shares[busiest].busy > BEHIND && *active < all) {
+		least = (*active)++;
+		return move_some(shares, move, busiest, least);
+	}
+	if (*active > 1 && sum(shares, *active) / (*active - 1) < IDLE) {
+		int last = --*active;
+
+		return move_all(shares, move, last, *active);
+	}
+	if (shares[busiest].busy - shares[least].busy > UNEVEN)
+		return move_some(shares, move, busiest, least);
+	return move_stragglers(shares, all, *active, move);
+}

@@ -1,0 +1,214 @@
+/*
+ * What the loop's callbacks have gathered in a turn is walked before it waits
+ * again: then all that was readable is known, and what the store is to do
+ * goes out in one write.
+ */
+#include "fcgi/loop.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* ---- the inbox -------------------------------------------------------- */
+
+static bool has_room(struct kri_inbox *inbox, size_t n)
+{
+	size_t cap = inbox->cap ? inbox->cap : 64;
+	int *fds;
+
+	while (cap < inbox->n + n)
+		cap *= 2;
+	if (cap == inbox->cap)
+		return true;
+	fds = realloc(inbox->fds, cap * sizeof(*fds));
+	if (!fds)
+		return false;
+	inbox->fds = fds;
+	inbox->cap = cap;
+	return true;
+}
+
+void kri_loop_give(struct kri_loop *loop, const int *fds, size_t n)
+{
+	struct kri_inbox *inbox = &loop->inbox;
+	bool given;
+
+	pthread_mutex_lock(&inbox->lock);
+	given = has_room(inbox, n);
+	if (given) {
+		memcpy(inbox->fds + inbox->n, fds, n * sizeof(*fds));
+		inbox->n += n;
+	}
+	pthread_mutex_unlock(&inbox->lock);
+	for (size_t i = 0; !given && i < n; i++)
+		close(fds[i]);
+	uv_async_send(&loop->wake);
+}
+
+void kri_loop_shed(struct kri_loop *loop, struct kri_loop *heir, size_t n)
+{
+	pthread_mutex_lock(&loop->inbox.lock);
+	loop->inbox.heir = heir;
+	loop->inbox.shed = n;
+	pthread_mutex_unlock(&loop->inbox.lock);
+	uv_async_send(&loop->wake);
+}
+
+void kri_loop_drain(struct kri_loop *loop)
+{
+	pthread_mutex_lock(&loop->inbox.lock);
+	loop->inbox.drain = true;
+	pthread_mutex_unlock(&loop->inbox.lock);
+	uv_async_send(&loop->wake);
+}
+
+static void give_to_heir(void *arg, int fd)
+{
+	struct kri_loop *loop = arg;
+
+	kri_loop_give(loop->heir, &fd, 1);
+}
+
+/* Empties the inbox first, so that nobody waits for its lock. */
+static void read_inbox(uv_async_t *wake)
+{
+	struct kri_loop *loop = wake->data;
+	struct kri_inbox *inbox = &loop->inbox, got;
+
+	pthread_mutex_lock(&inbox->lock);
+	got = *inbox;
+	inbox->fds = NULL;
+	inbox->n = inbox->cap = inbox->shed = 0;
+	inbox->heir = NULL;
+	pthread_mutex_unlock(&inbox->lock);
+	for (size_t i = 0; i < got.n; i++)
+		kri_peers_add(&loop->peers, got.fds[i]);
+	free(got.fds);
+	if (got.drain && !loop->peers.draining) {
+		kri_peers_drain(&loop->peers);
+	} else if (got.heir && !got.drain) {
+		loop->heir = got.heir;
+		kri_peers_shed(&loop->peers, got.shed);
+	}
+}
+
+/* ---- turns ------------------------------------------------------------ */
+
+static void set(atomic_llong *value, int64_t to)
+{
+	atomic_store_explicit(value, to, memory_order_relaxed);
+}
+
+static int64_t get(const atomic_llong *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+int64_t kri_loop_busy(const struct kri_loop *loop)
+{
+	int64_t begin = get(&loop->turn_at);
+	int64_t busy = get(&loop->busy_us);
+
+	return begin ? busy + kri_clock_us() - begin : busy;
+}
+
+static void close_all(struct kri_loop *loop)
+{
+	loop->closing = true;
+	kri_peers_close(&loop->peers);
+	kri_stages_close(&loop->stages);
+	uv_close((uv_handle_t *)&loop->prepare, NULL);
+	uv_close((uv_handle_t *)&loop->check, NULL);
+	uv_close((uv_handle_t *)&loop->wake, NULL);
+}
+
+/* Whether it drains and there is nothing left to do for anybody. */
+static bool is_done(const struct kri_loop *loop)
+{
+	return loop->peers.draining && !loop->stages.under_way &&
+	       !kri_peers_count(&loop->peers);
+}
+
+static void end_turn(uv_prepare_t *prepare)
+{
+	struct kri_loop *loop = prepare->data;
+	int64_t begin;
+
+	kri_stages_turn(&loop->stages);
+	if (is_done(loop)) {
+		atomic_store(&loop->answered, true);
+		close_all(loop);
+	}
+	atomic_store_explicit(&loop->connections,
+			      kri_peers_count(&loop->peers),
+			      memory_order_relaxed);
+	begin = get(&loop->turn_at);
+	if (begin)
+		set(&loop->busy_us,
+		    get(&loop->busy_us) + kri_clock_us() - begin);
+	set(&loop->turn_at, 0);
+}
+
+static void begin_turn(uv_check_t *check)
+{
+	struct kri_loop *loop = check->data;
+
+	set(&loop->turn_at, kri_clock_us());
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+static void start_handles(struct kri_loop *loop)
+{
+	uv_prepare_init(&loop->uv, &loop->prepare);
+	uv_check_init(&loop->uv, &loop->check);
+	loop->prepare.data = loop->check.data = loop->wake.data = loop;
+	uv_prepare_start(&loop->prepare, end_turn);
+	uv_check_start(&loop->check, begin_turn);
+}
+
+enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
+			  struct kri_store *store)
+{
+	enum kr_err err;
+
+	if (uv_loop_init(&loop->uv))
+		return KR_ERR_SYSTEM;
+	if (uv_async_init(&loop->uv, &loop->wake, read_inbox)) {
+		uv_loop_close(&loop->uv);
+		return KR_ERR_SYSTEM;
+	}
+	pthread_mutex_init(&loop->inbox.lock, NULL);
+	start_handles(loop);
+	err = kri_stages_open(&loop->stages, site, store, &loop->uv);
+	if (!err)
+		err = kri_peers_open(&loop->peers, &loop->uv, &loop->stages);
+	loop->peers.give = give_to_heir;
+	loop->peers.arg = loop;
+	return err;
+}
+
+void *kri_loop_run(void *arg)
+{
+	struct kri_loop *loop = arg;
+
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	loop->ended(loop->arg);
+	return NULL;
+}
+
+void kri_loop_close(struct kri_loop *loop)
+{
+	if (!loop->closing)
+		close_all(loop);
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	uv_loop_close(&loop->uv);
+	for (size_t i = 0; i < loop->inbox.n; i++)
+		close(loop->inbox.fds[i]);
+	free(loop->inbox.fds);
+	kri_peers_free(&loop->peers);
+	kri_stages_free(&loop->stages);
+	pthread_mutex_destroy(&loop->inbox.lock);
+}

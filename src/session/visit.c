@@ -1,0 +1,265 @@
+/*
+ * A claim is proven each time its record is loaded, so that a request which
+ * runs again finds out when its secret has been replaced meanwhile.
+ */
+#include "session/visit.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+
+#define SUPERSEDED_FOR 60000 /* ms that a replaced secret is known as such */
+
+void kri_visit_begin(struct kri_visit *visit, const struct kri_config *config,
+		     const struct kri_cookie *cookie, struct kri_arena *arena)
+{
+	visit->config = config;
+	visit->cookie = cookie;
+	visit->n = 0;
+	visit->standing = KRI_STANDING_OPEN;
+	visit->seen = NULL;
+	visit->has_cookie = visit->proven = visit->settled = false;
+	kri_session_begin(&visit->session, config, arena);
+}
+
+void kri_visit_cookies(struct kri_visit *visit, struct kri_text header)
+{
+	struct kri_text values[KRI_CANDIDATES];
+	size_t n = kri_cookie_find(header, visit->cookie->name, values, 0,
+				   KRI_CANDIDATES);
+
+	visit->has_cookie |= n > 0;
+	for (size_t i = 0; i < n && visit->n < KRI_CANDIDATES; i++) {
+		struct kri_candidate *candidate = &visit->candidates[visit->n];
+
+		if (!kri_token_parse(values[i], &candidate->token)) {
+			candidate->record = NULL;
+			visit->n++;
+		}
+	}
+}
+
+/* ---- proof ------------------------------------------------------------ */
+
+enum proof { NOTHING, SESSION, SUPERSEDED };
+
+static bool was_replaced_just_now(const struct kri_record *record)
+{
+	int64_t gone;
+
+	return record->was_at &&
+	       !__builtin_sub_overflow(kri_clock_epoch_ms(), record->was_at,
+				       &gone) &&
+	       gone < SUPERSEDED_FOR && gone > -SUPERSEDED_FOR;
+}
+
+static enum proof prove(const struct kri_candidate *candidate)
+{
+	const struct kri_record *record = candidate->record;
+	unsigned char own[KRI_DIGEST_SIZE];
+
+	if (record->err || kri_token_digest(&candidate->token, own))
+		return NOTHING;
+	/* Another of the batch renewed after this one was loaded: what stood
+	 * there then is `was` by now. */
+	if (kri_equal_secret(own, record->auth, sizeof(own)))
+		return SESSION;
+	if (kri_equal_secret(own, record->was, sizeof(own)) &&
+	    was_replaced_just_now(record))
+		return SUPERSEDED;
+	return NOTHING;
+}
+
+/* Too old: nobody sees it any more, and the store is told. */
+static bool has_expired(const struct kri_visit *visit,
+			struct kri_record *record)
+{
+	if (!kri_session_is_expired(visit->config, record))
+		return false;
+	record->operation = KRI_OP_DESTROY;
+	return true;
+}
+
+/* One who only knows the id prolongs nothing: the touch follows the proof. */
+static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
+{
+	struct kri_record *record = candidate->record;
+
+	if (record->operation == KRI_OP_NONE &&
+	    kri_session_is_due(visit->config, record)) {
+		record->operation = KRI_OP_TOUCH;
+		record->ttl = kri_session_ttl(visit->config, record);
+	}
+	kri_session_adopt(&visit->session, record);
+	if (candidate != &visit->candidates[0])
+		visit->candidates[0] = *candidate;
+	visit->n = 1; /* the others have no say when it runs again */
+}
+
+/* Why the candidate is of no use; KR_OK: it names nothing. */
+static enum kr_err error_of(const struct kri_visit *visit,
+			    const struct kri_candidate *candidate)
+{
+	if (candidate->record->err != KR_ERR_NOT_FOUND)
+		return candidate->record->err;
+	return visit->proven ? KR_ERR_GONE : KR_OK;
+}
+
+enum kr_err kri_visit_adopt(struct kri_visit *visit)
+{
+	enum kr_err err = KR_OK;
+
+	for (size_t i = 0; i < visit->n; i++) {
+		struct kri_candidate *candidate = &visit->candidates[i];
+		enum proof proof = prove(candidate);
+
+		if (proof == SESSION &&
+		    !has_expired(visit, candidate->record)) {
+			adopt(visit, candidate);
+			visit->standing = KRI_STANDING_OPEN;
+			return KR_OK;
+		}
+		if (proof == SUPERSEDED)
+			visit->standing = KRI_STANDING_SUPERSEDED;
+		if (!err)
+			err = error_of(visit, candidate);
+	}
+	return err;
+}
+
+/* ---- before and after the handler ------------------------------------- */
+
+/* The record's secret was replaced, in this batch, by another's token. */
+static bool is_outrun(const struct kri_visit *visit)
+{
+	const struct kri_record *record = visit->session.record;
+
+	return record && record->renewed;
+}
+
+static void lose_session(struct kri_visit *visit)
+{
+	kri_session_begin(&visit->session, visit->config,
+			  visit->session.arena);
+	visit->standing = KRI_STANDING_OUTRUN;
+}
+
+void kri_visit_enter(struct kri_visit *visit)
+{
+	struct kri_record *record = visit->session.record;
+
+	visit->seen = NULL;
+	visit->settled = false;
+	if (!record || record->operation == KRI_OP_NONE ||
+	    record->operation == KRI_OP_TOUCH)
+		return;
+	visit->seen = record;
+	if (record->operation == KRI_OP_DESTROY)
+		kri_session_adopt(&visit->session, NULL);
+	else if (is_outrun(visit))
+		lose_session(visit);
+}
+
+bool kri_visit_is_changed(const struct kri_visit *visit)
+{
+	return kri_session_is_changed(&visit->session) ||
+	       (visit->standing != KRI_STANDING_OPEN &&
+		visit->session.destroyed);
+}
+
+/* Who has lost its session to a renewal changes nothing; but a login begins
+ * anew where it was only outrun. */
+static bool may_change(const struct kri_visit *visit)
+{
+	if (visit->standing == KRI_STANDING_OUTRUN)
+		return visit->session.renewing && !visit->session.destroyed;
+	return visit->standing == KRI_STANDING_OPEN;
+}
+
+enum kr_err kri_visit_leave(struct kri_visit *visit, bool atomic, bool *waits)
+{
+	*waits = true;
+	if (!kri_visit_is_changed(visit)) {
+		*waits = visit->seen != NULL;
+		visit->settled = visit->standing == KRI_STANDING_OPEN;
+		return KR_OK;
+	}
+	if (!may_change(visit))
+		return KR_ERR_RENEWED;
+	return kri_session_apply(&visit->session, atomic);
+}
+
+/* ---- the commit ------------------------------------------------------- */
+
+/* What became of all that the answer stands on. */
+enum kr_err kri_visit_settle(struct kri_visit *visit)
+{
+	const struct kri_record *record = visit->session.record;
+	enum kr_err err = KR_OK;
+
+	if (visit->seen)
+		err = visit->seen->err;
+	if (!err && record)
+		err = record->err;
+	visit->settled = !err && (visit->standing == KRI_STANDING_OPEN ||
+				  kri_session_cookie(&visit->session) ==
+					  KRI_COOKIE_SET);
+	return err;
+}
+
+/* After a conflict all is read and proven anew. After a lost renewal there is
+ * no session any more, and nothing to load. */
+void kri_visit_again(struct kri_visit *visit, enum kr_err err)
+{
+	visit->proven = visit->n == 1;
+	visit->seen = NULL;
+	visit->settled = false;
+	if (err == KR_ERR_RENEWED) {
+		lose_session(visit);
+		visit->n = 0;
+	} else {
+		kri_session_begin(&visit->session, visit->config,
+				  visit->session.arena);
+	}
+}
+
+void kri_visit_cookie(const struct kri_visit *visit, bool secure,
+		      struct kri_buffer *out)
+{
+	char value[KRI_TOKEN_LEN + 1];
+
+	if (!visit->settled)
+		return;
+	switch (kri_session_cookie(&visit->session)) {
+	case KRI_COOKIE_SET:
+		kri_token_print(&visit->session.token, value);
+		kri_cookie_set(visit->cookie, secure,
+			       kri_text(value, KRI_TOKEN_LEN), out);
+		kri_wipe(value, sizeof(value));
+		return;
+	case KRI_COOKIE_EXPIRE:
+		if (visit->has_cookie)
+			kri_cookie_expire(visit->cookie, secure, out);
+		return;
+	case KRI_COOKIE_KEEP:
+		return;
+	}
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+const char *kri_visit_id(const struct kri_visit *visit)
+{
+	const struct kr_session *session = &visit->session;
+
+	return session->record ? session->record->id
+			       : kri_session_id(session);
+}
+
+void kri_visit_end(struct kri_visit *visit)
+{
+	if (visit->has_cookie)
+		kri_wipe(visit->candidates, sizeof(visit->candidates));
+	if (*visit->session.token.id)
+		kri_wipe(&visit->session.token, sizeof(visit->session.token));
+	visit->n = 0;
+}
