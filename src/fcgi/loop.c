@@ -5,6 +5,7 @@
  */
 #include "fcgi/loop.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -106,12 +107,16 @@ static int64_t get(const atomic_llong *value)
 	return atomic_load_explicit(value, memory_order_relaxed);
 }
 
-int64_t kri_loop_busy(const struct kri_loop *loop)
+int64_t kri_loop_turn(const struct kri_loop *loop)
 {
 	int64_t begin = get(&loop->turn_at);
-	int64_t busy = get(&loop->busy_us);
 
-	return begin ? busy + kri_clock_us() - begin : busy;
+	return begin ? kri_clock_us() - begin : 0;
+}
+
+int64_t kri_loop_busy(const struct kri_loop *loop)
+{
+	return get(&loop->busy_us) + kri_loop_turn(loop);
 }
 
 static void close_all(struct kri_loop *loop)
@@ -134,7 +139,6 @@ static bool is_done(const struct kri_loop *loop)
 static void end_turn(uv_prepare_t *prepare)
 {
 	struct kri_loop *loop = prepare->data;
-	int64_t begin;
 
 	kri_stages_turn(&loop->stages);
 	if (is_done(loop)) {
@@ -144,10 +148,7 @@ static void end_turn(uv_prepare_t *prepare)
 	atomic_store_explicit(&loop->connections,
 			      kri_peers_count(&loop->peers),
 			      memory_order_relaxed);
-	begin = get(&loop->turn_at);
-	if (begin)
-		set(&loop->busy_us,
-		    get(&loop->busy_us) + kri_clock_us() - begin);
+	set(&loop->busy_us, kri_loop_busy(loop));
 	set(&loop->turn_at, 0);
 }
 
@@ -190,10 +191,26 @@ enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 	return err;
 }
 
+/*
+ * Woken by the front server's first request of many, a loop would push the
+ * front server aside, serve that one, and be woken again for the next. In the
+ * batch class it waits until the processor is free, or its turn has come, and
+ * finds more of them; on an idle processor that is at once. Another class that
+ * the operator has chosen (chrt(1)) is left alone.
+ */
+static void be_patient(void)
+{
+	struct sched_param none = {0};
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 void *kri_loop_run(void *arg)
 {
 	struct kri_loop *loop = arg;
 
+	be_patient();
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	loop->ended(loop->arg);
 	return NULL;

@@ -65,6 +65,9 @@ void kri_loop_shed(struct kri_loop *loop, struct kri_loop *heir, size_t n);
 /* Has it answer what has come, and end. */
 void kri_loop_drain(struct kri_loop *loop);
 
+/* us that its turn has lasted; 0: it waits. */
+int64_t kri_loop_turn(const struct kri_loop *loop);
+
 /* us that it has been at work since it was opened, the turn at hand included. */
 int64_t kri_loop_busy(const struct kri_loop *loop);
 

@@ -17,6 +17,7 @@
 
 #define STACK (512 << 10)  /* bytes; handlers run on it */
 #define REST_TICK 100      /* ms until the listener is tried again */
+#define STUCK_US 5000      /* us of one turn after which none is expected */
 #define JUDGE_TICK 250     /* ms between two looks at the balance */
 #define LEFTOVER_GRACE 500 /* ms for a name look-up when all is answered */
 #define ACCEPT_MOST 64     /* connections between two looks at the signals */
@@ -64,11 +65,29 @@ static void rest(struct server *server)
 	server->rest_until = kri_clock_ms() + REST_TICK;
 }
 
-/* Those that wait, to the loop that has least to do. False: there may be
- * more. */
-static bool accept_some(struct server *server)
+/* A loop whose turn does not end: a handler that is not marked KR_BLOCKING
+ * holds it. It says nothing about how busy the loop was before. */
+static bool is_stuck(const struct kri_loop *loop)
+{
+	return kri_loop_turn(loop) > STUCK_US;
+}
+
+/* The loop that has least to do; in place of one that is stuck, another. */
+static int choose(struct server *server)
 {
 	int to = kri_balance_least(server->shares, server->active);
+
+	for (int i = 0; i < server->n && is_stuck(server->loops[to]); i++)
+		to = (to + 1) % server->n;
+	if (to >= server->active)
+		server->active = to + 1;
+	return to;
+}
+
+/* Takes those that wait. False: there may be more. */
+static bool accept_some(struct server *server)
+{
+	int to = choose(server);
 	int fds[ACCEPT_MOST];
 	size_t n = 0;
 	int fd = 0;
