@@ -21,10 +21,15 @@ int64_t kri_clock_ms(void)
 
 int64_t kri_clock_epoch(void)
 {
+	return kri_clock_epoch_ms() / 1000;
+}
+
+int64_t kri_clock_epoch_ms(void)
+{
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 struct timespec kri_clock_timespec(int64_t ms)

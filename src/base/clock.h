@@ -18,7 +18,8 @@ struct timespec kri_clock_timespec(int64_t ms);
 /* A condition whose timed waits go by that clock. */
 void kri_clock_cond_init(pthread_cond_t *cond);
 
-/* Seconds since 1970-01-01 UTC. */
+/* Seconds and milliseconds since 1970-01-01 UTC. */
 int64_t kri_clock_epoch(void);
+int64_t kri_clock_epoch_ms(void);
 
 #endif
