@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "store/store.h"
 
-#define KRI_ID_SIZE 16     /* random bytes of an id */
 #define KRI_SECRET_SIZE 32 /* random bytes of a secret */
 #define KRI_SECRET_LEN 43  /* characters of a secret */
 #define KRI_TOKEN_LEN (KRI_ID_LEN + KRI_SECRET_LEN)

@@ -3,6 +3,16 @@
  */
 #include "store/store.h"
 
+void kri_record_clear(struct kri_record *record)
+{
+	record->values = NULL;
+	record->n = record->cap = 0;
+	record->was_at = record->born = record->version = 0;
+	record->seen = record->left = 0;
+	memset(record->auth, 0, sizeof(record->auth));
+	memset(record->was, 0, sizeof(record->was));
+}
+
 enum kr_err kri_record_reserve(struct kri_record *record, size_t n)
 {
 	struct kri_value *values;

@@ -6,6 +6,15 @@
 
 #include "base/log.h"
 
+static void complain(const char *id, const char *what, const char *words)
+{
+	struct kri_log_ids ids = {.session = id};
+	static _Atomic int64_t next;
+
+	if (kri_log_is_due(&next))
+		kri_log(KRI_LOG_ERROR, &ids, "redis: %s: %s", what, words);
+}
+
 /* Only what Redis says itself: another reply may hold a session's value. */
 static const char *words_of(const struct kri_reply *reply)
 {
@@ -14,28 +23,31 @@ static const char *words_of(const struct kri_reply *reply)
 	return "wrong type of reply";
 }
 
-static void complain(const struct kri_record *record, const char *what,
-		     const struct kri_reply *reply)
-{
-	struct kri_log_ids ids = {.session = record->id};
-	static _Atomic int64_t next;
-
-	if (!kri_log_is_due(&next))
-		return;
-	kri_log(KRI_LOG_ERROR, &ids, "redis: %s: %s", what, words_of(reply));
-}
-
-/* An error reply's meaning, said in the log if it is a surprise. */
-static enum kr_err refused(const struct kri_record *record, const char *what,
-			   const struct kri_reply *reply)
+enum kr_err kri_redis_refused(const char *id, const char *what,
+			      const struct kri_reply *reply)
 {
 	enum kr_err err = kri_reply_check(reply);
 
 	if (!err)
 		err = KR_ERR_PROTOCOL;
 	if (err == KR_ERR_PROTOCOL || err == KR_ERR_FULL)
-		complain(record, what, reply);
+		complain(id, what, words_of(reply));
 	return err;
+}
+
+/* ---- a load ----------------------------------------------------------- */
+
+/* A reply is an object, its text with a NUL, and a place in the array. */
+#define REPLY_ROOM (sizeof(struct kri_reply) + sizeof(void *) + 32)
+
+/* Twice what a session at all limits takes: the limits may have been higher
+ * when it was written. */
+size_t kri_redis_load_room(const struct kri_config *config)
+{
+	size_t fields = (size_t)config->max_values + KRI_OWN_FIELDS;
+
+	return 2 * ((size_t)config->max_size + (2 * fields + 2) * REPLY_ROOM +
+		    KRI_OWN_FIELDS * 128);
 }
 
 static enum kr_err read_number(struct kri_text text, int64_t *number)
@@ -45,37 +57,57 @@ static enum kr_err read_number(struct kri_text text, int64_t *number)
 	return KR_OK;
 }
 
-/* The record has room for one more value; it borrows key and data. */
-static enum kr_err read_field(struct kri_record *record, struct kri_text key,
-			      struct kri_text data)
+static enum kr_err read_digest(struct kri_text text,
+			       unsigned char out[KRI_DIGEST_SIZE])
 {
-	if (key.len && key.data[0] == '@') {
-		if (kri_text_equal(key, KRI_FIELD_BORN))
-			return read_number(data, &record->born);
-		if (kri_text_equal(key, KRI_FIELD_VERSION))
-			return read_number(data, &record->version);
-		if (!kri_text_equal(key, KRI_FIELD_AUTH))
-			return KR_OK;
-		if (data.len != KRI_DIGEST_SIZE)
-			return KR_ERR_PROTOCOL;
-		memcpy(record->auth, data.data, KRI_DIGEST_SIZE);
-		return KR_OK;
-	}
-	record->values[record->n++] =
-		(struct kri_value){.key = key, .data = data};
+	if (text.len != KRI_DIGEST_SIZE)
+		return KR_ERR_PROTOCOL;
+	memcpy(out, text.data, KRI_DIGEST_SIZE);
 	return KR_OK;
 }
 
+static enum kr_err read_was(struct kri_record *record, struct kri_text text)
+{
+	if (text.len < KRI_DIGEST_SIZE)
+		return KR_ERR_PROTOCOL;
+	memcpy(record->was, text.data, KRI_DIGEST_SIZE);
+	return read_number(kri_text(text.data + KRI_DIGEST_SIZE,
+				    text.len - KRI_DIGEST_SIZE),
+			   &record->was_at);
+}
+
+/* A field of ours; one that we do not know is a later program's. */
+static enum kr_err read_own(struct kri_record *record, struct kri_text key,
+			    struct kri_text data)
+{
+	if (kri_text_equal(key, KRI_FIELD_AUTH))
+		return read_digest(data, record->auth);
+	if (kri_text_equal(key, KRI_FIELD_BORN))
+		return read_number(data, &record->born);
+	if (kri_text_equal(key, KRI_FIELD_VERSION))
+		return read_number(data, &record->version);
+	if (kri_text_equal(key, KRI_FIELD_SEEN))
+		return read_number(data, &record->seen);
+	if (kri_text_equal(key, KRI_FIELD_WAS))
+		return read_was(record, data);
+	return KR_OK;
+}
+
+/* The record has room for one more value; it borrows key and data. */
 static enum kr_err read_pair(struct kri_record *record,
 			     const struct kri_reply *key,
 			     const struct kri_reply *data)
 {
 	if (key->type != KRI_REPLY_STRING || data->type != KRI_REPLY_STRING)
 		return KR_ERR_PROTOCOL;
-	return read_field(record, key->text, data->text);
+	if (key->text.len && key->text.data[0] == '@')
+		return read_own(record, key->text, data->text);
+	record->values[record->n++] =
+		(struct kri_value){.key = key->text, .data = data->text};
+	return KR_OK;
 }
 
-/* All three of our own fields, or it is none of our sessions. */
+/* The three fields that each session has, or it is none of ours. */
 static bool is_whole(const struct kri_record *record)
 {
 	static const unsigned char none[KRI_DIGEST_SIZE];
@@ -90,66 +122,64 @@ static enum kr_err read_hash(struct kri_record *record,
 	enum kr_err err;
 
 	if (hash->type != KRI_REPLY_ARRAY || hash->n % 2)
-		return refused(record, "HGETALL", hash);
+		return kri_redis_refused(record->id, "HGETALL", hash);
 	if (hash->n == 0)
 		return KR_ERR_NOT_FOUND;
 	err = kri_record_reserve(record, hash->n / 2);
+	if (err)
+		return err;
 	for (size_t i = 0; i < hash->n && !err; i += 2)
 		err = read_pair(record, hash->elements[i],
 				hash->elements[i + 1]);
-	if (err)
-		return err;
-	if (is_whole(record))
+	if (!err && is_whole(record))
 		return KR_OK;
-	complain(record, "HGETALL",
-		 &(struct kri_reply){.type = KRI_REPLY_STATUS,
-				     .text = KRI_TEXT("not a session")});
+	complain(record->id, "HGETALL", "not a session");
 	return KR_ERR_PROTOCOL;
 }
 
 enum kr_err kri_redis_read_load(struct kri_record *record,
 				const struct kri_call *call)
 {
-	enum kr_err err = read_hash(record, call->reply[0]);
+	kri_record_clear(record);
+	if (call->err != KR_ERR_LIMIT)
+		return call->err ? call->err
+				 : read_hash(record, call->reply[0]);
+	complain(record->id, "HGETALL", "larger than a session may be");
+	return KR_ERR_PROTOCOL;
+}
+
+enum kr_err kri_redis_read_peek(struct kri_record *record,
+				const struct kri_call *call)
+{
+	enum kr_err err = kri_redis_read_load(record, call);
 
 	if (err)
 		return err;
 	if (call->reply[1]->type != KRI_REPLY_INTEGER)
-		return refused(record, "PEXPIRE", call->reply[1]);
+		return kri_redis_refused(record->id, "PTTL", call->reply[1]);
+	record->left = call->reply[1]->integer;
 	/* It ended between the two commands. */
-	return call->reply[1]->integer == 1 ? KR_OK : KR_ERR_NOT_FOUND;
+	return record->left == -2 ? KR_ERR_NOT_FOUND : KR_OK;
 }
 
-/* A queued command's error says more than EXEC's, which only follows it. */
-static enum kr_err read_create(const struct kri_record *record,
-			       const struct kri_call *call)
-{
-	for (size_t i = 0; i < 3; i++)
-		if (call->reply[i]->type != KRI_REPLY_STATUS)
-			return refused(record, "MULTI", call->reply[i]);
-	if (call->reply[3]->type != KRI_REPLY_ARRAY || call->reply[3]->n != 2)
-		return refused(record, "EXEC", call->reply[3]);
-	for (size_t i = 0; i < 2; i++)
-		if (call->reply[3]->elements[i]->type != KRI_REPLY_INTEGER)
-			return refused(record, "EXEC",
-				       call->reply[3]->elements[i]);
-	/* PEXPIRE's 1: a session must not be without a time to live. */
-	if (call->reply[3]->elements[1]->integer != 1)
-		return refused(record, "EXEC", call->reply[3]);
-	return KR_OK;
-}
+/* ---- a commit --------------------------------------------------------- */
 
-enum kr_err kri_redis_read_update(struct kri_record *record,
-				  const struct kri_call *call)
+static enum kr_err read_script(struct kri_record *record,
+			       const struct kri_reply *reply)
 {
-	const struct kri_reply *reply = call->reply[0];
-
 	if (reply->type != KRI_REPLY_INTEGER)
-		return refused(record, "commit script", reply);
-	if (reply->integer == KRI_COMMIT_GONE)
+		return kri_redis_refused(record->id, "script", reply);
+	switch (reply->integer) {
+	case KRI_COMMIT_GONE:
 		return KR_ERR_GONE;
-	if (reply->integer == KRI_COMMIT_CONFLICT)
+	case KRI_COMMIT_CONFLICT:
 		return KR_ERR_CONFLICT;
+	case KRI_COMMIT_RENEWED:
+		return KR_ERR_RENEWED;
+	}
+	/* 0 is what a creation answers whose PEXPIRE found nothing. */
+	if (reply->integer <= 0)
+		return kri_redis_refused(record->id, "script", reply);
 	record->version = reply->integer;
 	return KR_OK;
 }
@@ -157,14 +187,13 @@ enum kr_err kri_redis_read_update(struct kri_record *record,
 enum kr_err kri_redis_read_commit(struct kri_record *record,
 				  const struct kri_call *call)
 {
-	switch (record->operation) {
-	case KRI_OP_CREATE:
-		return read_create(record, call);
-	case KRI_OP_DESTROY:
-		if (call->reply[0]->type != KRI_REPLY_INTEGER)
-			return refused(record, "UNLINK", call->reply[0]);
-		return KR_OK;
-	default:
-		return kri_redis_read_update(record, call);
-	}
+	const struct kri_reply *reply = call->reply[0];
+
+	if (call->err)
+		return call->err;
+	if (record->operation != KRI_OP_DESTROY)
+		return read_script(record, reply);
+	if (reply->type != KRI_REPLY_INTEGER)
+		return kri_redis_refused(record->id, "UNLINK", reply);
+	return KR_OK;
 }

@@ -6,31 +6,35 @@
  *     @auth   SHA-256 of the secret, 32 bytes
  *     @born   seconds since the epoch, decimal
  *     @ver    count of writes, decimal
+ *     @seen   ms since the epoch of the last touch, decimal; sessions of 0.1
+ *             have none
+ *     @was    the digest that @auth replaced, 32 bytes, and when, ms since
+ *             the epoch, decimal; only after a renewal
  *     <key>   a value, as it is
  */
 #ifndef KRI_STORE_REDIS_WIRE_H
 #define KRI_STORE_REDIS_WIRE_H
 
-#include "redis/scripts.h"
-#include "redis/topology.h"
+#include "redis/client.h"
+#include "store/redis_script.h"
 #include "store/store.h"
 
 #define KRI_FIELD_AUTH KRI_TEXT("@auth")
 #define KRI_FIELD_BORN KRI_TEXT("@born")
 #define KRI_FIELD_VERSION KRI_TEXT("@ver")
+#define KRI_FIELD_SEEN KRI_TEXT("@seen")
+#define KRI_FIELD_WAS KRI_TEXT("@was")
+#define KRI_OWN_FIELDS 5
 
 /* What all commands of a store have in common. Filled in, then _prepare. */
 struct kri_redis_writer {
-	struct kri_buffer *out;
 	struct kri_text prefix; /* of every key */
-	const struct kri_script *commit;
-	int64_t idle_timeout; /* ms */
-	int64_t now;          /* kri_clock_ms() of the batch */
+	const struct kri_redis_scripts *scripts;
+	int64_t now; /* of the batch, ms since the epoch: for @seen */
 
-	/* A load's commands: only the id differs from one to the next. */
+	/* A load's command: only the id differs from one to the next. */
 	struct kri_buffer load;
-	size_t load_ids[2]; /* the id's offsets in them */
-	struct kri_call load_call;
+	size_t load_key; /* where its key begins */
 };
 
 /* KR_ERR_MEMORY. */
@@ -38,25 +42,35 @@ enum kr_err kri_redis_writer_prepare(struct kri_redis_writer *writer)
 	KR_MUST_CHECK;
 void kri_redis_writer_free(struct kri_redis_writer *writer);
 
-/* Each appends one record's commands, and notes in the call where each ends
- * and so how many replies will come. */
-typedef void kri_redis_put(const struct kri_redis_writer *writer,
-			   const struct kri_record *record,
-			   struct kri_call *call);
+/* Each appends one record's commands, notes in the call where each ends and
+ * so how many replies will come, and returns where the key stands. */
+typedef size_t kri_redis_put(const struct kri_redis_writer *writer,
+			     const struct kri_record *record,
+			     struct kri_buffer *out, struct kri_call *call);
 
 kri_redis_put kri_redis_put_load;
+kri_redis_put kri_redis_put_peek;
 kri_redis_put kri_redis_put_commit;
 
-/* An update with the script's text, for a server that has forgotten it. */
-kri_redis_put kri_redis_put_update_in_full;
+/* A creation or update with the script's text, for a server that has
+ * forgotten it. */
+kri_redis_put kri_redis_put_in_full;
 
-/* Each reads one record's replies, and returns its err. A loaded record's keys
- * and values lie in the replies. */
+/* Each reads what became of one record's call, and returns its err. A loaded
+ * record's keys and values lie in the replies. */
 typedef enum kr_err kri_redis_read(struct kri_record *record,
 				   const struct kri_call *call);
 
 kri_redis_read kri_redis_read_load;
+kri_redis_read kri_redis_read_peek;
 kri_redis_read kri_redis_read_commit;
-kri_redis_read kri_redis_read_update;
+
+/* Bytes of arena that the replies to a load may take. */
+size_t kri_redis_load_room(const struct kri_config *config);
+
+/* An error reply's meaning, said in the log if it is a surprise; a reply that
+ * is none is KR_ERR_PROTOCOL. `id` may be NULL. */
+enum kr_err kri_redis_refused(const char *id, const char *what,
+			      const struct kri_reply *reply) KR_MUST_CHECK;
 
 #endif

@@ -1,68 +1,52 @@
 /*
- * Records to commands. A load is HGETALL + PEXPIRE; a creation MULTI HSET
- * PEXPIRE EXEC; an update one call of the commit script; an end UNLINK.
- * (redis.io/commands)
+ * Records to commands. A load is HGETALL; a creation and an update are a call
+ * of a script each, as is a touch; an end is UNLINK. (redis.io/commands)
  */
 #include "store/redis_wire.h"
 
 #include "redis/command.h"
 
 /* A command is complete: one reply more will come. */
-static void end_command(const struct kri_redis_writer *writer,
-			struct kri_call *call)
+static void end_command(const struct kri_buffer *out, struct kri_call *call)
 {
-	call->cuts[++call->replies] = writer->out->len;
+	call->cuts[++call->replies] = out->len;
 }
 
-/* Returns where the id stands. */
-static size_t put_key(const struct kri_redis_writer *writer,
-		      const struct kri_record *record)
+/* Returns where the key stands. */
+static size_t put_key(const struct kri_redis_writer *writer, const char *id,
+		      struct kri_buffer *out)
 {
-	struct kri_buffer *out = writer->out;
-	size_t id;
+	size_t key;
 
 	kri_buffer_byte(out, '$');
 	kri_buffer_int(out, (int64_t)(writer->prefix.len + KRI_ID_LEN));
 	kri_buffer_append(out, KRI_TEXT("\r\n"));
+	key = out->len;
 	kri_buffer_append(out, writer->prefix);
-	id = out->len;
-	kri_buffer_append(out, kri_text(record->id, KRI_ID_LEN));
+	kri_buffer_append(out, kri_text(id, KRI_ID_LEN));
 	kri_buffer_append(out, KRI_TEXT("\r\n"));
-	return id;
+	return key;
 }
 
-/* Returns where the id stands. */
-static size_t put_expire(const struct kri_redis_writer *writer,
-			 const struct kri_record *record, int64_t ttl,
-			 struct kri_call *call)
+/* A command that has the key alone; returns where that stands. */
+static size_t put_plain(const struct kri_redis_writer *writer, const char *id,
+			struct kri_text command, struct kri_buffer *out)
 {
-	size_t id;
-
-	kri_command_begin(writer->out, 3);
-	kri_command_text(writer->out, KRI_TEXT("PEXPIRE"));
-	id = put_key(writer, record);
-	kri_command_int(writer->out, ttl);
-	end_command(writer, call);
-	return id;
+	kri_command_begin(out, 2);
+	kri_command_text(out, command);
+	return put_key(writer, id, out);
 }
 
 /* Most requests need a load, and no two loads differ but in the id: it is
  * written once, and from then on copied. */
 enum kr_err kri_redis_writer_prepare(struct kri_redis_writer *writer)
 {
-	struct kri_redis_writer once = *writer;
-	struct kri_record blank = {0};
+	static const char blank[KRI_ID_LEN];
 
-	once.out = &writer->load;
-	kri_buffer_clear(once.out);
-	writer->load_call = (struct kri_call){0};
-	kri_command_begin(once.out, 2);
-	kri_command_text(once.out, KRI_TEXT("HGETALL"));
-	writer->load_ids[0] = put_key(&once, &blank);
-	end_command(&once, &writer->load_call);
-	writer->load_ids[1] = put_expire(&once, &blank, writer->idle_timeout,
-					 &writer->load_call);
-	return once.out->failed ? KR_ERR_MEMORY : KR_OK;
+	kri_buffer_clear(&writer->load);
+	writer->load_key =
+		put_plain(writer, blank, KRI_TEXT("HGETALL"), &writer->load);
+	return writer->load.failed ? KR_ERR_MEMORY : KR_OK;
 }
 
 void kri_redis_writer_free(struct kri_redis_writer *writer)
@@ -70,22 +54,29 @@ void kri_redis_writer_free(struct kri_redis_writer *writer)
 	kri_buffer_free(&writer->load);
 }
 
-void kri_redis_put_load(const struct kri_redis_writer *writer,
-			const struct kri_record *record, struct kri_call *call)
+size_t kri_redis_put_load(const struct kri_redis_writer *writer,
+			  const struct kri_record *record,
+			  struct kri_buffer *out, struct kri_call *call)
 {
-	const struct kri_call *load = &writer->load_call;
-	struct kri_buffer *out = writer->out;
-	size_t begin = out->len;
+	size_t key = out->len + writer->load_key;
 
 	kri_buffer_append(out, kri_buffer_text(&writer->load));
-	if (out->failed)
-		return;
-	for (size_t i = 0; i < 2; i++)
-		memcpy(out->data + begin + writer->load_ids[i], record->id,
+	if (!out->failed)
+		memcpy(out->data + key + writer->prefix.len, record->id,
 		       KRI_ID_LEN);
-	for (size_t i = 1; i <= load->replies; i++)
-		call->cuts[i] = begin + load->cuts[i];
-	call->replies = load->replies;
+	end_command(out, call);
+	return key;
+}
+
+size_t kri_redis_put_peek(const struct kri_redis_writer *writer,
+			  const struct kri_record *record,
+			  struct kri_buffer *out, struct kri_call *call)
+{
+	size_t key = kri_redis_put_load(writer, record, out, call);
+
+	put_plain(writer, record->id, KRI_TEXT("PTTL"), out);
+	end_command(out, call);
+	return key;
 }
 
 static size_t count(const struct kri_record *record, enum kri_change change)
@@ -97,12 +88,33 @@ static size_t count(const struct kri_record *record, enum kri_change change)
 	return n;
 }
 
-/* The digest of the secret, as a field and its value. */
+static struct kri_text digest(const unsigned char bytes[KRI_DIGEST_SIZE])
+{
+	return kri_text((const char *)bytes, KRI_DIGEST_SIZE);
+}
+
 static void put_auth(struct kri_buffer *out, const struct kri_record *record)
 {
 	kri_command_text(out, KRI_FIELD_AUTH);
-	kri_command_text(out,
-			 kri_text((const char *)record->auth, KRI_DIGEST_SIZE));
+	kri_command_text(out, digest(record->auth));
+}
+
+static void put_was(struct kri_buffer *out, const struct kri_record *record)
+{
+	char both[KRI_DIGEST_SIZE + KRI_INT_SIZE], room[KRI_INT_SIZE];
+	struct kri_text when = kri_text_of_int(record->was_at, room);
+
+	memcpy(both, record->was, KRI_DIGEST_SIZE);
+	memcpy(both + KRI_DIGEST_SIZE, when.data, when.len);
+	kri_command_text(out, KRI_FIELD_WAS);
+	kri_command_text(out, kri_text(both, KRI_DIGEST_SIZE + when.len));
+}
+
+static void put_seen(const struct kri_redis_writer *writer,
+		     struct kri_buffer *out)
+{
+	kri_command_text(out, KRI_FIELD_SEEN);
+	kri_command_int(out, writer->now);
 }
 
 /* The values that were set, each key before its value. */
@@ -116,112 +128,133 @@ static void put_values(struct kri_buffer *out, const struct kri_record *record)
 	}
 }
 
-/* The hash as it is at its birth. */
-static void put_hash(const struct kri_redis_writer *writer,
-		     const struct kri_record *record)
+/* A call of a script with `argc` arguments to follow; returns where the key
+ * stands. */
+static size_t put_script(const struct kri_redis_writer *writer,
+			 const struct kri_record *record,
+			 const struct kri_script *script, size_t argc,
+			 struct kri_buffer *out)
 {
-	struct kri_buffer *out = writer->out;
+	kri_command_begin(out, 4 + argc);
+	if (script->sha1[0]) {
+		kri_command_text(out, KRI_TEXT("EVALSHA"));
+		kri_command_text(out, kri_text(script->sha1, 40));
+	} else {
+		kri_command_text(out, KRI_TEXT("EVAL"));
+		kri_command_text(out, script->text);
+	}
+	kri_command_int(out, 1);
+	return put_key(writer, record->id, out);
+}
 
-	kri_command_begin(out, 8 + 2 * count(record, KRI_SET));
-	kri_command_text(out, KRI_TEXT("HSET"));
-	put_key(writer, record);
+static size_t put_create(const struct kri_redis_writer *writer,
+			 const struct kri_record *record,
+			 const struct kri_script *script,
+			 struct kri_buffer *out)
+{
+	size_t key = put_script(writer, record, script,
+				9 + 2 * count(record, KRI_SET), out);
+
+	kri_command_int(out, record->ttl);
 	put_auth(out, record);
 	kri_command_text(out, KRI_FIELD_BORN);
 	kri_command_int(out, record->born);
 	kri_command_text(out, KRI_FIELD_VERSION);
 	kri_command_int(out, 1);
+	put_seen(writer, out);
 	put_values(out, record);
+	return key;
 }
 
-static void put_create(const struct kri_redis_writer *writer,
-		       const struct kri_record *record, struct kri_call *call)
+/* What the script looks at before it writes. */
+static void put_demands(struct kri_buffer *out, const struct kri_record *record)
 {
-	call->transaction = true;
-	kri_buffer_append(writer->out, KRI_TEXT("*1\r\n$5\r\nMULTI\r\n"));
-	end_command(writer, call);
-	put_hash(writer, record);
-	end_command(writer, call);
-	put_expire(writer, record, record->ttl, call);
-	kri_buffer_append(writer->out, KRI_TEXT("*1\r\n$4\r\nEXEC\r\n"));
-	end_command(writer, call);
-}
-
-/* Whether the time to live that the load gave it will do: that is less by a
- * hundredth at most, and a command less in the script. */
-static bool keeps_time(const struct kri_redis_writer *writer,
-		       const struct kri_record *record)
-{
-	return record->ttl == writer->idle_timeout &&
-	       writer->now - record->loaded <= writer->idle_timeout / 100;
-}
-
-/* The commit script; see redis/scripts.h for its arguments. */
-static void put_script(const struct kri_redis_writer *writer,
-		       const struct kri_record *record, struct kri_text command,
-		       struct kri_text script)
-{
-	struct kri_buffer *out = writer->out;
-	size_t set = count(record, KRI_SET) + record->new_auth;
-
-	kri_command_begin(out, 7 + 2 * set + count(record, KRI_REMOVED));
-	kri_command_text(out, command);
-	kri_command_text(out, script);
-	kri_command_int(out, 1);
-	put_key(writer, record);
-	if (keeps_time(writer, record))
-		kri_command_text(out, KRI_TEXT(""));
-	else
+	if (record->ttl)
 		kri_command_int(out, record->ttl);
+	else
+		kri_command_text(out, KRI_TEXT(""));
 	if (record->exact)
 		kri_command_int(out, record->version);
 	else
 		kri_command_text(out, KRI_TEXT(""));
-	kri_command_int(out, (int64_t)set);
-	if (record->new_auth)
+	if (record->renewed)
+		kri_command_text(out, digest(record->was));
+	else
+		kri_command_text(out, KRI_TEXT(""));
+}
+
+static size_t put_update(const struct kri_redis_writer *writer,
+			 const struct kri_record *record,
+			 const struct kri_script *script,
+			 struct kri_buffer *out)
+{
+	size_t last = 4 + 2 * (count(record, KRI_SET) + (record->ttl != 0) +
+			       2 * record->renewed);
+	size_t key = put_script(writer, record, script,
+				last + count(record, KRI_REMOVED), out);
+
+	put_demands(out, record);
+	kri_command_int(out, (int64_t)last);
+	if (record->ttl)
+		put_seen(writer, out);
+	if (record->renewed) {
 		put_auth(out, record);
+		put_was(out, record);
+	}
 	put_values(out, record);
 	for (size_t i = 0; i < record->n; i++)
 		if (record->values[i].change == KRI_REMOVED)
 			kri_command_text(out, record->values[i].key);
+	return key;
 }
 
-static void put_update(const struct kri_redis_writer *writer,
-		       const struct kri_record *record, struct kri_call *call)
+static size_t put_touch(const struct kri_redis_writer *writer,
+			const struct kri_record *record, struct kri_buffer *out)
 {
-	put_script(writer, record, KRI_TEXT("EVALSHA"),
-		   kri_text_of(writer->commit->sha1));
-	end_command(writer, call);
+	struct kri_script script = {.text = writer->scripts->touch.text};
+	size_t key = put_script(writer, record, &script, 2, out);
+
+	kri_command_int(out, record->ttl);
+	kri_command_int(out, writer->now);
+	return key;
 }
 
-void kri_redis_put_update_in_full(const struct kri_redis_writer *writer,
-				  const struct kri_record *record,
-				  struct kri_call *call)
+size_t kri_redis_put_commit(const struct kri_redis_writer *writer,
+			    const struct kri_record *record,
+			    struct kri_buffer *out, struct kri_call *call)
 {
-	put_script(writer, record, KRI_TEXT("EVAL"), writer->commit->text);
-	end_command(writer, call);
-}
+	const struct kri_redis_scripts *scripts = writer->scripts;
+	size_t key;
 
-static void put_destroy(const struct kri_redis_writer *writer,
-			const struct kri_record *record, struct kri_call *call)
-{
-	kri_command_begin(writer->out, 2);
-	kri_command_text(writer->out, KRI_TEXT("UNLINK"));
-	put_key(writer, record);
-	end_command(writer, call);
-}
-
-void kri_redis_put_commit(const struct kri_redis_writer *writer,
-			  const struct kri_record *record,
-			  struct kri_call *call)
-{
 	switch (record->operation) {
 	case KRI_OP_CREATE:
-		put_create(writer, record, call);
-		return;
+		key = put_create(writer, record, &scripts->create, out);
+		break;
+	case KRI_OP_TOUCH:
+		key = put_touch(writer, record, out);
+		break;
 	case KRI_OP_DESTROY:
-		put_destroy(writer, record, call);
-		return;
+		key = put_plain(writer, record->id, KRI_TEXT("UNLINK"), out);
+		break;
 	default:
-		put_update(writer, record, call);
+		key = put_update(writer, record, &scripts->commit, out);
 	}
+	end_command(out, call);
+	return key;
+}
+
+size_t kri_redis_put_in_full(const struct kri_redis_writer *writer,
+			     const struct kri_record *record,
+			     struct kri_buffer *out, struct kri_call *call)
+{
+	const struct kri_script create = {.text = writer->scripts->create.text};
+	const struct kri_script update = {.text = writer->scripts->commit.text};
+	size_t key;
+
+	if (record->operation == KRI_OP_CREATE)
+		key = put_create(writer, record, &create, out);
+	else
+		key = put_update(writer, record, &update, out);
+	end_command(out, call);
+	return key;
 }

@@ -13,7 +13,8 @@
 #include "base/text.h"
 #include "config/config.h"
 
-#define KRI_ID_LEN 22      /* base64url characters of 128 bits */
+#define KRI_ID_SIZE 16     /* bytes that name a session */
+#define KRI_ID_LEN 22      /* base64url characters of them */
 #define KRI_DIGEST_SIZE 32 /* bytes of a SHA-256 */
 
 struct uv_loop_s;
@@ -32,10 +33,10 @@ struct kri_value {
 
 enum kri_operation {
 	KRI_OP_NONE,
-	KRI_OP_CREATE,  /* a session nobody knows yet, with all its values */
-	KRI_OP_UPDATE,  /* what changed of one that was loaded */
-	KRI_OP_TOUCH,   /* only prolong one that was loaded */
-	KRI_OP_DESTROY  /* end it */
+	KRI_OP_CREATE, /* a session nobody knows yet, with all its values */
+	KRI_OP_UPDATE, /* what changed of one that was loaded */
+	KRI_OP_TOUCH,  /* only prolong one that was loaded */
+	KRI_OP_DESTROY /* end it */
 };
 
 /* One session as the store has it, or is to have it. */
@@ -47,7 +48,8 @@ struct kri_record {
 	int64_t born;             /* seconds since the epoch */
 	int64_t version;          /* count of writes */
 	int64_t seen;             /* epoch ms of the last touch */
-	int64_t left;             /* peek: ms that it will live on untouched */
+	int64_t left;             /* peek: ms that it will live on untouched;
+				   * -1: for ever, by another's doing */
 	struct kri_value *values; /* the array: in the arena */
 	size_t n, cap;
 	struct kri_arena *arena; /* keys and values that were loaded, too */
@@ -114,8 +116,9 @@ struct kri_store_ops {
 	 * asked and another renewed first; KR_ERR_FULL; or as for load, and
 	 * then it may have been carried out or not. No session is ever
 	 * stored without a time to live. CREATE of an id that exists
-	 * replaces nothing: KR_ERR_CONFLICT. Ending one that has ended is
-	 * KR_OK.
+	 * replaces nothing: KR_ERR_CONFLICT, or KR_OK if auth is the same,
+	 * as then it is this one, created twice. Ending one that has ended
+	 * is KR_OK. After KR_OK, version is the one that is stored.
 	 *
 	 * A TOUCH is not waited for: it is KR_OK at once, the record is not
 	 * used after the call, and one that fails is made up for by the next.
@@ -167,6 +170,9 @@ enum kr_err kri_store_open(const struct kri_config *config,
 typedef void kri_count_done(void *arg, enum kr_err err, int64_t n);
 enum kr_err kri_store_count(struct kri_link *link, kri_count_done *done,
 			    void *arg) KR_MUST_CHECK;
+
+/* Takes out all that a load fills in. */
+void kri_record_clear(struct kri_record *record);
 
 /* Room for `n` more values at the end. KR_ERR_MEMORY past the arena's cap. */
 enum kr_err kri_record_reserve(struct kri_record *record,

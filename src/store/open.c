@@ -1,0 +1,17 @@
+/*
+ * The kinds of stores. Nothing above here names one.
+ */
+#include "store/memory.h"
+#include "store/redis.h"
+
+enum kr_err kri_store_open(const struct kri_config *config,
+			   struct kri_store **store, struct kri_buffer *why)
+{
+	switch ((enum kri_store_kind)config->store_kind) {
+	case KRI_STORE_MEMORY:
+		return kri_memory_store_open(config, store);
+	case KRI_STORE_REDIS:
+		return kri_redis_store_open(config, store, why);
+	}
+	return KR_ERR_CONFIG;
+}
