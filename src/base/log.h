@@ -45,6 +45,7 @@ bool kri_log_enabled(enum kri_log_level level);
  * second. `next` is the caller's, one for each such line, zero at first.
  */
 bool kri_log_is_due(_Atomic int64_t *next);
+bool kri_log_is_due_every(_Atomic int64_t *next, int64_t ms);
 
 /* `ids` may be NULL. Control characters in the message come out as '?'. */
 void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,
