@@ -13,7 +13,7 @@
 #include "base/log.h"
 
 #define LEAVE_TIMEOUT 2000 /* ms that a leaving peer may take */
-#define DRAIN_GRACE 1000   /* ms for half a request when draining */
+#define DRAIN_GRACE 1000   /* ms for that and for half a request, draining */
 #define TICK_MOST 250      /* ms between looks at the clock */
 
 /* ---- states ----------------------------------------------------------- */
@@ -355,18 +355,20 @@ static void expire(struct kri_peers *peers, enum kri_peer_state state,
 	}
 }
 
+static int64_t limit(const struct kri_peers *peers, int64_t timeout)
+{
+	return peers->draining && timeout > DRAIN_GRACE ? DRAIN_GRACE : timeout;
+}
+
 static void tick(uv_timer_t *timer)
 {
 	struct kri_peers *peers = timer->data;
-	int64_t timeout = peers->receive_timeout;
 
-	if (peers->draining && timeout > DRAIN_GRACE)
-		timeout = DRAIN_GRACE;
-	expire(peers, KRI_PEER_PARTIAL, timeout,
+	expire(peers, KRI_PEER_PARTIAL, limit(peers, peers->receive_timeout),
 	       "sent half a request and not the rest of it");
 	expire(peers, KRI_PEER_WRITING, peers->receive_timeout,
 	       "did not read its answer");
-	expire(peers, KRI_PEER_LEAVING, LEAVE_TIMEOUT, NULL);
+	expire(peers, KRI_PEER_LEAVING, limit(peers, LEAVE_TIMEOUT), NULL);
 	if (peers->lists[KRI_PEER_PARTIAL].n ||
 	    peers->lists[KRI_PEER_WRITING].n ||
 	    peers->lists[KRI_PEER_LEAVING].n)
