@@ -305,6 +305,13 @@ static void init_primary(struct kri_client *client)
 			    topology->name.data);
 }
 
+/* What nobody has flushed goes before the loop waits: what we send again by
+ * ourselves, and what came from a timer. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	kri_client_flush(prepare->data);
+}
+
 enum kr_err kri_client_open(struct kri_topology *topology,
 			    struct uv_loop_s *loop, struct kri_client **client)
 {
@@ -321,14 +328,21 @@ enum kr_err kri_client_open(struct kri_topology *topology,
 	made->done_end = &made->done;
 	init_primary(made);
 	uv_timer_init(loop, &made->timer);
-	made->timer.data = made;
+	uv_prepare_init(loop, &made->prepare);
+	uv_prepare_start(&made->prepare, on_prepare);
+	uv_unref((uv_handle_t *)&made->prepare);
+	made->timer.data = made->prepare.data = made;
+	made->handles = 2;
 	*client = made;
 	return KR_OK;
 }
 
-static void free_client(uv_handle_t *timer)
+static void free_client(uv_handle_t *handle)
 {
-	free(timer->data);
+	struct kri_client *client = handle->data;
+
+	if (!--client->handles)
+		free(client);
 }
 
 static void settle_all(struct kri_client *client)
@@ -361,4 +375,5 @@ void kri_client_close(struct kri_client **client)
 	settle_all(closed);
 	kri_client_drain(closed);
 	uv_close((uv_handle_t *)&closed->timer, free_client);
+	uv_close((uv_handle_t *)&closed->prepare, free_client);
 }

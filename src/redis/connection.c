@@ -232,8 +232,6 @@ static void mark_dirty(struct kri_connection *connection)
 	connection->client->dirty = connection;
 }
 
-/* What comes from a caller goes with its flush; what we send again by
- * ourselves, by itself. */
 static void append(struct kri_connection *connection, struct kri_call *call)
 {
 	struct kri_wire *wire = connection->wire;
@@ -246,10 +244,9 @@ static void append(struct kri_connection *connection, struct kri_call *call)
 	kri_calls_push(&connection->calls, call);
 	if (connection->calls.head == call)
 		set_sink(connection);
-	wire->held = connection->client->submitting;
+	mark_dirty(connection);
+	wire->held = true;
 	err = send_call(wire, call);
-	if (wire->held)
-		mark_dirty(connection);
 	wire->held = false;
 	if (err)
 		kri_connection_break(connection, err, kr_strerror(err), false);

@@ -41,7 +41,9 @@ struct kri_client {
 	struct kri_pipeline **done_end;
 	uv_timer_t timer; /* for the first deadline */
 	bool late;        /* it has passed, and what came is still unread */
-	bool submitting;  /* a flush will follow */
+	uv_prepare_t prepare;
+	int handles;      /* to be closed before it can be freed */
+	bool submitting;
 	bool draining;
 	bool closed;
 };
