@@ -669,6 +669,18 @@ static void a_value_must_fit_into_a_session(void **state)
 				"than session.max_size = 256KiB");
 }
 
+static void a_session_must_fit_into_the_memory_store(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.memory_limit = 1 << 20;
+	f->config.max_size = 2 << 20;
+	assert_int_equal(kri_config_check(&f->config, &f->why), KR_OK);
+	f->config.store_kind = KRI_STORE_MEMORY;
+	assert_check_refuses(f, "session.max_size = 2MiB: must not be more "
+				"than store.memory_limit = 1MiB");
+}
+
 static void the_idle_timeout_must_fit_into_the_absolute_one(void **state)
 {
 	struct fixture *f = *state;
@@ -758,6 +770,7 @@ int main(void)
 		config_test(a_password_file_may_not_be_endless),
 		config_test(a_password_file_that_is_not_there_is_named),
 		config_test(a_value_must_fit_into_a_session),
+		config_test(a_session_must_fit_into_the_memory_store),
 		config_test(the_idle_timeout_must_fit_into_the_absolute_one),
 		config_test(no_absolute_timeout_suits_any_idle_timeout),
 		config_test(a_password_comes_from_one_place),
