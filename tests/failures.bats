@@ -404,7 +404,7 @@ expect_garbage_is_unavailable() { # COMMAND BEFORE EACH
 }
 
 @test "a reply too many does not shift those that follow" {
-	start_behind_relay -o server.workers=1 -o server.max_workers=1
+	start_behind_relay -o server.workers=1
 	rcli client kill type normal
 	relay_mode say '+OK\r\n+OK\r\n'
 	ask_as "$cookie" /session/counter

@@ -226,7 +226,7 @@ begin_slow_hello() {
 }
 
 @test "a handler that is stuck holds up nobody else" {
-	slow_start -o server.workers=2 -o server.max_workers=2
+	slow_start -o server.workers=2
 	# So that one worker is left, as there is little to do.
 	"$KR_BUILD/tests/fcgi_client" -q -k -r 1000 "$STACK/slow.sock" \
 		/nowhere >"$STACK/answers"
