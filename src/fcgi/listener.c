@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define UNIX_PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
 #define SYSTEMD_FD 3 /* sd_listen_fds(3): SD_LISTEN_FDS_START */
 
 bool kri_listener_is(int fd)
@@ -29,6 +31,97 @@ static enum kr_err refuse(struct kri_buffer *why,
 	kri_buffer_printf(why, "cannot listen on %s: %s", config->listen, what);
 	return KR_ERR_SYSTEM;
 }
+
+/* ---- what the configuration says --------------------------------------- */
+
+/* Either a path, or host and port. */
+struct place {
+	const char *path; /* NULL: it is TCP */
+	const char *port;
+	char host[NI_MAXHOST];
+};
+
+static bool has_folder(const char *path)
+{
+	char folder[UNIX_PATH_SIZE];
+	struct stat status;
+	char *slash;
+
+	strcpy(folder, path);
+	slash = strrchr(folder, '/');
+	if (!slash)
+		return true;
+	slash[slash == folder] = '\0';
+	return !stat(folder, &status) && S_ISDIR(status.st_mode);
+}
+
+static const char *read_path(const char *path, struct place *place)
+{
+	if (!*path)
+		return "the path is empty";
+	if (strlen(path) >= UNIX_PATH_SIZE)
+		return "the path is longer than 107 bytes";
+	if (!has_folder(path))
+		return "the path's folder does not exist";
+	place->path = path;
+	return NULL;
+}
+
+/* "HOST:PORT" or "[HOST]:PORT". Names of services are refused: what they mean
+ * differs between machines. */
+static const char *read_address(const char *host, struct place *place)
+{
+	const char *colon = strrchr(host, ':');
+	size_t len = colon ? (size_t)(colon - host) : 0;
+	int64_t port;
+
+	if (len && *host == '[' && host[len - 1] == ']') {
+		host++;
+		len -= 2;
+	}
+	if (!len || len >= sizeof(place->host) || *host == '[')
+		return "it must be tcp:HOST:PORT";
+	if (kri_text_to_int(kri_text_of(colon + 1), 1, 65535, &port))
+		return "the port must be a number from 1 to 65535";
+	memcpy(place->host, host, len);
+	place->host[len] = '\0';
+	place->port = colon + 1;
+	return NULL;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *read_place(const char *listen, struct place *place)
+{
+	place->path = NULL;
+	if (!strncmp(listen, "unix:", 5))
+		return read_path(listen + 5, place);
+	if (!strncmp(listen, "tcp:", 4))
+		return read_address(listen + 4, place);
+	return "it must be unix:PATH or tcp:HOST:PORT";
+}
+
+enum kr_err kri_listener_check(const struct kri_config *config,
+			       struct kri_buffer *why)
+{
+	struct place place;
+	const char *wrong =
+		*config->listen ? read_place(config->listen, &place) : NULL;
+
+	if (wrong) {
+		(void)refuse(why, config, wrong);
+		return KR_ERR_CONFIG;
+	}
+	if (*config->socket_group && !getgrnam(config->socket_group)) {
+		kri_buffer_printf(why,
+				  "server.socket_group = %s: there is no such "
+				  "group",
+				  config->socket_group);
+		return KR_ERR_CONFIG;
+	}
+	return KR_OK;
+}
+
+/* ---- opening ----------------------------------------------------------- */
 
 static bool is_ours(const char *pid)
 {
@@ -64,7 +157,7 @@ static bool clear_path(const struct sockaddr_un *address)
 		return errno == ENOENT;
 	if (!S_ISSOCK(status.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	result =
@@ -76,14 +169,9 @@ static bool clear_path(const struct sockaddr_un *address)
 static enum kr_err set_owner(const struct kri_config *config, const char *path,
 			     struct kri_buffer *why)
 {
-	const struct group *group = NULL;
+	const struct group *group =
+		*config->socket_group ? getgrnam(config->socket_group) : NULL;
 
-	if (*config->socket_group) {
-		group = getgrnam(config->socket_group);
-		if (!group)
-			return refuse(why, config,
-				      "no such group: server.socket_group");
-	}
 	if (group && chown(path, (uid_t)-1, group->gr_gid))
 		return refuse(why, config, strerror(errno));
 	if (chmod(path, (mode_t)config->socket_mode))
@@ -114,9 +202,8 @@ static enum kr_err open_unix(struct kri_listener *listener,
 			     struct kri_buffer *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat status;
 
-	if (!*path || strlen(path) >= sizeof(address.sun_path))
-		return refuse(why, config, "the path is empty or too long");
 	strcpy(address.sun_path, path);
 	if (!clear_path(&address))
 		return refuse(why, config,
@@ -125,7 +212,13 @@ static enum kr_err open_unix(struct kri_listener *listener,
 	listener->fd = bind_unix(&address);
 	if (listener->fd < 0)
 		return refuse(why, config, strerror(errno));
+	if (lstat(path, &status))
+		return refuse(why, config, strerror(errno));
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
 	listener->path = strdup(path);
+	if (!listener->path)
+		return refuse(why, config, kr_strerror(KR_ERR_MEMORY));
 	return set_owner(config, path, why);
 }
 
@@ -148,38 +241,17 @@ static int bind_any(const struct addrinfo *found)
 	return -1;
 }
 
-/* Cuts "HOST:PORT" or "[HOST]:PORT" in place. */
-static bool split_address(char *text, char **host, char **port)
-{
-	char *colon = strrchr(text, ':');
-
-	if (!colon || colon == text || !colon[1])
-		return false;
-	*colon = '\0';
-	*host = text;
-	*port = colon + 1;
-	if (*text == '[' && colon[-1] == ']') {
-		colon[-1] = '\0';
-		*host = text + 1;
-	}
-	return true;
-}
-
 static enum kr_err open_tcp(struct kri_listener *listener,
-			    const struct kri_config *config, char *text,
-			    struct kri_buffer *why)
+			    const struct kri_config *config,
+			    const struct place *place, struct kri_buffer *why)
 {
 	struct addrinfo want = {
-		.ai_flags = AI_PASSIVE,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *found;
-	char *host, *port;
-	int result;
+	int result = getaddrinfo(place->host, place->port, &want, &found);
 
-	if (!split_address(text, &host, &port))
-		return refuse(why, config, "it must be tcp:HOST:PORT");
-	result = getaddrinfo(host, port, &want, &found);
 	if (result)
 		return refuse(why, config, gai_strerror(result));
 	listener->fd = bind_any(found);
@@ -191,19 +263,16 @@ static enum kr_err open_own(struct kri_listener *listener,
 			    const struct kri_config *config,
 			    struct kri_buffer *why)
 {
-	enum kr_err err;
-	char *copy;
+	enum kr_err err = kri_listener_check(config, why);
+	struct place place;
 
-	if (!strncmp(config->listen, "unix:", 5))
-		return open_unix(listener, config, config->listen + 5, why);
-	if (strncmp(config->listen, "tcp:", 4))
-		return refuse(why, config,
-			      "it must be unix:PATH or tcp:HOST:PORT");
-	copy = strdup(config->listen + 4);
-	if (!copy)
-		return KR_ERR_MEMORY;
-	err = open_tcp(listener, config, copy, why);
-	free(copy);
+	if (err)
+		return err;
+	(void)read_place(config->listen, &place);
+	err = place.path ? open_unix(listener, config, place.path, why)
+			 : open_tcp(listener, config, &place, why);
+	if (!err && listen(listener->fd, (int)config->backlog))
+		err = refuse(why, config, strerror(errno));
 	return err;
 }
 
@@ -211,14 +280,12 @@ enum kr_err kri_listener_open(struct kri_listener *listener,
 			      const struct kri_config *config,
 			      struct kri_buffer *why)
 {
-	bool own = *config->listen;
 	enum kr_err err;
 	int flags;
 
 	*listener = (struct kri_listener){.fd = -1};
-	err = own ? open_own(listener, config, why) : inherit(listener, why);
-	if (!err && own && listen(listener->fd, (int)config->backlog))
-		err = refuse(why, config, strerror(errno));
+	err = *config->listen ? open_own(listener, config, why)
+			      : inherit(listener, why);
 	flags = err ? -1 : fcntl(listener->fd, F_GETFL);
 	if (!err &&
 	    (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK)))
@@ -232,7 +299,8 @@ int kri_listener_accept(const struct kri_listener *listener)
 {
 	struct sockaddr address;
 	socklen_t size = sizeof(address);
-	int fd = accept4(listener->fd, &address, &size, SOCK_CLOEXEC);
+	int fd = accept4(listener->fd, &address, &size,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	/* Answers are one write each: there is nothing to gather. */
 	if (fd >= 0 && address.sa_family != AF_UNIX)
@@ -241,9 +309,20 @@ int kri_listener_accept(const struct kri_listener *listener)
 	return fd;
 }
 
+/* A successor may have bound the path meanwhile. While our socket is open, its
+ * file keeps the inode, so no other file has it. */
+static bool is_still_ours(const struct kri_listener *listener)
+{
+	struct stat status;
+
+	return listener->path && !lstat(listener->path, &status) &&
+	       status.st_dev == listener->device &&
+	       status.st_ino == listener->inode;
+}
+
 void kri_listener_close(struct kri_listener *listener)
 {
-	if (listener->path)
+	if (is_still_ours(listener))
 		unlink(listener->path);
 	free(listener->path);
 	if (listener->fd >= 0)

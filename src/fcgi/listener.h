@@ -5,16 +5,28 @@
 #ifndef KRI_FCGI_LISTENER_H
 #define KRI_FCGI_LISTENER_H
 
+#include <sys/types.h>
+
 #include "base/buffer.h"
 #include "config/config.h"
 
 struct kri_listener {
 	int fd;
-	char *path; /* of a Unix socket opened here, to be removed */
+	char *path;   /* of a Unix socket opened here, to be removed */
+	dev_t device; /* which file it was: by now the path may name */
+	ino_t inode;  /* another server's */
 };
 
 /* Whether descriptor `fd` is a socket that listens. */
 bool kri_listener_is(int fd);
+
+/*
+ * Whether config->listen and config->socket_group can be meant: syntax, port,
+ * path and group. Opens nothing and looks up no host. KR_ERR_CONFIG with one
+ * line in `why`.
+ */
+enum kr_err kri_listener_check(const struct kri_config *config,
+			       struct kri_buffer *why) KR_MUST_CHECK;
 
 /*
  * Opens what config->listen says: "" the inherited one, unix:PATH, or
@@ -24,9 +36,11 @@ enum kr_err kri_listener_open(struct kri_listener *listener,
 			      const struct kri_config *config,
 			      struct kri_buffer *why) KR_MUST_CHECK;
 
-/* A connection, close-on-exec; -1 with errno if there is none. */
+/* A connection, non-blocking and close-on-exec; -1 with errno if there is none.
+ */
 int kri_listener_accept(const struct kri_listener *listener);
 
+/* Removes the path, if it is still our socket, and closes. */
 void kri_listener_close(struct kri_listener *listener);
 
 #endif
