@@ -2,58 +2,158 @@
 
 #include <fastcgi.h>
 
-struct record {
-	unsigned type;
+static struct kri_text after(struct kri_text bytes, size_t size)
+{
+	return kri_text(bytes.data + size, bytes.len - size);
+}
+
+/* ---- records ---------------------------------------------------------- */
+
+/* A server sends requests and asks for values. Every record without a
+ * request's number is management, whatever its type: the answer to one that
+ * is not understood says so. */
+static bool is_sent_by_servers(unsigned type, unsigned id)
+{
+	if (id == FCGI_NULL_REQUEST_ID)
+		return type != FCGI_BEGIN_REQUEST;
+	return type == FCGI_BEGIN_REQUEST || type == FCGI_ABORT_REQUEST ||
+	       type == FCGI_PARAMS || type == FCGI_STDIN || type == FCGI_DATA;
+}
+
+enum kri_cut kri_record_cut(struct kri_text bytes, struct kri_record *record)
+{
+	const unsigned char *header = (const unsigned char *)bytes.data;
 	unsigned id;
-	size_t content; /* bytes */
-	size_t size;    /* header, content and padding */
-};
+	size_t content, size;
 
-static struct record read_header(const unsigned char *bytes)
-{
-	size_t content = (size_t)bytes[4] << 8 | bytes[5];
-
-	return (struct record){
-		.type = bytes[1],
-		.id = (unsigned)bytes[2] << 8 | bytes[3],
-		.content = content,
-		.size = FCGI_HEADER_LEN + content + bytes[6],
+	if (bytes.len && header[0] != FCGI_VERSION_1)
+		return KRI_CUT_BAD;
+	if (bytes.len < FCGI_HEADER_LEN)
+		return KRI_CUT_PARTIAL;
+	id = (unsigned)header[2] << 8 | header[3];
+	content = (size_t)header[4] << 8 | header[5];
+	size = FCGI_HEADER_LEN + content + header[6];
+	if (!is_sent_by_servers(header[1], id))
+		return KRI_CUT_BAD;
+	if (bytes.len < size)
+		return KRI_CUT_PARTIAL;
+	*record = (struct kri_record){
+		.type = header[1],
+		.id = id,
+		.content = kri_text(bytes.data + FCGI_HEADER_LEN, content),
+		.size = size,
 	};
+	return KRI_CUT_WHOLE;
 }
 
-/* Whether a server may send the record, with `request` begun (0: none). */
-static bool is_good(const unsigned char *header, struct record record,
-		    unsigned request)
+bool kri_begin_read(const struct kri_record *record, struct kri_begin *begin)
 {
-	if (header[0] != FCGI_VERSION_1)
+	const unsigned char *body = (const unsigned char *)record->content.data;
+
+	if (record->content.len != sizeof(FCGI_BeginRequestBody))
 		return false;
-	if (record.type == FCGI_BEGIN_REQUEST)
-		return record.id != FCGI_NULL_REQUEST_ID;
-	if (record.type == FCGI_ABORT_REQUEST)
-		return false;
-	return request || record.id == FCGI_NULL_REQUEST_ID;
+	begin->role = (unsigned)body[0] << 8 | body[1];
+	begin->keep = body[2] & FCGI_KEEP_CONN;
+	return true;
 }
 
-enum kri_frame kri_frame_scan(struct kri_text bytes)
+bool kri_role_is_served(unsigned role)
 {
-	unsigned request = FCGI_NULL_REQUEST_ID;
-	size_t at = 0;
+	return role == FCGI_RESPONDER;
+}
 
-	while (bytes.len - at >= FCGI_HEADER_LEN) {
-		const unsigned char *header =
-			(const unsigned char *)bytes.data + at;
-		struct record record = read_header(header);
+void kri_record_put(struct kri_buffer *out, unsigned type, unsigned id,
+		    struct kri_text content)
+{
+	const char header[FCGI_HEADER_LEN] = {
+		FCGI_VERSION_1,           (char)type,
+		(char)(id >> 8),          (char)id,
+		(char)(content.len >> 8), (char)content.len,
+	};
 
-		if (!is_good(header, record, request))
-			return KRI_FRAME_BAD;
-		if (bytes.len - at < record.size)
-			return KRI_FRAME_PARTIAL;
-		if (record.type == FCGI_BEGIN_REQUEST && !request)
-			request = record.id;
-		if (record.type == FCGI_STDIN && !record.content && request &&
-		    record.id == request)
-			return KRI_FRAME_WHOLE;
-		at += record.size;
+	kri_buffer_append(out, kri_text(header, sizeof(header)));
+	kri_buffer_append(out, content);
+}
+
+/* ---- pairs ------------------------------------------------------------ */
+
+/* One byte, or four with the highest bit set: less than 2^31. */
+static bool cut_length(struct kri_text *bytes, size_t *len)
+{
+	const unsigned char *at = (const unsigned char *)bytes->data;
+	size_t size = bytes->len && at[0] & 0x80 ? 4 : 1;
+
+	if (bytes->len < size)
+		return false;
+	*len = size == 1 ? at[0]
+			 : (size_t)(at[0] & 0x7f) << 24 | (size_t)at[1] << 16 |
+				   (size_t)at[2] << 8 | at[3];
+	*bytes = after(*bytes, size);
+	return true;
+}
+
+bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name)
+{
+	struct kri_text rest = *bytes;
+	size_t name_len, value_len;
+
+	if (!cut_length(&rest, &name_len) || !cut_length(&rest, &value_len))
+		return false;
+	if (name_len > rest.len || value_len > rest.len - name_len)
+		return false;
+	*name = kri_text(rest.data, name_len);
+	*bytes = after(rest, name_len + value_len);
+	return true;
+}
+
+bool kri_pairs_fit(struct kri_text bytes)
+{
+	struct kri_text name;
+
+	while (bytes.len)
+		if (!kri_pair_cut(&bytes, &name))
+			return false;
+	return true;
+}
+
+/* ---- requests --------------------------------------------------------- */
+
+/* The type of record that is to follow; 0 if this one is not as it should
+ * be. */
+static unsigned next_type(const struct kri_record *record)
+{
+	struct kri_begin begin;
+
+	switch (record->type) {
+	case FCGI_BEGIN_REQUEST:
+		return kri_begin_read(record, &begin) &&
+				       kri_role_is_served(begin.role)
+			       ? FCGI_PARAMS
+			       : 0;
+	case FCGI_PARAMS:
+		if (!record->content.len)
+			return FCGI_STDIN;
+		return kri_pairs_fit(record->content) ? FCGI_PARAMS : 0;
+	default:
+		return FCGI_STDIN;
 	}
-	return KRI_FRAME_PARTIAL;
+}
+
+bool kri_frame_is_plain(struct kri_text bytes)
+{
+	unsigned type = FCGI_BEGIN_REQUEST;
+	unsigned id = FCGI_NULL_REQUEST_ID;
+	struct kri_record record;
+
+	while (kri_record_cut(bytes, &record) == KRI_CUT_WHOLE) {
+		if (record.type != type || (id && record.id != id))
+			return false;
+		bytes = after(bytes, record.size);
+		/* libfcgi would leave the padding of the last record. */
+		if (type == FCGI_STDIN && !record.content.len)
+			return !bytes.len && record.size == FCGI_HEADER_LEN;
+		id = record.id;
+		type = next_type(&record);
+	}
+	return false;
 }

@@ -1,25 +1,31 @@
 /*
- * libfcgi on a leash. Given a connection in ipcFd it reads a request there
+ * libfcgi on a leash. Given a descriptor in ipcFd it reads a request there
  * instead of accepting one, and with keepConnection set it does not close
- * what it did not open. Its own close waits up to 2 s for the peer, so it
- * is never asked to: only when it meets an error does it close, and detached
- * it then does so without waiting.
+ * what it did not open. It is only given requests that lie whole and checked
+ * in what it reads from: it would wait for the rest of half a one. And it only
+ * writes to a connection what the buffer of an idle socket takes whole: to it
+ * a full buffer is an error.
  */
 #include "fcgi/gateway.h"
 
+#include <errno.h>
 #include <fcgiapp.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#define NO_LISTENER (-1) /* accept() on it fails at once */
+#define NO_FD (-1) /* accept() on it fails at once */
 
-/* Bytes of a body too long that are read and dropped, so that the server can
- * be answered on a connection that it still wants to use. */
-#define DRAIN_MAX (1 << 20)
+/* libfcgi writes 8 KiB at a time: so much goes out in one write, with the
+ * headers and padding around it. */
+#define SMALL_ANSWER ((8 << 10) - 64)
 
 struct kri_gateway {
 	FCGX_Request request;
-	bool keep;    /* the server wants the connection kept */
-	bool drained; /* its body has been read to the end */
+	int fd;      /* the connection; borrowed */
+	bool keep;   /* the server wants it kept */
+	bool linger; /* it may not all have been read */
 };
 
 enum kr_err kri_gateway_setup(void)
@@ -33,31 +39,40 @@ enum kr_err kri_gateway_open(struct kri_gateway **gateway)
 
 	if (!made)
 		return KR_ERR_MEMORY;
-	FCGX_InitRequest(&made->request, NO_LISTENER, 0);
+	FCGX_InitRequest(&made->request, NO_FD, 0);
 	*gateway = made;
 	return KR_OK;
+}
+
+/* Gives back what libfcgi holds of a request; nothing is written or closed. */
+static void release(struct kri_gateway *gateway)
+{
+	FCGX_Free(&gateway->request, 0);
+	gateway->request.ipcFd = NO_FD;
 }
 
 void kri_gateway_close(struct kri_gateway **gateway)
 {
 	if (!*gateway)
 		return;
-	FCGX_Free(&(*gateway)->request, 0);
+	release(*gateway);
 	free(*gateway);
 	*gateway = NULL;
 }
 
-enum kr_err kri_gateway_receive(struct kri_gateway *gateway, int fd)
+/* Detached, libfcgi closes without waiting for the peer. */
+enum kr_err kri_gateway_receive(struct kri_gateway *gateway, int from, int fd)
 {
 	FCGX_Request *request = &gateway->request;
 
-	request->ipcFd = fd;
+	request->ipcFd = from;
 	request->keepConnection = 1;
 	FCGX_Detach(request);
-	gateway->drained = false;
+	gateway->fd = fd;
+	gateway->linger = false;
 	if (FCGX_Accept_r(request)) {
-		request->ipcFd = -1;
-		return KR_ERR_PROTOCOL;
+		request->ipcFd = NO_FD;
+		return KR_ERR_SYSTEM;
 	}
 	gateway->keep = request->keepConnection != 0;
 	return KR_OK;
@@ -68,71 +83,119 @@ char **kri_gateway_params(const struct kri_gateway *gateway)
 	return gateway->request.envp;
 }
 
-/* Reads on and drops, to the end or to DRAIN_MAX. */
-static enum kr_err drain(struct kri_gateway *gateway)
-{
-	char trash[4096];
-	int left = DRAIN_MAX;
-
-	while (left > 0) {
-		int n = FCGX_GetStr(trash, sizeof(trash), gateway->request.in);
-
-		if (n < (int)sizeof(trash)) {
-			gateway->drained = !FCGX_GetError(gateway->request.in);
-			break;
-		}
-		left -= n;
-	}
-	return KR_ERR_LIMIT;
-}
-
 enum kr_err kri_gateway_body(struct kri_gateway *gateway, size_t most,
 			     struct kri_buffer *out)
 {
 	FCGX_Stream *in = gateway->request.in;
 	char bytes[4096];
+	size_t len = 0;
+	size_t n;
 
-	for (;;) {
-		int n = FCGX_GetStr(bytes, sizeof(bytes), in);
+	do {
+		size_t room = len < most ? most - len : 0;
 
-		if (n > 0)
-			kri_buffer_append(out, kri_text(bytes, (size_t)n));
-		if (out->failed)
-			return KR_ERR_MEMORY;
-		if (n < (int)sizeof(bytes))
-			break;
-		if (out->len > most)
-			return drain(gateway);
-	}
-	if (FCGX_GetError(in))
+		n = (size_t)FCGX_GetStr(bytes, sizeof(bytes), in);
+		len += n;
+		kri_buffer_append(out, kri_text(bytes, n < room ? n : room));
+	} while (n == sizeof(bytes));
+	gateway->request.ipcFd = NO_FD;
+	if (FCGX_GetError(in)) {
+		gateway->linger = true;
 		return KR_ERR_PROTOCOL;
-	gateway->drained = true;
-	return out->len > most ? KR_ERR_LIMIT : KR_OK;
+	}
+	if (out->failed)
+		return KR_ERR_MEMORY;
+	return len > most ? KR_ERR_LIMIT : KR_OK;
+}
+
+void kri_gateway_linger(struct kri_gateway *gateway)
+{
+	gateway->linger = true;
 }
 
 enum kri_fate kri_gateway_drop(struct kri_gateway *gateway)
 {
-	FCGX_Free(&gateway->request, 0);
-	gateway->request.ipcFd = -1;
+	release(gateway);
 	return KRI_FATE_LINGER;
 }
 
 /* The error stream first: closed empty it writes nothing, and the end of the
  * request goes out in the one write of the other. */
-enum kri_fate kri_gateway_send(struct kri_gateway *gateway,
-			       struct kri_text answer)
+static bool write_answer(struct kri_gateway *gateway, int to,
+			 struct kri_text answer)
 {
 	FCGX_Request *request = &gateway->request;
-	int failed =
-		FCGX_PutStr(answer.data, (int)answer.len, request->out) < 0;
+	int failed;
 
+	request->ipcFd = to;
+	failed = FCGX_PutStr(answer.data, (int)answer.len, request->out) < 0;
 	failed |= FCGX_FClose(request->err);
 	failed |= FCGX_FClose(request->out);
-	FCGX_Free(request, 0);
-	request->ipcFd = -1;
-	if (failed)
+	return !failed;
+}
+
+/* All of the tray to the end of `out`. */
+static bool read_tray(int tray, struct kri_buffer *out)
+{
+	off_t size = lseek(tray, 0, SEEK_END);
+	off_t at = 0;
+
+	if (size < 0 || !kri_buffer_grow(out, (size_t)size))
+		return false;
+	while (at < size) {
+		ssize_t n = pread(tray, out->data + out->len,
+				  (size_t)(size - at), at);
+
+		if (n <= 0)
+			return false;
+		out->len += (size_t)n;
+		at += n;
+	}
+	return true;
+}
+
+/* What the socket takes at once is taken off the beginning of `rest`. */
+static bool write_some(int fd, struct kri_buffer *rest)
+{
+	ssize_t n =
+		send(fd, rest->data, rest->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	rest->len -= (size_t)n;
+	memmove(rest->data, rest->data + n, rest->len);
+	return true;
+}
+
+/* libfcgi writes into the tray, and we to the socket. The tray is emptied
+ * again, so that a large answer does not hold memory until the next one. */
+static bool send_large(struct kri_gateway *gateway, struct kri_window *window,
+		       struct kri_text answer, struct kri_buffer *rest)
+{
+	int tray = kri_window_tray(window);
+	bool rendered;
+
+	if (tray < 0 || answer.len > INT_MAX)
+		return false;
+	rendered = write_answer(gateway, tray, answer) && read_tray(tray, rest);
+	return kri_window_tray(window) >= 0 && rendered &&
+	       write_some(gateway->fd, rest);
+}
+
+enum kri_fate kri_gateway_send(struct kri_gateway *gateway,
+			       struct kri_window *window,
+			       struct kri_text answer, struct kri_buffer *rest)
+{
+	bool sent = answer.len <= SMALL_ANSWER
+			    ? write_answer(gateway, gateway->fd, answer)
+			    : send_large(gateway, window, answer, rest);
+
+	release(gateway);
+	if (!sent)
+		kri_buffer_clear(rest);
+	if (!sent)
 		return KRI_FATE_CLOSE;
-	if (!gateway->drained)
+	if (gateway->linger)
 		return KRI_FATE_LINGER;
 	return gateway->keep ? KRI_FATE_KEEP : KRI_FATE_CLOSE;
 }

@@ -13,14 +13,7 @@
 
 #include "base/buffer.h"
 #include "fcgi/gateway.h"
-
-/* What all connections of a loop share: the window that is looked through,
- * and the way back to libfcgi for what was gathered. */
-struct kri_window;
-
-/* KR_ERR_MEMORY, KR_ERR_SYSTEM. */
-enum kr_err kri_window_open(struct kri_window **window) KR_MUST_CHECK;
-void kri_window_close(struct kri_window **window);
+#include "fcgi/window.h"
 
 struct kri_gathered; /* of a request that comes in pieces */
 
@@ -34,7 +27,7 @@ enum kri_look {
 	KRI_LOOK_PARTIAL, /* the beginning of one: look again when there is
 			   * more to read */
 	KRI_LOOK_NOTHING, /* nothing, or something that is dealt with */
-	KRI_LOOK_ENDED,   /* the peer has closed, or aborted: close */
+	KRI_LOOK_ENDED,   /* the peer has closed, or does not read: close */
 	KRI_LOOK_LINGER,  /* answered with a refusal: half-close, then wait for
 			   * the peer's end */
 	KRI_LOOK_BAD      /* not what a front server may send: close; `why`
@@ -46,18 +39,26 @@ void kri_intake_free(struct kri_intake *intake);
 
 /*
  * Looks at what has come on the non-blocking descriptor. Never waits. *why is
- * set with KRI_LOOK_BAD, to a literal.
+ * set with KRI_LOOK_BAD, to a literal. Not while an answer is being written:
+ * replies to management records would go into the middle of it.
+ *
+ * After an answer another request may lie in `gathered`: if that is not NULL,
+ * look again before waiting for more to read.
  */
 enum kri_look kri_intake_look(struct kri_intake *intake,
 			      struct kri_window *window, int fd,
 			      const char **why);
 
 /*
- * After KRI_LOOK_WHOLE: reads the request through libfcgi, with at most
- * `most` bytes of its body into `body`. *body_err: KR_OK; KR_ERR_LIMIT, it was
- * longer; KR_ERR_PROTOCOL, it broke off; KR_ERR_MEMORY. KR_ERR_PROTOCOL if
- * libfcgi does not take the request: the gateway is empty then, and the
- * connection is to be closed (libfcgi has not).
+ * At once after KRI_LOOK_WHOLE: reads the request through libfcgi, with at
+ * most `most` bytes of its body, KRI_REQUEST_BODY_MAX or less, into `body`.
+ * *body_err: KR_OK; KR_ERR_LIMIT, it was longer; KR_ERR_PROTOCOL, it broke
+ * off; KR_ERR_MEMORY.
+ *
+ * KR_ERR_PROTOCOL if the request cannot be taken: the gateway is empty then,
+ * and the connection is to be closed. KR_ERR_SYSTEM if libfcgi failed on what
+ * had been checked, for which there is no known cause, and has closed the
+ * connection: the descriptor is to be forgotten, another thread may have it.
  */
 enum kr_err kri_intake_receive(struct kri_intake *intake,
 			       struct kri_window *window, int fd,
