@@ -105,9 +105,10 @@ static void what_programs_send_is_bad_from_a_server(void **state)
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		kri_buffer_clear(*state);
 		put(*state, types[i], 1, KRI_TEXT("content"));
-		assert_int_equal(cut(kri_text(((struct kri_buffer *)*state)->data,
-					      HEADER)),
-				 KRI_CUT_BAD);
+		assert_int_equal(
+			cut(kri_text(((struct kri_buffer *)*state)->data,
+				     HEADER)),
+			KRI_CUT_BAD);
 	}
 }
 

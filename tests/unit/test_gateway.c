@@ -60,9 +60,9 @@ static int teardown(void **state)
 
 static void send_bytes(struct trial *trial)
 {
-	assert_int_equal(write(trial->peer, trial->bytes.data,
-			       trial->bytes.len),
-			 trial->bytes.len);
+	assert_int_equal(
+		write(trial->peer, trial->bytes.data, trial->bytes.len),
+		trial->bytes.len);
 	kri_buffer_clear(&trial->bytes);
 }
 
@@ -83,9 +83,9 @@ static void receive_request(struct trial *trial, bool keep)
 	put(&trial->bytes, STDIN, 1, KRI_TEXT("a=1&b=2"));
 	put_end(&trial->bytes, STDIN, 1);
 	send_bytes(trial);
-	assert_int_equal(kri_gateway_receive(trial->gateway, trial->fd,
-					     trial->fd),
-			 KR_OK);
+	assert_int_equal(
+		kri_gateway_receive(trial->gateway, trial->fd, trial->fd),
+		KR_OK);
 }
 
 static void read_body(struct trial *trial)
