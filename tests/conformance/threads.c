@@ -9,6 +9,7 @@
 
 struct loop {
 	struct kri_store *store;
+	pthread_barrier_t *barrier;
 	void (*round)(struct trial *trial, unsigned i, struct loop *loop);
 	unsigned number;           /* 0 or 1 */
 	unsigned conflicts, wrong; /* what no assertion may stop a thread for */
@@ -20,10 +21,12 @@ static void *run_loop(void *arg)
 	struct trial trial;
 
 	trial_attach(&trial, loop->store);
+	pthread_barrier_wait(loop->barrier); /* both at once */
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		loop->round(&trial, i, loop);
 		kri_arena_reset(&trial.arena);
 	}
+	pthread_barrier_wait(loop->barrier);
 	trial_detach(&trial);
 	return NULL;
 }
@@ -31,16 +34,20 @@ static void *run_loop(void *arg)
 static void run_two(struct trial *trial, struct loop loops[2])
 {
 	pthread_t threads[2];
+	pthread_barrier_t barrier;
 
+	pthread_barrier_init(&barrier, NULL, 2);
 	for (size_t i = 0; i < 2; i++) {
 		loops[i].number = (unsigned)i;
 		loops[i].store = trial->store;
+		loops[i].barrier = &barrier;
 		assert_int_equal(
 			pthread_create(&threads[i], NULL, run_loop, &loops[i]),
 			0);
 	}
 	for (size_t i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&barrier);
 	assert_int_equal(loops[0].wrong + loops[1].wrong, 0);
 }
 
