@@ -94,10 +94,14 @@ expect_logged() { # REGULAR EXPRESSION
 	expect_back
 }
 
-@test "CLIENT PAUSE of writes is 503 too, as reading extends a session" {
+@test "CLIENT PAUSE of writes lets sessions be read" {
 	start
 	rcli client pause 60000 write
-	expect_away
+	ask_as "$cookie" '/session/get?key=color'
+	expect 200 '{"key":"color","value":"purple"}'
+	ask_as "$cookie" /session/counter
+	expect_unavailable
+	expect_hello
 	rcli client unpause
 	expect_back
 }
