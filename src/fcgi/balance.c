@@ -1,11 +1,15 @@
 #include "fcgi/balance.h"
 
-/* Part of the time. A loop that works for longer makes requests wait: it
- * falls behind. The gap between the first two keeps a loop from coming and
- * going; the last is about what a move is worth. */
+/* Parts of the time. A loop that works for longer makes requests wait; one
+ * that finds many at once does so sooner, as they wait for one another. */
 #define BEHIND 0.75
-#define IDLE 0.50
-#define UNEVEN 0.25
+#define BEHIND_DEEP 0.50
+#define DEEP 0.50 /* of a full batch */
+
+/* Less than the above, so that a loop does not come and go. */
+#define IDLE 0.40
+
+#define UNEVEN 0.25 /* about what a move is worth */
 
 int kri_balance_least(const struct kri_share *shares, int active)
 {
@@ -74,13 +78,19 @@ static bool move_stragglers(const struct kri_share *shares, int all, int active,
 	return false;
 }
 
+static bool falls_behind(const struct kri_share *share)
+{
+	return share->busy > BEHIND ||
+	       (share->busy > BEHIND_DEEP && share->depth > DEEP);
+}
+
 bool kri_balance(const struct kri_share *shares, int all, int *active,
 		 struct kri_move *move)
 {
 	int busiest = most(shares, *active);
 	int least = kri_balance_least(shares, *active);
 
-	if (shares[busiest].busy > BEHIND && *active < all) {
+	if (falls_behind(&shares[busiest]) && *active < all) {
 		least = (*active)++;
 		return move_some(shares, move, busiest, least);
 	}

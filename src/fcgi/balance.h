@@ -13,7 +13,8 @@
 
 /* What a loop did since the last judgement. */
 struct kri_share {
-	double busy; /* part of the time that it was at work, 0 to 1 */
+	double busy;  /* part of the time that it was at work, 0 to 1 */
+	double depth; /* requests that it found at once, of those it may */
 	size_t connections;
 };
 

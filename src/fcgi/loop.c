@@ -109,7 +109,7 @@ static int64_t get(const atomic_llong *value)
 
 int64_t kri_loop_turn(const struct kri_loop *loop)
 {
-	int64_t begin = get(&loop->turn_at);
+	int64_t begin = get(&loop->stages.turn_at);
 
 	return begin ? kri_clock_us() - begin : 0;
 }
@@ -125,7 +125,6 @@ static void close_all(struct kri_loop *loop)
 	kri_peers_close(&loop->peers);
 	kri_stages_close(&loop->stages);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
-	uv_close((uv_handle_t *)&loop->check, NULL);
 	uv_close((uv_handle_t *)&loop->wake, NULL);
 }
 
@@ -145,18 +144,11 @@ static void end_turn(uv_prepare_t *prepare)
 		atomic_store(&loop->answered, true);
 		close_all(loop);
 	}
-	atomic_store_explicit(&loop->connections,
-			      kri_peers_count(&loop->peers),
-			      memory_order_relaxed);
+	set(&loop->connections, (int64_t)kri_peers_count(&loop->peers));
+	set(&loop->requests, loop->stages.requests);
+	set(&loop->batches, loop->stages.batches);
 	set(&loop->busy_us, kri_loop_busy(loop));
-	set(&loop->turn_at, 0);
-}
-
-static void begin_turn(uv_check_t *check)
-{
-	struct kri_loop *loop = check->data;
-
-	set(&loop->turn_at, kri_clock_us());
+	set(&loop->stages.turn_at, 0);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -164,10 +156,8 @@ static void begin_turn(uv_check_t *check)
 static void start_handles(struct kri_loop *loop)
 {
 	uv_prepare_init(&loop->uv, &loop->prepare);
-	uv_check_init(&loop->uv, &loop->check);
-	loop->prepare.data = loop->check.data = loop->wake.data = loop;
+	loop->prepare.data = loop->wake.data = loop;
 	uv_prepare_start(&loop->prepare, end_turn);
-	uv_check_start(&loop->check, begin_turn);
 }
 
 enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,

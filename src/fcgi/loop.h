@@ -25,8 +25,7 @@ struct kri_inbox {
 
 struct kri_loop {
 	uv_loop_t uv;
-	uv_prepare_t prepare; /* before the wait: the end of a turn */
-	uv_check_t check;     /* after it: the beginning of the next */
+	uv_prepare_t prepare; /* before it waits: the end of a turn */
 	uv_async_t wake;      /* something is in the inbox */
 	struct kri_inbox inbox;
 	struct kri_stages stages;
@@ -36,9 +35,10 @@ struct kri_loop {
 	bool closing;
 
 	/* For the main thread, at any time: */
-	atomic_size_t connections;
+	atomic_llong connections;
+	atomic_llong requests; /* that have begun, in so many */
+	atomic_llong batches;
 	atomic_llong busy_us;  /* in all turns that have ended */
-	atomic_llong turn_at;  /* kri_clock_us() of the turn's begin; 0: waits */
 	atomic_bool answered;  /* it drains, and all has been answered */
 	void (*ended)(void *); /* called by the loop's thread at its end */
 	void *arg;

@@ -31,7 +31,9 @@ struct server {
 	int bell; /* eventfd: a loop has ended */
 	struct kri_loop **loops;
 	struct kri_share *shares; /* as judged last */
-	int64_t *busy;            /* us, then */
+	struct past {
+		int64_t busy, requests, batches;
+	} *past; /* of each loop, then */
 	int n, started, active;
 	int64_t judged_at;  /* kri_clock_us() */
 	int64_t rest_until; /* kri_clock_ms(); the listener rests */
@@ -108,19 +110,44 @@ static bool accept_some(struct server *server)
 
 /* ---- the balance ------------------------------------------------------ */
 
+static int64_t read_counter(const atomic_llong *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Requests that the loop found at once since then, of those that it may. */
+static double depth_of(const struct server *server, const struct past *then,
+		       const struct past *now)
+{
+	int64_t batches = now->batches - then->batches;
+	double full = (double)server->site->config->batch;
+
+	if (!batches)
+		return 0;
+	return (double)(now->requests - then->requests) /
+	       (double)batches / full;
+}
+
 static void measure(struct server *server, int64_t now)
 {
 	double passed = (double)(now - server->judged_at);
 
 	for (int i = 0; i < server->n; i++) {
 		const struct kri_loop *loop = server->loops[i];
-		int64_t busy = kri_loop_busy(loop);
-		struct kri_share *share = &server->shares[i];
+		struct past *then = &server->past[i];
+		struct past here = {
+			.busy = kri_loop_busy(loop),
+			.requests = read_counter(&loop->requests),
+			.batches = read_counter(&loop->batches),
+		};
 
-		share->busy = (double)(busy - server->busy[i]) / passed;
-		share->connections = atomic_load_explicit(
-			&loop->connections, memory_order_relaxed);
-		server->busy[i] = busy;
+		server->shares[i] = (struct kri_share){
+			.busy = (double)(here.busy - then->busy) / passed,
+			.depth = depth_of(server, then, &here),
+			.connections =
+				(size_t)read_counter(&loop->connections),
+		};
+		*then = here;
 	}
 	server->judged_at = now;
 }
@@ -324,8 +351,8 @@ static enum kr_err open_loops(struct server *server)
 
 	server->loops = calloc(n, sizeof(struct kri_loop *));
 	server->shares = calloc(n, sizeof(*server->shares));
-	server->busy = calloc(n, sizeof(*server->busy));
-	if (!server->loops || !server->shares || !server->busy)
+	server->past = calloc(n, sizeof(*server->past));
+	if (!server->loops || !server->shares || !server->past)
 		return KR_ERR_MEMORY;
 	for (size_t i = 0; i < n && !err; i++) {
 		struct kri_loop *loop = calloc(1, sizeof(*loop));
@@ -397,7 +424,7 @@ static void close_server(struct server *server)
 		close(server->bell);
 	free(server->loops);
 	free(server->shares);
-	free(server->busy);
+	free(server->past);
 	free(server);
 }
 

@@ -27,6 +27,14 @@ static struct kr_context *pop(struct kri_queue *queue)
 	return c;
 }
 
+/* The loop is at work since then, unless it was before. */
+static void note_work(struct kri_stages *stages, int64_t now)
+{
+	if (!atomic_load_explicit(&stages->turn_at, memory_order_relaxed))
+		atomic_store_explicit(&stages->turn_at, now,
+				      memory_order_relaxed);
+}
+
 /* ---- respond ---------------------------------------------------------- */
 
 static void end(struct kri_stages *stages, struct kr_context *c)
@@ -145,8 +153,9 @@ static void part(struct kri_batch *batch)
 static void committed(void *arg)
 {
 	struct kri_batch *batch = arg;
-	int64_t took = kri_clock_us() - batch->since;
+	int64_t now = kri_clock_us(), took = now - batch->since;
 
+	note_work(batch->stages, now);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
@@ -193,8 +202,9 @@ static void handle(struct kri_batch *batch)
 static void loaded(void *arg)
 {
 	struct kri_batch *batch = arg;
-	int64_t took = kri_clock_us() - batch->since;
+	int64_t now = kri_clock_us(), took = now - batch->since;
 
+	note_work(batch->stages, now);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
@@ -302,6 +312,7 @@ static void walk(struct kri_stages *stages)
 
 void kri_stages_add(struct kri_stages *stages, struct kr_context *c)
 {
+	note_work(stages, c->begun);
 	push(&stages->gathered, c);
 }
 

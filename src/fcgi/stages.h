@@ -10,6 +10,7 @@
 #ifndef KRI_FCGI_STAGES_H
 #define KRI_FCGI_STAGES_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "fcgi/exchange.h"
@@ -49,6 +50,9 @@ struct kri_stages {
 	size_t under_way;           /* exchanges that were taken */
 	int64_t requests;           /* that have begun, in so many */
 	int64_t batches;
+	/* kri_clock_us() of the first thing that was done in this turn; 0:
+	 * nothing yet. Other threads see by it how long a turn lasts. */
+	atomic_llong turn_at;
 	unsigned random;
 	struct kri_buffer out;
 	/* Sends an answer and is done with the exchange's connection. */
