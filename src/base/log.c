@@ -1,21 +1,22 @@
 /*
- * Owns the form of a log line and the one write(2) that puts it on stderr.
+ * Owns the form of a log line; log_queue.c brings it to standard error.
  * Level and format are the only global state here, and atomic: any thread
  * may log at any time. Knows nothing of who logs what.
  */
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/log_queue.h"
 
 /* A write to a pipe is undivided up to 4096 bytes, and a log is often a
  * pipe. Ids beyond theirs come from a front server gone wrong. */
@@ -150,29 +151,37 @@ static void put_json(const struct line *line, struct kri_buffer *out)
 	json_object_put(object);
 }
 
-/* A log that cannot be written to has nowhere to say so. */
-static void write_line(const struct kri_buffer *text)
+static void put_line(const struct line *line, struct kri_buffer *out)
 {
-	ssize_t written;
-
-	do
-		written = write(STDERR_FILENO, text->data, text->len);
-	while (written < 0 && errno == EINTR);
+	if (atomic_load_explicit(&current_format, memory_order_relaxed) ==
+	    KRI_LOG_JSON)
+		put_json(line, out);
+	else
+		put_text(line, out);
+	kri_buffer_byte(out, '\n');
 }
 
 static void emit(const struct line *line)
 {
 	struct kri_buffer out = KRI_BUFFER_EMPTY;
 
-	if (atomic_load_explicit(&current_format, memory_order_relaxed) ==
-	    KRI_LOG_JSON)
-		put_json(line, &out);
-	else
-		put_text(line, &out);
-	kri_buffer_byte(&out, '\n');
+	put_line(line, &out);
 	if (!out.failed)
-		write_line(&out);
+		kri_log_queue_put(kri_buffer_text(&out));
 	kri_buffer_free(&out);
+}
+
+/* Said at any level: it may have been errors. */
+static void put_lost(struct kri_buffer *out, uint64_t n)
+{
+	struct line line = {.level = level_names[KRI_LOG_WARNING]};
+
+	snprintf(line.message, MESSAGE_MAX,
+		 "%" PRIu64 " log line%s lost here: standard error was not "
+		 "read fast enough, or could not be written",
+		 n, n == 1 ? " was" : "s were");
+	set_time(line.time, sizeof(line.time));
+	put_line(&line, out);
 }
 
 KR_PRINTF(3, 0)
@@ -188,6 +197,16 @@ static void log_line(enum kri_log_level level, const struct kri_log_ids *ids,
 	set_id(line.session, ids ? ids->session : NULL);
 	set_time(line.time, sizeof(line.time));
 	emit(&line);
+}
+
+enum kr_err kri_log_start(void)
+{
+	return kri_log_queue_start(put_lost);
+}
+
+void kri_log_stop(int64_t ms)
+{
+	kri_log_queue_stop(ms);
 }
 
 bool kri_log_is_due(_Atomic int64_t *next)

@@ -1,7 +1,7 @@
 /*
- * The log: one line an event on stderr, as text or as JSON, each written
- * with one write(2). Lines that belong to a request carry its ids. Never
- * pass it a secret, a cookie or a password.
+ * The log: one line an event on stderr, as text or as JSON, each within one
+ * write(2). Lines that belong to a request carry its ids. Never pass it a
+ * secret, a cookie or a password.
  *
  * Until kri_log_start() a line is written by who logs it. From then on lines
  * go into a bounded queue and one thread writes them: a pipe that nobody
@@ -30,11 +30,13 @@ struct kri_log_ids {
 /* Sets what is written from here on. The default is info, as text. */
 void kri_log_setup(enum kri_log_level level, enum kri_log_format format);
 
-/* Starts the thread that writes. KR_ERR_SYSTEM, and all stays as it was. */
+/* Starts the thread that writes; KR_OK if it is there already, else
+ * KR_ERR_SYSTEM, and all stays as it was. A forked child is without. */
 enum kr_err kri_log_start(void) KR_MUST_CHECK;
 
 /* Writes what is queued, for at most `ms`, and ends the thread; afterwards
- * lines are written by who logs them again. Nothing if none was started. */
+ * lines are written by who logs them again, who waits a second for room at
+ * most. Nothing if none was started. Before exit: the queue ends with it. */
 void kri_log_stop(int64_t ms);
 
 /* Whether a line of that level would be written. */
