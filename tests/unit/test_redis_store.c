@@ -336,6 +336,24 @@ static void what_was_forgotten_is_sent_in_full(void **state)
 	assert_int_equal(f->three.err, KR_OK);
 }
 
+static void a_forgotten_touch_is_sent_in_full_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->one.operation = f->two.operation = KRI_OP_TOUCH;
+	commit(f, 2);
+	fake.given[0]->calls[0].reply[0] = number(1);
+	fake.given[0]->calls[1].reply[0] = &forgotten;
+	settle();
+	assert_int_equal(fake.n, 1);
+	assert_int_equal(fake.given[0]->n, 1);
+	assert_key(&fake.given[0]->calls[0], &f->two);
+	assert_true(says(fake.given[0], "$4\r\nEVAL\r\n"));
+	fake.given[0]->calls[0].reply[0] = number(1);
+	settle();
+	assert_int_equal(f->done, 1);
+}
+
 static void a_script_that_is_forgotten_again_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -498,6 +516,7 @@ int main(void)
 		TEST(touches_go_by_themselves_and_nobody_waits),
 		TEST(touches_do_not_keep_the_others_of_a_batch),
 		TEST(what_was_forgotten_is_sent_in_full),
+		TEST(a_forgotten_touch_is_sent_in_full_too),
 		TEST(a_script_that_is_forgotten_again_is_an_error),
 		TEST(what_is_under_way_at_the_end_is_settled),
 		TEST(only_a_start_that_depends_on_redis_asks_for_it),
