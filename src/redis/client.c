@@ -190,7 +190,7 @@ static void refuse(struct kri_connection *connection, struct kri_call *call,
 	if (!connection->node && !connection->goal.service &&
 	    connection->goal.n > 1 && kri_reply_is_error(reply, "READONLY "))
 		atomic_fetch_add(connection->goal.first, 1);
-	kri_connection_break(connection, KR_ERR_UNAVAILABLE, reply->text.data,
+	kri_connection_break(connection, err, reply->text.data,
 			     err == KR_ERR_DENIED);
 	if (err == KR_ERR_UNAVAILABLE && call->way.tries < 2)
 		kri_calls_push(&client->limbo, call);

@@ -53,7 +53,8 @@ static int jitter(int delay)
 	return delay / 2 + (int)(random % (unsigned)(delay / 2 + 1));
 }
 
-static void rest(struct kri_connection *connection, const char *why)
+static void rest(struct kri_connection *connection, enum kr_err err,
+		 const char *why)
 {
 	struct kri_outages *outages = &connection->client->topology->outages;
 	int delay = connection->delay ? connection->delay * 2 : KRI_BACKOFF_MIN;
@@ -61,6 +62,7 @@ static void rest(struct kri_connection *connection, const char *why)
 	if (delay > KRI_BACKOFF_MAX)
 		delay = KRI_BACKOFF_MAX;
 	connection->delay = delay;
+	connection->denied = err == KR_ERR_DENIED;
 	connection->retry_at = now(connection) + (uint64_t)jitter(delay);
 	if (!connection->away)
 		kri_outage_begin(outages, connection->name, why,
@@ -68,11 +70,17 @@ static void rest(struct kri_connection *connection, const char *why)
 	connection->away = true;
 }
 
+/* A user who may do one thing and not the other would have the server come
+ * and go with each: it is back when the other has not been tried for a while.
+ */
 void kri_connection_praise(struct kri_connection *connection)
 {
-	if (connection->proven)
-		return;
+	uint64_t age = now(connection) - connection->open_since;
+
 	connection->proven = true;
+	if (!connection->delay ||
+	    (connection->denied && age < (uint64_t)connection->delay))
+		return;
 	connection->delay = 0;
 	if (connection->away)
 		kri_outage_end(&connection->client->topology->outages,
@@ -130,8 +138,8 @@ static void broke(struct kri_connection *connection, enum kr_err err,
 		  const char *why, bool blame)
 {
 	if (blame || !connection->proven)
-		rest(connection, why);
-	drop(connection, err);
+		rest(connection, err, why);
+	drop(connection, err == KR_ERR_DENIED ? KR_ERR_UNAVAILABLE : err);
 }
 
 void kri_connection_drop(struct kri_connection *connection)
@@ -270,13 +278,14 @@ static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
 
 	connection->reach = NULL;
 	if (err) {
-		rest(connection, why);
+		rest(connection, err, why);
 		lose(connection, err, false, 0);
 		kri_client_drain(client);
 		return;
 	}
 	kri_log(KRI_LOG_INFO, NULL, "redis %s: connected", connection->name);
 	connection->wire = wire;
+	connection->open_since = now(connection);
 	kri_wire_own(wire, &owner, connection);
 	connection->calls = (struct kri_calls){0};
 	while ((call = kri_calls_pop(&calls)))
@@ -291,7 +300,7 @@ static void reach(struct kri_connection *connection)
 		kri_reach_start(&connection->goal, on_reached, connection);
 	if (connection->reach)
 		return;
-	rest(connection, "out of memory");
+	rest(connection, KR_ERR_MEMORY, "out of memory");
 	lose(connection, KR_ERR_MEMORY, false, 0);
 }
 

@@ -50,11 +50,13 @@ struct kri_connection {
 	struct kri_reach *reach; /* under way, or NULL */
 	uint64_t reaching_since; /* uv_now() */
 	struct kri_wire *wire;   /* open, or NULL */
+	uint64_t open_since;     /* uv_now() */
 	struct kri_calls calls;  /* sent to the wire, or waiting for one */
 	bool proven; /* this wire has brought a reply that does credit */
 	bool away;   /* what we last told the log */
 
 	int delay;         /* ms of the last pause; 0: all is well */
+	bool denied;       /* it was for our user that it had to pause */
 	uint64_t retry_at; /* uv_now() when the pause is over */
 
 	bool dirty; /* something is to be flushed */
