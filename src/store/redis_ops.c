@@ -125,14 +125,12 @@ static void add_in_full(struct kri_redis_batch *full,
 
 /*
  * Sends those calls again with the script's text: NOSCRIPT wrote nothing, and
- * no other call of the batch is about the same session. Flushed here, as the
- * caller's turn may have been flushed already. The batch goes back.
+ * no other call of the batch is about the same session. The batch goes back.
  */
 static void send_in_full(struct kri_redis_batch *batch, size_t n,
 			 void (*settled)(struct kri_redis_batch *batch))
 {
-	struct kri_redis_link *link = batch->link;
-	struct kri_redis_batch *full = kri_redis_batch_take(link, n);
+	struct kri_redis_batch *full = kri_redis_batch_take(batch->link, n);
 	kri_store_done *done = batch->done;
 	void *arg = batch->arg;
 
@@ -141,8 +139,6 @@ static void send_in_full(struct kri_redis_batch *batch, size_t n,
 			add_in_full(full, batch, i);
 	kri_redis_batch_give(batch);
 	begin(full, settled, done, arg);
-	if (!link->closing)
-		kri_client_flush(link->client);
 }
 
 /* ---- touches ---------------------------------------------------------- */
