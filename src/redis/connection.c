@@ -97,6 +97,38 @@ bool kri_connection_rests(const struct kri_connection *connection)
 	return now(connection) < connection->retry_at;
 }
 
+/* ---- calls that have been given up -------------------------------------- */
+
+/* Stands in line for one whose replies nobody waits for any more. */
+static struct kri_call *make_ghost(const struct kri_call *call)
+{
+	static struct kri_arena nowhere;
+	struct kri_call *ghost = calloc(1, sizeof(*ghost));
+
+	if (!ghost)
+		return NULL;
+	ghost->replies = call->replies;
+	ghost->arena = &nowhere;
+	ghost->way.begin = call->way.begin;
+	ghost->way.got = call->way.got;
+	ghost->way.settled = true;
+	return ghost;
+}
+
+static bool is_ghost(const struct kri_call *call)
+{
+	return !call->way.pipeline;
+}
+
+/* The next reply goes where the first call in line wants it. */
+static void set_sink(struct kri_connection *connection)
+{
+	const struct kri_call *head = connection->calls.head;
+
+	kri_sink_set(&connection->wire->sink, head ? head->arena : NULL,
+		     head ? head->room : 0);
+}
+
 /* ---- the end of a connection -------------------------------------------- */
 
 static enum kri_loss loss_of(const struct kri_call *call, uint64_t written)
@@ -113,7 +145,9 @@ static void lose(struct kri_connection *connection, enum kr_err err,
 
 	connection->calls = (struct kri_calls){0};
 	while ((call = kri_calls_pop(&calls)))
-		if (!call->way.settled)
+		if (is_ghost(call))
+			free(call);
+		else if (!call->way.settled)
 			kri_client_lost(connection, call, err,
 					open ? loss_of(call, written)
 					     : KRI_LOSS_AWAY);
@@ -154,32 +188,73 @@ void kri_connection_break(struct kri_connection *connection, enum kr_err err,
 		broke(connection, err, why, blame);
 }
 
-void kri_connection_hangs(struct kri_connection *connection, uint64_t since)
+/* ---- calls whose time is over --------------------------------------------- */
+
+/* The first settled call, if it has been waited for in vain; or the one whose
+ * reply is half read, which cannot be taken out any more. */
+static const struct kri_call *find_hanging(const struct kri_connection *it)
 {
-	if (connection->wire)
-		broke(connection, KR_ERR_UNAVAILABLE, "no answer in time",
-		      connection->wire->heard < since);
-	else
+	int64_t patience = it->client->topology->endpoint.io_timeout;
+	const struct kri_call *call;
+
+	for (call = it->calls.head; call; call = call->way.next)
+		if (call->way.settled && !is_ghost(call) &&
+		    (now(it) - call->way.sent + 1 >= (uint64_t)patience ||
+		     (call == it->calls.head && !kri_wire_is_quiet(it->wire))))
+			return call;
+	return NULL;
+}
+
+/* Puts ghosts in the place of settled calls; false without memory. */
+static bool put_ghosts(struct kri_connection *connection)
+{
+	struct kri_calls calls = connection->calls;
+	struct kri_call *call;
+	bool done = true;
+
+	connection->calls = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&calls))) {
+		struct kri_call *stays = call;
+
+		if (call->way.settled && !is_ghost(call))
+			stays = make_ghost(call);
+		if (stays)
+			kri_calls_push(&connection->calls, stays);
+		done &= stays != NULL;
+	}
+	return done;
+}
+
+void kri_connection_leave(struct kri_connection *connection)
+{
+	const struct kri_call *hanging;
+
+	if (!connection->wire) {
 		kri_calls_purge(&connection->calls);
+		return;
+	}
+	hanging = find_hanging(connection);
+	if (hanging)
+		broke(connection, KR_ERR_UNAVAILABLE, "no answer in time",
+		      connection->wire->heard < hanging->way.sent);
+	else if (put_ghosts(connection))
+		set_sink(connection);
+	else
+		broke(connection, KR_ERR_MEMORY, "out of memory", false);
 }
 
 void kri_connection_close(struct kri_connection *connection)
 {
+	struct kri_call *call;
+
 	kri_reach_cancel(&connection->reach);
 	kri_wire_close(&connection->wire);
-	connection->calls = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&connection->calls)))
+		if (is_ghost(call))
+			free(call);
 }
 
 /* ---- replies ------------------------------------------------------------ */
-
-/* The next reply goes where the first call in line wants it. */
-static void set_sink(struct kri_connection *connection)
-{
-	const struct kri_call *head = connection->calls.head;
-
-	kri_sink_set(&connection->wire->sink, head ? head->arena : NULL,
-		     head ? head->room : 0);
-}
 
 static void on_reply(void *arg, const struct kri_reply *reply)
 {
@@ -194,6 +269,10 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 		return;
 	kri_calls_pop(&connection->calls);
 	set_sink(connection);
+	if (is_ghost(call)) {
+		free(call);
+		return;
+	}
 	kri_client_answered(connection, call);
 	kri_client_drain(client);
 }
@@ -247,6 +326,7 @@ static void append(struct kri_connection *connection, struct kri_call *call)
 
 	call->err = KR_OK;
 	call->way.begin = wire->appended;
+	call->way.sent = now(connection);
 	call->way.got = 0;
 	call->way.tries++;
 	kri_calls_push(&connection->calls, call);
