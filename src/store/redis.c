@@ -41,11 +41,11 @@ static void detach(struct kri_link **base)
 
 	if (!link)
 		return;
-	*base = NULL;
 	link->users++;
 	link->closing = true;
 	kri_client_close(&link->client);
 	kri_redis_link_release(link);
+	*base = NULL;
 }
 
 static enum kr_err attach(struct kri_store *base, struct uv_loop_s *loop,

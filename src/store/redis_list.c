@@ -145,10 +145,10 @@ static void scanned(struct kri_redis_batch *batch)
 static void put_probes(struct kri_redis_batch *batch)
 {
 	for (unsigned i = 0; i < PROBES; i++) {
-		struct kri_record probe = {0};
+		struct kri_record probe = {.id = "probe-of-the-slot-map."};
 
-		snprintf(probe.id, sizeof(probe.id),
-			 "probe-%02u-of-the-map-%03u", i, batch->round);
+		probe.id[0] = (char)('A' + i);
+		probe.id[1] = (char)('A' + batch->round);
 		kri_redis_batch_add(batch, &probe, kri_redis_put_load)
 			->repeatable = true;
 	}

@@ -185,6 +185,19 @@ static bool says(const struct kri_pipeline *pipeline, const char *text)
 		      strlen(text)) != NULL;
 }
 
+/* The probes that come before a walk find nothing. */
+static void answer_probes(void)
+{
+	static const struct kri_reply none = {.type = KRI_REPLY_ARRAY};
+	struct kri_pipeline *pipeline = fake.given[0];
+
+	for (size_t i = 0; i < pipeline->n; i++) {
+		assert_int_equal(pipeline->calls[i].key.len, 3 + KRI_ID_LEN);
+		pipeline->calls[i].reply[0] = &none;
+	}
+	settle();
+}
+
 /* ---- loads ------------------------------------------------------------ */
 
 static void a_batch_of_loads_is_one_pipeline(void **state)
@@ -434,19 +447,6 @@ static void only_a_start_that_depends_on_redis_asks_for_it(void **state)
 	{                                                                      \
 		.type = KRI_REPLY_STRING, .text = { key, sizeof(key) - 1 }     \
 	}
-
-/* The probes that come before a walk find nothing. */
-static void answer_probes(void)
-{
-	static const struct kri_reply none = {.type = KRI_REPLY_ARRAY};
-	struct kri_pipeline *pipeline = fake.given[0];
-
-	for (size_t i = 0; i < pipeline->n; i++) {
-		assert_int_equal(pipeline->calls[i].key.len, 3 + KRI_ID_LEN);
-		pipeline->calls[i].reply[0] = &none;
-	}
-	settle();
-}
 
 static void step(struct fixture *f, struct kri_listing *listing)
 {
