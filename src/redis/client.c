@@ -190,7 +190,7 @@ static void refuse(struct kri_connection *connection, struct kri_call *call,
 	if (!connection->node && !connection->goal.service &&
 	    connection->goal.n > 1 && kri_reply_is_error(reply, "READONLY "))
 		atomic_fetch_add(connection->goal.first, 1);
-	kri_connection_break(connection, KR_ERR_UNAVAILABLE, reply->text.data,
+	kri_connection_break(connection, err, reply->text.data,
 			     err == KR_ERR_DENIED);
 	if (err == KR_ERR_UNAVAILABLE && call->way.tries < 2)
 		kri_calls_push(&client->limbo, call);
@@ -244,9 +244,6 @@ void kri_client_lost(struct kri_connection *connection, struct kri_call *call,
  * away, so that these give back only those of others. */
 void kri_client_expire(struct kri_client *client, struct kri_pipeline *pipeline)
 {
-	uint64_t since = (uint64_t)(pipeline->way.deadline -
-				    client->topology->endpoint.io_timeout);
-
 	pipeline->way.unsettled++;
 	for (size_t i = 0; i < pipeline->n; i++)
 		if (!pipeline->calls[i].way.settled)
@@ -256,7 +253,7 @@ void kri_client_expire(struct kri_client *client, struct kri_pipeline *pipeline)
 		struct kri_call *call = &pipeline->calls[i];
 
 		if (call->err == KR_ERR_TIMEOUT && call->way.connection)
-			kri_connection_hangs(call->way.connection, since);
+			kri_connection_leave(call->way.connection);
 		call->way.connection = NULL;
 	}
 	kri_calls_purge(&client->limbo);

@@ -46,6 +46,7 @@ struct kri_call {
 		struct kri_call *next;
 		void *connection;
 		uint64_t begin; /* of its bytes in what was sent there */
+		uint64_t sent;  /* uv_now() */
 		size_t got;     /* replies so far */
 		unsigned tries;
 		bool asking;    /* an ASK sent it where it goes */

@@ -53,7 +53,8 @@ static int jitter(int delay)
 	return delay / 2 + (int)(random % (unsigned)(delay / 2 + 1));
 }
 
-static void rest(struct kri_connection *connection, const char *why)
+static void rest(struct kri_connection *connection, enum kr_err err,
+		 const char *why)
 {
 	struct kri_outages *outages = &connection->client->topology->outages;
 	int delay = connection->delay ? connection->delay * 2 : KRI_BACKOFF_MIN;
@@ -61,6 +62,7 @@ static void rest(struct kri_connection *connection, const char *why)
 	if (delay > KRI_BACKOFF_MAX)
 		delay = KRI_BACKOFF_MAX;
 	connection->delay = delay;
+	connection->denied = err == KR_ERR_DENIED;
 	connection->retry_at = now(connection) + (uint64_t)jitter(delay);
 	if (!connection->away)
 		kri_outage_begin(outages, connection->name, why,
@@ -68,11 +70,17 @@ static void rest(struct kri_connection *connection, const char *why)
 	connection->away = true;
 }
 
+/* A user who may do one thing and not the other would have the server come
+ * and go with each: it is back when the other has not been tried for a while.
+ */
 void kri_connection_praise(struct kri_connection *connection)
 {
-	if (connection->proven)
-		return;
+	uint64_t age = now(connection) - connection->open_since;
+
 	connection->proven = true;
+	if (!connection->delay ||
+	    (connection->denied && age < (uint64_t)connection->delay))
+		return;
 	connection->delay = 0;
 	if (connection->away)
 		kri_outage_end(&connection->client->topology->outages,
@@ -87,6 +95,38 @@ bool kri_connection_rests(const struct kri_connection *connection)
 	if (connection->reach)
 		return now(connection) - connection->reaching_since > FRESH;
 	return now(connection) < connection->retry_at;
+}
+
+/* ---- calls that have been given up -------------------------------------- */
+
+/* Stands in line for one whose replies nobody waits for any more. */
+static struct kri_call *make_ghost(const struct kri_call *call)
+{
+	static struct kri_arena nowhere;
+	struct kri_call *ghost = calloc(1, sizeof(*ghost));
+
+	if (!ghost)
+		return NULL;
+	ghost->replies = call->replies;
+	ghost->arena = &nowhere;
+	ghost->way.begin = call->way.begin;
+	ghost->way.got = call->way.got;
+	ghost->way.settled = true;
+	return ghost;
+}
+
+static bool is_ghost(const struct kri_call *call)
+{
+	return !call->way.pipeline;
+}
+
+/* The next reply goes where the first call in line wants it. */
+static void set_sink(struct kri_connection *connection)
+{
+	const struct kri_call *head = connection->calls.head;
+
+	kri_sink_set(&connection->wire->sink, head ? head->arena : NULL,
+		     head ? head->room : 0);
 }
 
 /* ---- the end of a connection -------------------------------------------- */
@@ -105,7 +145,9 @@ static void lose(struct kri_connection *connection, enum kr_err err,
 
 	connection->calls = (struct kri_calls){0};
 	while ((call = kri_calls_pop(&calls)))
-		if (!call->way.settled)
+		if (is_ghost(call))
+			free(call);
+		else if (!call->way.settled)
 			kri_client_lost(connection, call, err,
 					open ? loss_of(call, written)
 					     : KRI_LOSS_AWAY);
@@ -130,8 +172,8 @@ static void broke(struct kri_connection *connection, enum kr_err err,
 		  const char *why, bool blame)
 {
 	if (blame || !connection->proven)
-		rest(connection, why);
-	drop(connection, err);
+		rest(connection, err, why);
+	drop(connection, err == KR_ERR_DENIED ? KR_ERR_UNAVAILABLE : err);
 }
 
 void kri_connection_drop(struct kri_connection *connection)
@@ -146,32 +188,73 @@ void kri_connection_break(struct kri_connection *connection, enum kr_err err,
 		broke(connection, err, why, blame);
 }
 
-void kri_connection_hangs(struct kri_connection *connection, uint64_t since)
+/* ---- calls whose time is over --------------------------------------------- */
+
+/* The first settled call, if it has been waited for in vain; or the one whose
+ * reply is half read, which cannot be taken out any more. */
+static const struct kri_call *find_hanging(const struct kri_connection *it)
 {
-	if (connection->wire)
-		broke(connection, KR_ERR_UNAVAILABLE, "no answer in time",
-		      connection->wire->heard < since);
-	else
+	int64_t patience = it->client->topology->endpoint.io_timeout;
+	const struct kri_call *call;
+
+	for (call = it->calls.head; call; call = call->way.next)
+		if (call->way.settled && !is_ghost(call) &&
+		    (now(it) - call->way.sent + 1 >= (uint64_t)patience ||
+		     (call == it->calls.head && !kri_wire_is_quiet(it->wire))))
+			return call;
+	return NULL;
+}
+
+/* Puts ghosts in the place of settled calls; false without memory. */
+static bool put_ghosts(struct kri_connection *connection)
+{
+	struct kri_calls calls = connection->calls;
+	struct kri_call *call;
+	bool done = true;
+
+	connection->calls = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&calls))) {
+		struct kri_call *stays = call;
+
+		if (call->way.settled && !is_ghost(call))
+			stays = make_ghost(call);
+		if (stays)
+			kri_calls_push(&connection->calls, stays);
+		done &= stays != NULL;
+	}
+	return done;
+}
+
+void kri_connection_leave(struct kri_connection *connection)
+{
+	const struct kri_call *hanging;
+
+	if (!connection->wire) {
 		kri_calls_purge(&connection->calls);
+		return;
+	}
+	hanging = find_hanging(connection);
+	if (hanging)
+		broke(connection, KR_ERR_UNAVAILABLE, "no answer in time",
+		      connection->wire->heard < hanging->way.sent);
+	else if (put_ghosts(connection))
+		set_sink(connection);
+	else
+		broke(connection, KR_ERR_MEMORY, "out of memory", false);
 }
 
 void kri_connection_close(struct kri_connection *connection)
 {
+	struct kri_call *call;
+
 	kri_reach_cancel(&connection->reach);
 	kri_wire_close(&connection->wire);
-	connection->calls = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&connection->calls)))
+		if (is_ghost(call))
+			free(call);
 }
 
 /* ---- replies ------------------------------------------------------------ */
-
-/* The next reply goes where the first call in line wants it. */
-static void set_sink(struct kri_connection *connection)
-{
-	const struct kri_call *head = connection->calls.head;
-
-	kri_sink_set(&connection->wire->sink, head ? head->arena : NULL,
-		     head ? head->room : 0);
-}
 
 static void on_reply(void *arg, const struct kri_reply *reply)
 {
@@ -186,6 +269,10 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 		return;
 	kri_calls_pop(&connection->calls);
 	set_sink(connection);
+	if (is_ghost(call)) {
+		free(call);
+		return;
+	}
 	kri_client_answered(connection, call);
 	kri_client_drain(client);
 }
@@ -239,6 +326,7 @@ static void append(struct kri_connection *connection, struct kri_call *call)
 
 	call->err = KR_OK;
 	call->way.begin = wire->appended;
+	call->way.sent = now(connection);
 	call->way.got = 0;
 	call->way.tries++;
 	kri_calls_push(&connection->calls, call);
@@ -270,13 +358,14 @@ static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
 
 	connection->reach = NULL;
 	if (err) {
-		rest(connection, why);
+		rest(connection, err, why);
 		lose(connection, err, false, 0);
 		kri_client_drain(client);
 		return;
 	}
 	kri_log(KRI_LOG_INFO, NULL, "redis %s: connected", connection->name);
 	connection->wire = wire;
+	connection->open_since = now(connection);
 	kri_wire_own(wire, &owner, connection);
 	connection->calls = (struct kri_calls){0};
 	while ((call = kri_calls_pop(&calls)))
@@ -291,7 +380,7 @@ static void reach(struct kri_connection *connection)
 		kri_reach_start(&connection->goal, on_reached, connection);
 	if (connection->reach)
 		return;
-	rest(connection, "out of memory");
+	rest(connection, KR_ERR_MEMORY, "out of memory");
 	lose(connection, KR_ERR_MEMORY, false, 0);
 }
 

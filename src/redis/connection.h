@@ -50,11 +50,13 @@ struct kri_connection {
 	struct kri_reach *reach; /* under way, or NULL */
 	uint64_t reaching_since; /* uv_now() */
 	struct kri_wire *wire;   /* open, or NULL */
+	uint64_t open_since;     /* uv_now() */
 	struct kri_calls calls;  /* sent to the wire, or waiting for one */
 	bool proven; /* this wire has brought a reply that does credit */
 	bool away;   /* what we last told the log */
 
 	int delay;         /* ms of the last pause; 0: all is well */
+	bool denied;       /* it was for our user that it had to pause */
 	uint64_t retry_at; /* uv_now() when the pause is over */
 
 	bool dirty; /* something is to be flushed */
@@ -86,9 +88,11 @@ void kri_connection_break(struct kri_connection *connection, enum kr_err err,
 /* Throws it away without blame. */
 void kri_connection_drop(struct kri_connection *connection);
 
-/* Does not answer in time: as silent as it is, it may be to blame. `since`
- * is the time (uv_now()) for which it has been waited for. */
-void kri_connection_hangs(struct kri_connection *connection, uint64_t since);
+/* Some of its calls have been settled, as their time was over. It is thrown
+ * away if they have been waited for in vain as long as one may wait, and the
+ * server is to blame if all that while it said nothing; those that were sent
+ * late, after waiting for the connection, leave it as it is. */
+void kri_connection_leave(struct kri_connection *connection);
 
 /* The server does what it is for. */
 void kri_connection_praise(struct kri_connection *connection);

@@ -33,18 +33,18 @@ static enum kr_err check(struct kri_store *base)
 	return kri_topology_ping(store->topology);
 }
 
-/* Closing the client settles every batch, and so each is in the pool. */
+/* Closing the client settles every batch, maybe only after this returns: when
+ * it is called by one that is done. */
 static void detach(struct kri_link **base)
 {
 	struct kri_redis_link *link = (struct kri_redis_link *)*base;
 
 	if (!link)
 		return;
+	link->users++;
 	link->closing = true;
 	kri_client_close(&link->client);
-	kri_redis_batches_free(link);
-	kri_redis_writer_free(&link->writer);
-	free(link);
+	kri_redis_link_release(link);
 	*base = NULL;
 }
 

@@ -19,14 +19,18 @@ static void batch_free(struct kri_redis_batch *batch)
 	free(batch);
 }
 
-void kri_redis_batches_free(struct kri_redis_link *link)
+void kri_redis_link_release(struct kri_redis_link *link)
 {
 	struct kri_redis_batch *batch;
 
+	if (--link->users || !link->closing)
+		return;
 	while ((batch = link->idle)) {
 		link->idle = batch->next;
 		batch_free(batch);
 	}
+	kri_redis_writer_free(&link->writer);
+	free(link);
 }
 
 static bool reserve(struct kri_redis_batch *batch, size_t n)
@@ -66,10 +70,12 @@ struct kri_redis_batch *kri_redis_batch_take(struct kri_redis_link *link,
 		link->idle = batch->next;
 	else
 		batch = batch_make(link);
-	if (!batch || reserve(batch, n))
-		return batch;
-	batch_free(batch);
-	return NULL;
+	if (batch && !reserve(batch, n)) {
+		batch_free(batch);
+		batch = NULL;
+	}
+	link->users += batch != NULL;
+	return batch;
 }
 
 /* A batch of giants must not keep their memory for ever. */
@@ -84,6 +90,7 @@ void kri_redis_batch_give(struct kri_redis_batch *batch)
 	batch->pipeline.n = 0;
 	batch->next = link->idle;
 	link->idle = batch;
+	kri_redis_link_release(link);
 }
 
 struct kri_call *kri_redis_batch_call(struct kri_redis_batch *batch)

@@ -21,6 +21,7 @@ struct kri_redis_link {
 	struct kri_client *client;
 	struct kri_redis_writer writer;
 	struct kri_redis_batch *idle; /* the pool */
+	size_t users; /* batches out of the pool, and who closes the link */
 	size_t load_room;
 	bool closing;
 };
@@ -41,6 +42,7 @@ struct kri_redis_batch {
 	kri_store_done *done;
 	void *arg;
 	struct kri_listing *listing;
+	unsigned round;               /* of a listing's probes */
 	struct kri_redis_batch *next; /* in the pool */
 };
 
@@ -51,7 +53,8 @@ struct kri_redis_batch *kri_redis_batch_take(struct kri_redis_link *link,
 /* Back to the pool. */
 void kri_redis_batch_give(struct kri_redis_batch *batch);
 
-void kri_redis_batches_free(struct kri_redis_link *link);
+/* One user less: the last one frees a link that is closing. */
+void kri_redis_link_release(struct kri_redis_link *link);
 
 /* The next call, all zero but that its replies go into the batch's arena. */
 struct kri_call *kri_redis_batch_call(struct kri_redis_batch *batch);

@@ -1,6 +1,7 @@
 /*
- * The walk over all sessions: SCAN, server after server.
- * (redis.io/commands/scan)
+ * The walk over all sessions: SCAN, server after server. SCAN has no key, so
+ * no server redirects it: a cluster is found out before, by keys of many
+ * slots. (redis.io/commands/scan)
  */
 #include "store/redis_link.h"
 
@@ -12,6 +13,9 @@
 
 #define COUNT 512              /* keys that a step looks at, about */
 #define ROOM (size_t)(4 << 20) /* bytes of a step's reply */
+
+#define PROBES 32
+#define ROUNDS 2
 
 /* Only keys as long as ours match, so that the reply has a bound. */
 static struct kri_text pattern(const struct kri_redis_link *link,
@@ -127,18 +131,59 @@ static void scanned(struct kri_redis_batch *batch)
 	struct kri_listing *listing = batch->listing;
 	struct kri_redis_link *link = batch->link;
 
-	listing->err = read_scan(batch, &batch->pipeline.calls[0]);
+	listing->err = KR_ERR_UNAVAILABLE;
+	if (!link->closing)
+		listing->err = read_scan(batch, &batch->pipeline.calls[0]);
 	if (!listing->err && !listing->cursor)
 		listing->end =
 			++listing->place >= kri_client_places(link->client);
 	kri_redis_batch_done(batch);
 }
 
+/* ---- probes ----------------------------------------------------------- */
+
+static void put_probes(struct kri_redis_batch *batch)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct kri_record probe = {.id = "probe-of-the-slot-map."};
+
+		probe.id[0] = (char)('A' + i);
+		probe.id[1] = (char)('A' + batch->round);
+		kri_redis_batch_add(batch, &probe, kri_redis_put_load)
+			->repeatable = true;
+	}
+}
+
+/*
+ * Of a cluster, one of the first round's keys lives elsewhere, so the client
+ * learns that it is one, and asks for the map. The second round's have slots
+ * whose owner is not known before the map is.
+ */
+static void probed(struct kri_redis_batch *batch)
+{
+	struct kri_pipeline *pipeline = &batch->pipeline;
+	enum kr_err err = pipeline->calls[0].err;
+
+	kri_buffer_clear(&pipeline->commands);
+	kri_arena_reset(&batch->replies);
+	pipeline->n = 0;
+	if (err) {
+		batch->listing->err = err;
+		kri_redis_batch_done(batch);
+	} else if (++batch->round < ROUNDS) {
+		put_probes(batch);
+		kri_redis_batch_submit(batch, probed);
+	} else {
+		put_scan(batch, 0);
+		kri_redis_batch_submit(batch, scanned);
+	}
+}
+
 void kri_redis_list(struct kri_link *base, struct kri_listing *listing,
 		    kri_store_done *done, void *arg)
 {
 	struct kri_redis_link *link = (struct kri_redis_link *)base;
-	struct kri_redis_batch *batch = kri_redis_batch_take(link, 1);
+	struct kri_redis_batch *batch = kri_redis_batch_take(link, PROBES);
 
 	listing->n = 0;
 	if (!batch) {
@@ -149,6 +194,12 @@ void kri_redis_list(struct kri_link *base, struct kri_listing *listing,
 	batch->listing = listing;
 	batch->done = done;
 	batch->arg = arg;
-	put_scan(batch, listing->cursor);
-	kri_redis_batch_submit(batch, scanned);
+	batch->round = 0;
+	if (listing->place || listing->cursor) {
+		put_scan(batch, listing->cursor);
+		kri_redis_batch_submit(batch, scanned);
+	} else {
+		put_probes(batch);
+		kri_redis_batch_submit(batch, probed);
+	}
 }

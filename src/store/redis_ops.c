@@ -89,10 +89,67 @@ void kri_redis_peek(struct kri_link *base, struct kri_record **records,
 	begin(batch, peeked, done, arg);
 }
 
+/* ---- scripts that a server has forgotten ------------------------------- */
+
+static bool is_forgotten(const struct kri_call *call)
+{
+	return !call->err && kri_reply_is_error(call->reply[0], "NOSCRIPT");
+}
+
+static size_t count_forgotten(const struct kri_redis_batch *batch)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < batch->pipeline.n; i++)
+		n += is_forgotten(&batch->pipeline.calls[i]);
+	return n;
+}
+
+static void add_in_full(struct kri_redis_batch *full,
+			const struct kri_redis_batch *batch, size_t i)
+{
+	const struct kri_call *from = &batch->pipeline.calls[i];
+	struct kri_text command =
+		kri_text(batch->pipeline.commands.data + from->cuts[0],
+			 from->cuts[1] - from->cuts[0]);
+	struct kri_call *call = kri_redis_batch_call(full);
+	size_t to = full->pipeline.n - 1;
+
+	full->records[to] = batch->records[i];
+	full->keys[to] = kri_redis_put_in_full(
+		full->link->writer.scripts, command,
+		batch->keys[i] - from->cuts[0], &full->pipeline.commands);
+	call->cuts[++call->replies] = full->pipeline.commands.len;
+	call->repeatable = from->repeatable;
+}
+
+/*
+ * Sends those calls again with the script's text: NOSCRIPT wrote nothing, and
+ * no other call of the batch is about the same session. The batch goes back.
+ */
+static void send_in_full(struct kri_redis_batch *batch, size_t n,
+			 void (*settled)(struct kri_redis_batch *batch))
+{
+	struct kri_redis_batch *full = kri_redis_batch_take(batch->link, n);
+	kri_store_done *done = batch->done;
+	void *arg = batch->arg;
+
+	for (size_t i = 0; i < batch->pipeline.n && full; i++)
+		if (is_forgotten(&batch->pipeline.calls[i]))
+			add_in_full(full, batch, i);
+	kri_redis_batch_give(batch);
+	begin(full, settled, done, arg);
+}
+
 /* ---- touches ---------------------------------------------------------- */
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
 /* Nobody waits for them; but that none can be made must be seen. */
-static void touched(struct kri_redis_batch *batch)
+static void touched_in_full(struct kri_redis_batch *batch)
 {
 	for (size_t i = 0; i < batch->pipeline.n; i++) {
 		const struct kri_call *call = &batch->pipeline.calls[i];
@@ -100,7 +157,17 @@ static void touched(struct kri_redis_batch *batch)
 		if (!call->err && call->reply[0]->type != KRI_REPLY_INTEGER)
 			(void)!kri_redis_refused(NULL, "touch", call->reply[0]);
 	}
-	kri_redis_batch_give(batch);
+	kri_redis_batch_done(batch);
+}
+
+static void touched(struct kri_redis_batch *batch)
+{
+	size_t forgotten = count_forgotten(batch);
+
+	if (forgotten)
+		send_in_full(batch, forgotten, touched_in_full);
+	else
+		touched_in_full(batch);
 }
 
 static size_t count_touches(struct kri_record **records, size_t n)
@@ -127,16 +194,10 @@ static void touch(struct kri_redis_link *link, struct kri_record **records,
 					    kri_redis_put_commit)
 				->repeatable = true;
 	}
-	if (batch)
-		kri_redis_batch_submit(batch, touched);
+	begin(batch, touched, nothing, NULL);
 }
 
 /* ---- commits ---------------------------------------------------------- */
-
-static bool is_forgotten(const struct kri_call *call)
-{
-	return !call->err && kri_reply_is_error(call->reply[0], "NOSCRIPT");
-}
 
 static void committed_in_full(struct kri_redis_batch *batch)
 {
@@ -144,57 +205,31 @@ static void committed_in_full(struct kri_redis_batch *batch)
 	kri_redis_batch_done(batch);
 }
 
-/* An update done twice would be counted twice. A creation finds itself, and
- * an end nothing. */
-static void add(struct kri_redis_batch *batch, struct kri_record *record,
-		kri_redis_put *put)
-{
-	kri_redis_batch_add(batch, record, put)->repeatable =
-		record->operation != KRI_OP_UPDATE;
-}
-
-/*
- * Sends the script's text where the server had forgotten it: NOSCRIPT wrote
- * nothing, and no other call of the batch is about the same session. Flushed
- * here, as the caller's turn may have been flushed already.
- */
-static void commit_in_full(struct kri_redis_batch *batch, size_t n)
-{
-	struct kri_redis_link *link = batch->link;
-	struct kri_redis_batch *full = kri_redis_batch_take(link, n);
-	kri_store_done *done = batch->done;
-	void *arg = batch->arg;
-
-	for (size_t i = 0; i < batch->pipeline.n; i++) {
-		if (!is_forgotten(&batch->pipeline.calls[i]))
-			continue;
-		batch->records[i]->err = KR_ERR_MEMORY;
-		if (full)
-			add(full, batch->records[i], kri_redis_put_in_full);
-	}
-	kri_redis_batch_give(batch);
-	begin(full, committed_in_full, done, arg);
-	if (!link->closing)
-		kri_client_flush(link->client);
-}
-
 static void committed(struct kri_redis_batch *batch)
 {
-	size_t forgotten = 0;
+	size_t forgotten = count_forgotten(batch);
 
+	if (!forgotten) {
+		committed_in_full(batch);
+		return;
+	}
 	for (size_t i = 0; i < batch->pipeline.n; i++) {
+		struct kri_record *record = batch->records[i];
 		const struct kri_call *call = &batch->pipeline.calls[i];
 
-		if (is_forgotten(call))
-			forgotten++;
-		else
-			batch->records[i]->err =
-				kri_redis_read_commit(batch->records[i], call);
+		record->err = KR_ERR_MEMORY;
+		if (!is_forgotten(call))
+			record->err = kri_redis_read_commit(record, call);
 	}
-	if (forgotten)
-		commit_in_full(batch, forgotten);
-	else
-		kri_redis_batch_done(batch);
+	send_in_full(batch, forgotten, committed_in_full);
+}
+
+/* An update done twice would be counted twice. A creation finds itself, and
+ * an end nothing. */
+static void add(struct kri_redis_batch *batch, struct kri_record *record)
+{
+	kri_redis_batch_add(batch, record, kri_redis_put_commit)->repeatable =
+		record->operation != KRI_OP_UPDATE;
 }
 
 void kri_redis_commit(struct kri_link *base, struct kri_record **records,
@@ -212,7 +247,7 @@ void kri_redis_commit(struct kri_link *base, struct kri_record **records,
 			continue;
 		records[i]->err = KR_ERR_MEMORY;
 		if (batch)
-			add(batch, records[i], kri_redis_put_commit);
+			add(batch, records[i]);
 	}
 	if (touches)
 		touch(link, records, n, touches);

@@ -141,9 +141,12 @@ enum kr_err kri_redis_read_load(struct kri_record *record,
 				const struct kri_call *call)
 {
 	kri_record_clear(record);
+	if (!call->err)
+		return read_hash(record, call->reply[0]);
 	if (call->err != KR_ERR_LIMIT)
-		return call->err ? call->err
-				 : read_hash(record, call->reply[0]);
+		return call->err;
+	if (record->arena->overflow)
+		return KR_ERR_MEMORY; /* the caller's limit, not ours */
 	complain(record->id, "HGETALL", "larger than a session may be");
 	return KR_ERR_PROTOCOL;
 }

@@ -9,22 +9,27 @@
 
 struct kri_script {
 	struct kri_text text;
-	char sha1[41]; /* Redis' name for it; "": it is sent in full */
+	char sha1[41]; /* Redis' name for it (EVALSHA) */
 };
 
 /* KEYS[1] is the session in each of them. */
-struct kri_redis_scripts {
-	/* ARGV: ms to live, @auth, the digest, other fields each followed by
-	 * its value. Answers 1, or KRI_COMMIT_CONFLICT. */
-	struct kri_script create;
+enum kri_redis_script {
+	/* ARGV: ms to live, the digest, @born, @seen, the fields to set, each
+	 * followed by its value. Answers 1, or KRI_COMMIT_CONFLICT. */
+	KRI_SCRIPT_CREATE,
 	/* ARGV: ms to live, or "" to leave it; the version demanded, or "";
-	 * the digest demanded, or ""; the index of the last argument that
-	 * belongs to the fields to set; those, each followed by its value;
-	 * the fields to remove. Answers the new version, or one of the
-	 * below. */
-	struct kri_script commit;
-	/* ARGV: ms to live, the time. Answers whether it did so. */
-	struct kri_script touch;
+	 * the index of the last argument that belongs to the fields to set;
+	 * those, each followed by its value, and @was before all others: then
+	 * the digest in it is demanded; the fields to remove. Answers the new
+	 * version, or one of the below. */
+	KRI_SCRIPT_COMMIT,
+	/* ARGV: ms to live, @seen. Answers whether it did so, 1 or 0. */
+	KRI_SCRIPT_TOUCH,
+	KRI_SCRIPTS
+};
+
+struct kri_redis_scripts {
+	struct kri_script of[KRI_SCRIPTS];
 };
 
 #define KRI_COMMIT_GONE (-1)

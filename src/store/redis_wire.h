@@ -52,9 +52,12 @@ kri_redis_put kri_redis_put_load;
 kri_redis_put kri_redis_put_peek;
 kri_redis_put kri_redis_put_commit;
 
-/* A creation or update with the script's text, for a server that has
- * forgotten it. */
-kri_redis_put kri_redis_put_in_full;
+/* Appends a call of a script once more, with its text in place of its name,
+ * for a server that has forgotten it. `key` is where the key stands in the
+ * command; returns where it stands now. */
+size_t kri_redis_put_in_full(const struct kri_redis_scripts *scripts,
+			     struct kri_text command, size_t key,
+			     struct kri_buffer *out);
 
 /* Each reads what became of one record's call, and returns its err. A loaded
  * record's keys and values lie in the replies. */

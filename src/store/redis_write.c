@@ -93,12 +93,6 @@ static struct kri_text digest(const unsigned char bytes[KRI_DIGEST_SIZE])
 	return kri_text((const char *)bytes, KRI_DIGEST_SIZE);
 }
 
-static void put_auth(struct kri_buffer *out, const struct kri_record *record)
-{
-	kri_command_text(out, KRI_FIELD_AUTH);
-	kri_command_text(out, digest(record->auth));
-}
-
 static void put_was(struct kri_buffer *out, const struct kri_record *record)
 {
 	char both[KRI_DIGEST_SIZE + KRI_INT_SIZE], room[KRI_INT_SIZE];
@@ -108,13 +102,6 @@ static void put_was(struct kri_buffer *out, const struct kri_record *record)
 	memcpy(both + KRI_DIGEST_SIZE, when.data, when.len);
 	kri_command_text(out, KRI_FIELD_WAS);
 	kri_command_text(out, kri_text(both, KRI_DIGEST_SIZE + when.len));
-}
-
-static void put_seen(const struct kri_redis_writer *writer,
-		     struct kri_buffer *out)
-{
-	kri_command_text(out, KRI_FIELD_SEEN);
-	kri_command_int(out, writer->now);
 }
 
 /* The values that were set, each key before its value. */
@@ -128,79 +115,73 @@ static void put_values(struct kri_buffer *out, const struct kri_record *record)
 	}
 }
 
+#define EVALSHA "$7\r\nEVALSHA\r\n$40\r\n"
+
 /* A call of a script with `argc` arguments to follow; returns where the key
  * stands. */
 static size_t put_script(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
-			 const struct kri_script *script, size_t argc,
+			 enum kri_redis_script script, size_t argc,
 			 struct kri_buffer *out)
 {
 	kri_command_begin(out, 4 + argc);
-	if (script->sha1[0]) {
-		kri_command_text(out, KRI_TEXT("EVALSHA"));
-		kri_command_text(out, kri_text(script->sha1, 40));
-	} else {
-		kri_command_text(out, KRI_TEXT("EVAL"));
-		kri_command_text(out, script->text);
-	}
-	kri_command_int(out, 1);
+	kri_buffer_append(out, KRI_TEXT(EVALSHA));
+	kri_buffer_append(out, kri_text(writer->scripts->of[script].sha1, 40));
+	kri_buffer_append(out, KRI_TEXT("\r\n$1\r\n1\r\n"));
 	return put_key(writer, record->id, out);
 }
 
 static size_t put_create(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
-			 const struct kri_script *script,
 			 struct kri_buffer *out)
 {
-	size_t key = put_script(writer, record, script,
-				9 + 2 * count(record, KRI_SET), out);
+	size_t key = put_script(writer, record, KRI_SCRIPT_CREATE,
+				4 + 2 * count(record, KRI_SET), out);
 
 	kri_command_int(out, record->ttl);
-	put_auth(out, record);
-	kri_command_text(out, KRI_FIELD_BORN);
+	kri_command_text(out, digest(record->auth));
 	kri_command_int(out, record->born);
-	kri_command_text(out, KRI_FIELD_VERSION);
-	kri_command_int(out, 1);
-	put_seen(writer, out);
+	kri_command_int(out, writer->now);
 	put_values(out, record);
 	return key;
 }
 
-/* What the script looks at before it writes. */
-static void put_demands(struct kri_buffer *out, const struct kri_record *record)
+/* Our own fields, in the order that the script relies on. */
+static void put_own(const struct kri_redis_writer *writer,
+		    const struct kri_record *record, struct kri_buffer *out)
 {
-	if (record->ttl)
-		kri_command_int(out, record->ttl);
-	else
-		kri_command_text(out, KRI_TEXT(""));
-	if (record->exact)
-		kri_command_int(out, record->version);
-	else
-		kri_command_text(out, KRI_TEXT(""));
-	if (record->renewed)
-		kri_command_text(out, digest(record->was));
+	if (record->renewed) {
+		put_was(out, record);
+		kri_command_text(out, KRI_FIELD_AUTH);
+		kri_command_text(out, digest(record->auth));
+	}
+	if (record->ttl) {
+		kri_command_text(out, KRI_FIELD_SEEN);
+		kri_command_int(out, writer->now);
+	}
+}
+
+static void put_int_if(struct kri_buffer *out, bool given, int64_t number)
+{
+	if (given)
+		kri_command_int(out, number);
 	else
 		kri_command_text(out, KRI_TEXT(""));
 }
 
 static size_t put_update(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
-			 const struct kri_script *script,
 			 struct kri_buffer *out)
 {
-	size_t last = 4 + 2 * (count(record, KRI_SET) + (record->ttl != 0) +
+	size_t last = 3 + 2 * (count(record, KRI_SET) + (record->ttl != 0) +
 			       2 * record->renewed);
-	size_t key = put_script(writer, record, script,
+	size_t key = put_script(writer, record, KRI_SCRIPT_COMMIT,
 				last + count(record, KRI_REMOVED), out);
 
-	put_demands(out, record);
+	put_int_if(out, record->ttl != 0, record->ttl);
+	put_int_if(out, record->exact, record->version);
 	kri_command_int(out, (int64_t)last);
-	if (record->ttl)
-		put_seen(writer, out);
-	if (record->renewed) {
-		put_auth(out, record);
-		put_was(out, record);
-	}
+	put_own(writer, record, out);
 	put_values(out, record);
 	for (size_t i = 0; i < record->n; i++)
 		if (record->values[i].change == KRI_REMOVED)
@@ -211,8 +192,7 @@ static size_t put_update(const struct kri_redis_writer *writer,
 static size_t put_touch(const struct kri_redis_writer *writer,
 			const struct kri_record *record, struct kri_buffer *out)
 {
-	struct kri_script script = {.text = writer->scripts->touch.text};
-	size_t key = put_script(writer, record, &script, 2, out);
+	size_t key = put_script(writer, record, KRI_SCRIPT_TOUCH, 2, out);
 
 	kri_command_int(out, record->ttl);
 	kri_command_int(out, writer->now);
@@ -223,12 +203,11 @@ size_t kri_redis_put_commit(const struct kri_redis_writer *writer,
 			    const struct kri_record *record,
 			    struct kri_buffer *out, struct kri_call *call)
 {
-	const struct kri_redis_scripts *scripts = writer->scripts;
 	size_t key;
 
 	switch (record->operation) {
 	case KRI_OP_CREATE:
-		key = put_create(writer, record, &scripts->create, out);
+		key = put_create(writer, record, out);
 		break;
 	case KRI_OP_TOUCH:
 		key = put_touch(writer, record, out);
@@ -237,24 +216,30 @@ size_t kri_redis_put_commit(const struct kri_redis_writer *writer,
 		key = put_plain(writer, record->id, KRI_TEXT("UNLINK"), out);
 		break;
 	default:
-		key = put_update(writer, record, &scripts->commit, out);
+		key = put_update(writer, record, out);
 	}
 	end_command(out, call);
 	return key;
 }
 
-size_t kri_redis_put_in_full(const struct kri_redis_writer *writer,
-			     const struct kri_record *record,
-			     struct kri_buffer *out, struct kri_call *call)
+size_t kri_redis_put_in_full(const struct kri_redis_scripts *scripts,
+			     struct kri_text command, size_t key,
+			     struct kri_buffer *out)
 {
-	const struct kri_script create = {.text = writer->scripts->create.text};
-	const struct kri_script update = {.text = writer->scripts->commit.text};
-	size_t key;
+	struct kri_text rest = command;
+	struct kri_text argc = kri_text_cut(&rest, '\n');
+	const char *sha1 = rest.data + sizeof(EVALSHA) - 1;
+	size_t script = 0, skipped;
 
-	if (record->operation == KRI_OP_CREATE)
-		key = put_create(writer, record, &create, out);
-	else
-		key = put_update(writer, record, &update, out);
-	end_command(out, call);
+	while (script + 1 < KRI_SCRIPTS &&
+	       memcmp(scripts->of[script].sha1, sha1, 40) != 0)
+		script++;
+	kri_buffer_append(out, kri_text(argc.data, argc.len + 1));
+	kri_command_text(out, KRI_TEXT("EVAL"));
+	kri_command_text(out, scripts->of[script].text);
+	skipped = (size_t)(sha1 + 42 - command.data);
+	key += out->len - skipped;
+	kri_buffer_append(
+		out, kri_text(command.data + skipped, command.len - skipped));
 	return key;
 }

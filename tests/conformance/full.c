@@ -81,7 +81,7 @@ static void a_full_store_refuses_and_works_again(void **state)
 	assert_null(stored(&trial, 3));
 	record->ttl = 10 * LONG;
 	assert_int_equal(commit(&trial, record, KRI_OP_TOUCH), KR_OK);
-	assert_true(left_of(&trial, 1) > LONG);
+	assert_prolonged(&trial, 1);
 	assert_int_equal(commit(&trial, record_of(&trial, 2), KRI_OP_DESTROY),
 			 KR_OK);
 	make_room(&trial);

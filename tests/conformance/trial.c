@@ -205,6 +205,14 @@ int64_t left_of(struct trial *trial, unsigned i)
 	return -2;
 }
 
+void assert_prolonged(struct trial *trial, unsigned i)
+{
+	int64_t deadline = kri_clock_ms() + 10000;
+
+	while (left_of(trial, i) <= LONG)
+		assert_true(kri_clock_ms() < deadline);
+}
+
 void assert_value(const struct kri_record *record, const char *key,
 		  struct kri_text data)
 {

@@ -75,6 +75,8 @@ void commit_all(struct trial *trial, struct kri_record **records, size_t n);
 struct kri_record *stored(struct trial *trial, unsigned i);
 /* ms that it will live on, or -2 if it has ended. */
 int64_t left_of(struct trial *trial, unsigned i);
+/* That it will live on for more than LONG; a touch is not waited for. */
+void assert_prolonged(struct trial *trial, unsigned i);
 void assert_value(const struct kri_record *record, const char *key,
 		  struct kri_text data);
 void assert_no_value(const struct kri_record *record, const char *key);

@@ -54,15 +54,16 @@ static void answer(struct fixture *f, struct kri_text bytes)
 {
 	static const struct kri_reply nil = {.type = KRI_REPLY_NIL};
 	redisReader *reader = redisReaderCreate();
+	struct kri_sink sink;
 
 	assert_non_null(reader);
-	kri_reply_hook(reader);
-	reader->privdata = &f->arena;
+	kri_reply_hook(reader, &sink);
 	assert_int_equal(redisReaderFeed(reader, bytes.data, bytes.len),
 			 REDIS_OK);
 	for (size_t i = 0; i < KRI_CALL_REPLIES; i++) {
 		void *reply = NULL;
 
+		kri_sink_set(&sink, &f->arena, 16384);
 		assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
 		f->call.reply[i] = reply ? reply : &nil;
 	}
@@ -191,6 +192,17 @@ static void what_became_of_the_call_is_what_becomes_of_the_load(void **state)
 			 KR_ERR_TIMEOUT);
 	assert_int_equal(kri_redis_read_peek(&f->record, &f->call),
 			 KR_ERR_TIMEOUT);
+}
+
+static void a_load_that_does_not_fit_the_callers_arena_is_his_matter(
+	void **state)
+{
+	struct fixture *f = *state;
+
+	f->call.err = KR_ERR_LIMIT;
+	f->arena.overflow = true;
+	assert_int_equal(kri_redis_read_load(&f->record, &f->call),
+			 KR_ERR_MEMORY);
 }
 
 /* Nobody's session is larger than the limits: somebody else wrote it. */
@@ -458,6 +470,7 @@ int main(void)
 		TEST(an_empty_hash_is_no_session),
 		TEST(what_a_load_says_of_the_server_is_understood),
 		TEST(what_became_of_the_call_is_what_becomes_of_the_load),
+		TEST(a_load_that_does_not_fit_the_callers_arena_is_his_matter),
 		TEST(a_giant_is_none_of_our_sessions),
 		TEST(room_is_for_a_session_at_all_limits),
 		TEST(a_load_takes_no_other_type_of_reply),

@@ -18,7 +18,7 @@
 static struct {
 	struct kri_pipeline *given[8]; /* not yet settled */
 	size_t n, flushes, places;
-	bool closed;
+	bool closed, late; /* late: closing settles nothing */
 } fake;
 
 enum kr_err kri_topology_open(const struct kri_topology_options *options,
@@ -66,7 +66,7 @@ void kri_client_close(struct kri_client **client)
 {
 	*client = NULL;
 	fake.closed = true;
-	while (fake.n) {
+	while (fake.n && !fake.late) {
 		for (size_t i = 0; i < fake.given[0]->n; i++)
 			fake.given[0]->calls[i].err = KR_ERR_UNAVAILABLE;
 		settle();
@@ -183,6 +183,19 @@ static bool says(const struct kri_pipeline *pipeline, const char *text)
 {
 	return memmem(pipeline->commands.data, pipeline->commands.len, text,
 		      strlen(text)) != NULL;
+}
+
+/* The probes that come before a walk find nothing. */
+static void answer_probes(void)
+{
+	static const struct kri_reply none = {.type = KRI_REPLY_ARRAY};
+	struct kri_pipeline *pipeline = fake.given[0];
+
+	for (size_t i = 0; i < pipeline->n; i++) {
+		assert_int_equal(pipeline->calls[i].key.len, 3 + KRI_ID_LEN);
+		pipeline->calls[i].reply[0] = &none;
+	}
+	settle();
 }
 
 /* ---- loads ------------------------------------------------------------ */
@@ -320,7 +333,6 @@ static void what_was_forgotten_is_sent_in_full(void **state)
 	settle();
 	assert_int_equal(f->done, 0);
 	assert_int_equal(fake.n, 1);
-	assert_int_equal(fake.flushes, 1);
 	assert_int_equal(fake.given[0]->n, 2);
 	assert_key(&fake.given[0]->calls[0], &f->two);
 	assert_false(says(fake.given[0], "EVALSHA"));
@@ -334,6 +346,24 @@ static void what_was_forgotten_is_sent_in_full(void **state)
 	assert_int_equal(f->one.version, 7);
 	assert_int_equal(f->two.err, KR_ERR_CONFLICT);
 	assert_int_equal(f->three.err, KR_OK);
+}
+
+static void a_forgotten_touch_is_sent_in_full_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->one.operation = f->two.operation = KRI_OP_TOUCH;
+	commit(f, 2);
+	fake.given[0]->calls[0].reply[0] = number(1);
+	fake.given[0]->calls[1].reply[0] = &forgotten;
+	settle();
+	assert_int_equal(fake.n, 1);
+	assert_int_equal(fake.given[0]->n, 1);
+	assert_key(&fake.given[0]->calls[0], &f->two);
+	assert_true(says(fake.given[0], "$4\r\nEVAL\r\n"));
+	fake.given[0]->calls[0].reply[0] = number(1);
+	settle();
+	assert_int_equal(f->done, 1);
 }
 
 static void a_script_that_is_forgotten_again_is_an_error(void **state)
@@ -376,6 +406,32 @@ static void what_is_under_way_at_the_end_is_settled(void **state)
 	assert_int_equal(f->two.err, KR_ERR_UNAVAILABLE);
 }
 
+/* Closed by one that is done: then the client settles the others later. */
+static void end(void *arg)
+{
+	struct fixture *f = arg;
+
+	fake.late = true;
+	f->store->ops->detach(&f->link);
+}
+
+static void a_link_may_be_ended_by_one_that_is_done(void **state)
+{
+	struct fixture *f = *state;
+	struct kri_listing listing = {.arena = &f->arena};
+	const struct kri_reply none = {.type = KRI_REPLY_ARRAY};
+
+	f->store->ops->load(f->link, f->records, 1, end, f);
+	f->store->ops->list(f->link, &listing, count_done, &f->done);
+	fake.given[0]->calls[0].reply[0] = &none;
+	settle();
+	assert_null(f->link);
+	assert_int_equal(f->done, 0);
+	answer_probes();
+	assert_int_equal(f->done, 1);
+	assert_int_equal(listing.err, KR_ERR_UNAVAILABLE);
+}
+
 static void only_a_start_that_depends_on_redis_asks_for_it(void **state)
 {
 	struct fixture *f = *state;
@@ -394,7 +450,11 @@ static void only_a_start_that_depends_on_redis_asks_for_it(void **state)
 
 static void step(struct fixture *f, struct kri_listing *listing)
 {
+	bool first = !listing->place && !listing->cursor;
+
 	f->store->ops->list(f->link, listing, count_done, &f->done);
+	for (int round = 0; first && round < 2; round++)
+		answer_probes();
 }
 
 /* What SCAN answers: the cursor, and these keys. */
@@ -445,6 +505,19 @@ static void a_walk_goes_on_until_all_places_are_done(void **state)
 	fake.given[0]->calls[0].reply[0] = scan("0", NULL, 0);
 	settle();
 	assert_true(listing.end);
+}
+
+static void a_walk_that_finds_no_server_fails_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct kri_listing listing = {.arena = &f->arena};
+
+	f->store->ops->list(f->link, &listing, count_done, &f->done);
+	fake.given[0]->calls[0].err = KR_ERR_UNAVAILABLE;
+	settle();
+	assert_int_equal(f->done, 1);
+	assert_int_equal(listing.err, KR_ERR_UNAVAILABLE);
+	assert_false(listing.end);
 }
 
 static void only_keys_of_our_shape_are_listed(void **state)
@@ -498,10 +571,13 @@ int main(void)
 		TEST(touches_go_by_themselves_and_nobody_waits),
 		TEST(touches_do_not_keep_the_others_of_a_batch),
 		TEST(what_was_forgotten_is_sent_in_full),
+		TEST(a_forgotten_touch_is_sent_in_full_too),
 		TEST(a_script_that_is_forgotten_again_is_an_error),
 		TEST(what_is_under_way_at_the_end_is_settled),
+		TEST(a_link_may_be_ended_by_one_that_is_done),
 		TEST(only_a_start_that_depends_on_redis_asks_for_it),
 		TEST(a_walk_goes_on_until_all_places_are_done),
+		TEST(a_walk_that_finds_no_server_fails_at_once),
 		TEST(only_keys_of_our_shape_are_listed),
 		TEST(a_walk_with_another_reply_is_not_good),
 	};

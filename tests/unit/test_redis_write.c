@@ -14,13 +14,14 @@
 #define AUTH "dddddddddddddddddddddddddddddddd"
 #define WAS "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
 #define CREATE_SHA1 "cccccccccccccccccccccccccccccccccccccccc"
+#define TOUCH_SHA1 "tttttttttttttttttttttttttttttttttttttttt"
 #define SHA1 "0123456789abcdef0123456789abcdef01234567"
-#define SEEN "$5\r\n@seen\r\n$13\r\n1700000000123\r\n"
+#define NOW "$13\r\n1700000000123\r\n"
 
 static const struct kri_redis_scripts scripts = {
-	.create = {.text = KRI_TEXT("return 1"), .sha1 = CREATE_SHA1},
-	.commit = {.text = KRI_TEXT("return 2"), .sha1 = SHA1},
-	.touch = {.text = KRI_TEXT("return 3")},
+	.of = {{.text = {"return 1", 8}, .sha1 = CREATE_SHA1},
+	       {.text = {"return 2", 8}, .sha1 = SHA1},
+	       {.text = {"return 3", 8}, .sha1 = TOUCH_SHA1}},
 };
 
 struct fixture {
@@ -133,11 +134,10 @@ static void keys_may_have_no_prefix(void **state)
 	assert_memory_equal(f->out.data + key, ID, KRI_ID_LEN);
 }
 
-#define CREATE(argc, script)                                                   \
-	"*" argc "\r\n" script "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"              \
-	"$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"                                   \
-	"$5\r\n@born\r\n$10\r\n1700000000\r\n"                                 \
-	"$4\r\n@ver\r\n$1\r\n1\r\n" SEEN
+#define SCRIPT(argc, sha1)                                                     \
+	"*" argc "\r\n$7\r\nEVALSHA\r\n$40\r\n" sha1 "\r\n$1\r\n1\r\n" KEY
+#define CREATED "$4\r\n1500\r\n$32\r\n" AUTH "\r\n$10\r\n1700000000\r\n" NOW
+#define NOTHING "$0\r\n\r\n"
 
 static void a_creation_is_one_script_with_a_time_to_live(void **state)
 {
@@ -147,10 +147,9 @@ static void a_creation_is_one_script_with_a_time_to_live(void **state)
 	add(f, KRI_SET, KRI_TEXT("color"), KRI_TEXT("purple"));
 	add(f, KRI_SET, KRI_TEXT("b"), KRI_TEXT("\0\r\n"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT(CREATE("17", "$7\r\nEVALSHA\r\n$40\r\n" CREATE_SHA1
-					 "\r\n") "$5\r\ncolor\r\n$6\r\n"
-						 "purple\r\n$1\r\nb\r\n"
-						 "$3\r\n\0\r\n\r\n"));
+		   KRI_TEXT(SCRIPT("12", CREATE_SHA1) CREATED
+			    "$5\r\ncolor\r\n$6\r\npurple\r\n"
+			    "$1\r\nb\r\n$3\r\n\0\r\n\r\n"));
 }
 
 static void a_creation_leaves_out_what_was_removed_again(void **state)
@@ -160,12 +159,8 @@ static void a_creation_leaves_out_what_was_removed_again(void **state)
 	prepare(f, KRI_OP_CREATE);
 	add(f, KRI_REMOVED, KRI_TEXT("color"), KRI_TEXT("purple"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT(CREATE("13", "$7\r\nEVALSHA\r\n$40\r\n" CREATE_SHA1
-					 "\r\n")));
+		   KRI_TEXT(SCRIPT("8", CREATE_SHA1) CREATED));
 }
-
-#define UPDATE(argc) "*" argc "\r\n$7\r\nEVALSHA\r\n$40\r\n" SHA1 "\r\n"
-#define NOTHING "$0\r\n\r\n"
 
 static void an_update_sends_only_what_changed(void **state)
 {
@@ -177,12 +172,10 @@ static void an_update_sends_only_what_changed(void **state)
 	add(f, KRI_KEPT, KRI_TEXT("kept"), KRI_TEXT("2"));
 	add(f, KRI_SET, KRI_TEXT("color"), KRI_TEXT("green"));
 	add(f, KRI_REMOVED, KRI_TEXT("n"), KRI_TEXT("7"));
-	assert_put(
-		f, kri_redis_put_commit, 1,
-		KRI_TEXT(UPDATE("12") "$1\r\n1\r\n" KEY NOTHING NOTHING NOTHING
-				      "$1\r\n6\r\n$5\r\ncolor\r\n"
-				      "$5\r\ngreen\r\n"
-				      "$3\r\nold\r\n$1\r\nn\r\n"));
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(SCRIPT("11", SHA1) NOTHING NOTHING
+			    "$1\r\n5\r\n$5\r\ncolor\r\n$5\r\ngreen\r\n"
+			    "$3\r\nold\r\n$1\r\nn\r\n"));
 }
 
 static void an_exact_update_names_the_version_it_was_made_from(void **state)
@@ -194,9 +187,9 @@ static void an_exact_update_names_the_version_it_was_made_from(void **state)
 	f->record.exact = true;
 	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT(UPDATE("10") "$1\r\n1\r\n" KEY NOTHING
-					 "$1\r\n5\r\n" NOTHING "$1\r\n6\r\n"
-					 "$1\r\nn\r\n$1\r\n8\r\n"));
+		   KRI_TEXT(SCRIPT("9", SHA1) NOTHING
+			    "$1\r\n5\r\n$1\r\n5\r\n"
+			    "$1\r\nn\r\n$1\r\n8\r\n"));
 }
 
 static void a_time_to_live_goes_with_the_time_of_the_touch(void **state)
@@ -204,45 +197,30 @@ static void a_time_to_live_goes_with_the_time_of_the_touch(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_UPDATE);
-	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT(UPDATE("10") "$1\r\n1\r\n" KEY
-					 "$4\r\n1500\r\n" NOTHING NOTHING
-					 "$1\r\n6\r\n" SEEN));
+	assert_put(
+		f, kri_redis_put_commit, 1,
+		KRI_TEXT(SCRIPT("9", SHA1) "$4\r\n1500\r\n" NOTHING
+					   "$1\r\n5\r\n$5\r\n@seen\r\n" NOW));
 }
 
-static void a_renewal_demands_the_proven_digest_and_keeps_it(void **state)
+/* The script looks for @was in the first place. */
+static void a_renewal_names_the_proven_digest_before_all(void **state)
 {
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_UPDATE);
-	f->record.ttl = 0;
 	f->record.renewed = true;
 	f->record.was_at = 1700000000999;
 	memcpy(f->record.was, WAS, KRI_DIGEST_SIZE);
+	add(f, KRI_SET, KRI_TEXT("user"), KRI_TEXT("max"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT(UPDATE("12") "$1\r\n1\r\n" KEY NOTHING NOTHING
-					 "$32\r\n" WAS "\r\n$1\r\n8\r\n"
-					 "$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"
-					 "$4\r\n@was\r\n$45\r\n" WAS
-					 "1700000000999\r\n"));
-}
-
-static void what_was_forgotten_is_sent_with_the_script_itself(void **state)
-{
-	struct fixture *f = *state;
-
-	prepare(f, KRI_OP_UPDATE);
-	f->record.ttl = 0;
-	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
-	assert_put(f, kri_redis_put_in_full, 1,
-		   KRI_TEXT("*10\r\n$4\r\nEVAL\r\n$8\r\nreturn 2\r\n"
-			    "$1\r\n1\r\n" KEY NOTHING NOTHING NOTHING
-			    "$1\r\n6\r\n$1\r\nn\r\n$1\r\n8\r\n"));
-	kri_buffer_clear(&f->out);
-	f->record.n = 0;
-	prepare(f, KRI_OP_CREATE);
-	assert_put(f, kri_redis_put_in_full, 1,
-		   KRI_TEXT(CREATE("13", "$4\r\nEVAL\r\n$8\r\nreturn 1\r\n")));
+		   KRI_TEXT(SCRIPT(
+			   "15",
+			   SHA1) "$4\r\n1500\r\n" NOTHING
+				 "$2\r\n11\r\n$4\r\n@was\r\n$45\r\n" WAS
+				 "1700000000999\r\n$5\r\n@auth\r\n$32\r\n" AUTH
+				 "\r\n$5\r\n@seen\r\n" NOW
+				 "$4\r\nuser\r\n$3\r\nmax\r\n"));
 }
 
 static void a_touch_sends_time_to_live_and_time(void **state)
@@ -252,9 +230,53 @@ static void a_touch_sends_time_to_live_and_time(void **state)
 	prepare(f, KRI_OP_TOUCH);
 	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT("*6\r\n$4\r\nEVAL\r\n$8\r\nreturn 3\r\n"
-			    "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"
-			    "$13\r\n1700000000123\r\n"));
+		   KRI_TEXT(SCRIPT("6", TOUCH_SHA1) "$4\r\n1500\r\n" NOW));
+}
+
+static void what_was_forgotten_is_sent_with_the_script_itself(void **state)
+{
+	static const char full[] = "*9\r\n$4\r\nEVAL\r\n$8\r\nreturn 2\r\n"
+				   "$1\r\n1\r\n" KEY NOTHING NOTHING
+				   "$1\r\n5\r\n$1\r\nn\r\n$1\r\n8\r\n";
+	struct fixture *f = *state;
+	struct kri_buffer out = KRI_BUFFER_EMPTY;
+	size_t key;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
+	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
+	key = kri_redis_put_commit(&f->writer, &f->record, &f->out,
+				   &(struct kri_call){0});
+	kri_buffer_string(&out, "before");
+	key = kri_redis_put_in_full(&scripts, kri_buffer_text(&f->out), key,
+				    &out);
+	assert_string_equal(out.data + 6, full);
+	assert_memory_equal(out.data + key, "s:" ID, 24);
+	kri_buffer_free(&out);
+}
+
+static void each_script_is_found_by_its_name(void **state)
+{
+	static const struct {
+		enum kri_operation operation;
+		const char *text;
+	} calls[] = {{KRI_OP_CREATE, "return 1"},
+		     {KRI_OP_UPDATE, "return 2"},
+		     {KRI_OP_TOUCH, "return 3"}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct kri_buffer out = KRI_BUFFER_EMPTY;
+
+		kri_buffer_clear(&f->out);
+		prepare(f, calls[i].operation);
+		kri_redis_put_commit(&f->writer, &f->record, &f->out,
+				     &(struct kri_call){0});
+		kri_redis_put_in_full(&scripts, kri_buffer_text(&f->out), 0,
+				      &out);
+		assert_non_null(strstr(out.data, calls[i].text));
+		kri_buffer_free(&out);
+	}
 }
 
 static void an_end_unlinks_the_key_and_sends_no_value(void **state)
@@ -293,9 +315,10 @@ int main(void)
 		TEST(an_update_sends_only_what_changed),
 		TEST(an_exact_update_names_the_version_it_was_made_from),
 		TEST(a_time_to_live_goes_with_the_time_of_the_touch),
-		TEST(a_renewal_demands_the_proven_digest_and_keeps_it),
-		TEST(what_was_forgotten_is_sent_with_the_script_itself),
+		TEST(a_renewal_names_the_proven_digest_before_all),
 		TEST(a_touch_sends_time_to_live_and_time),
+		TEST(what_was_forgotten_is_sent_with_the_script_itself),
+		TEST(each_script_is_found_by_its_name),
 		TEST(an_end_unlinks_the_key_and_sends_no_value),
 		TEST(records_follow_one_another),
 	};

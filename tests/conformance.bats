@@ -1,0 +1,84 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
+#
+# The store's contract on Redis as it is in the world: tests/conformance, which
+# make check runs on the store in memory.
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/topologies.bash
+source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+
+setup() {
+	stack_open
+}
+
+teardown() {
+	stack_close
+}
+
+# What the suite does to make a Redis full, and to give it room again.
+write_fill() {
+	cat >"$STACK/maxmemory" <<-'SH'
+		#!/bin/bash
+		for socket in "${BASH_SOURCE[0]%/*}"/redis*.sock; do
+			redis-cli -s "$socket" config set maxmemory "$1" >/dev/null
+		done
+	SH
+	chmod +x "$STACK/maxmemory"
+	export CONFORMANCE_FILL="$STACK/maxmemory 1"
+	export CONFORMANCE_EMPTY="$STACK/maxmemory 0"
+}
+
+# A walk and an operator's look need more than krsessiond does.
+allow_looks() {
+	local socket
+	for socket in "$STACK"/redis*.sock; do
+		redis-cli -s "$socket" acl setuser "$LOGIN" +scan +pttl
+	done
+}
+
+conforms() { # [OPTION...]
+	write_fill
+	"$KR_BUILD/tests/conformance/conformance" \
+		redis.instance_name=KestrunSession_ "$@" \
+		>"$STACK/conformance.log" 2>&1 3>&- ||
+		fail "does not conform" \
+			"$(grep -aE 'FAILED|ERROR|LINE|redis' "$STACK/conformance.log")"
+	[ "$(grep -ac '^\[  PASSED' "$STACK/conformance.log")" -eq 9 ]
+}
+
+# As named, with the smallest rights.
+conforms_on() { # tls|sentinel|cluster
+	local options
+	"$1_start"
+	allow_looks
+	mapfile -t options < <("$1_options" | grep -vx -e -o)
+	conforms "${options[@]}"
+}
+
+@test "one Redis at a Unix socket conforms" {
+	redis_start
+	conforms "redis.endpoint=unix://$STACK/redis.sock"
+}
+
+@test "Redis with TLS and users conforms" {
+	conforms_on tls
+}
+
+@test "Redis behind Sentinels conforms" {
+	conforms_on sentinel
+}
+
+@test "a Redis Cluster conforms" {
+	conforms_on cluster
+}
+
+@test "a Redis that forgets its scripts all the while conforms" {
+	redis_start
+	(
+		exec >/dev/null 3>&- 4>&-
+		while rcli script flush; do :; done
+	) &
+	conforms "redis.endpoint=unix://$STACK/redis.sock"
+	kill $!
+}
