@@ -159,11 +159,15 @@ void kri_visit_enter(struct kri_visit *visit)
 		lose_session(visit);
 }
 
+/* To end or to clear what was lost to a renewal is a change too: who was told
+ * that it is done would be wrong. */
 bool kri_visit_is_changed(const struct kri_visit *visit)
 {
-	return kri_session_is_changed(&visit->session) ||
+	const struct kr_session *session = &visit->session;
+
+	return kri_session_is_changed(session) ||
 	       (visit->standing != KRI_STANDING_OPEN &&
-		visit->session.destroyed);
+		(session->destroyed || session->cleared));
 }
 
 /* Who has lost its session to a renewal changes nothing; but a login begins
@@ -171,7 +175,8 @@ bool kri_visit_is_changed(const struct kri_visit *visit)
 static bool may_change(const struct kri_visit *visit)
 {
 	if (visit->standing == KRI_STANDING_OUTRUN)
-		return visit->session.renewing && !visit->session.destroyed;
+		return visit->session.renewing &&
+		       kri_session_is_changed(&visit->session);
 	return visit->standing == KRI_STANDING_OPEN;
 }
 

@@ -127,6 +127,18 @@ static void within_a_minute_a_replaced_secret_cannot_log_out(void **state)
 	assert_int_equal(t->record.operation, KRI_OP_NONE);
 }
 
+static void within_a_minute_a_replaced_secret_cannot_clear(void **state)
+{
+	struct trial *t = *state;
+
+	renew_elsewhere(t, 0);
+	come(t, &t->visit, COOKIE_A);
+	kri_session_clear(&t->visit.session);
+	assert_true(kri_visit_is_changed(&t->visit));
+	assert_int_equal(refusal(&t->visit), KR_ERR_RENEWED);
+	assert_int_equal(t->record.operation, KRI_OP_NONE);
+}
+
 static void after_a_minute_a_replaced_secret_is_a_plain_visitors(void **state)
 {
 	struct trial *t = *state;
@@ -233,6 +245,15 @@ static void who_is_outrun_cannot_log_out(void **state)
 	assert_int_equal(t->record.operation, KRI_OP_UPDATE);
 }
 
+static void who_is_outrun_cannot_clear(void **state)
+{
+	struct trial *t = *state;
+
+	outrun(t);
+	kri_session_clear(&t->other.session);
+	assert_int_equal(refusal(&t->other), KR_ERR_RENEWED);
+}
+
 static void a_login_that_is_outrun_begins_a_session_of_its_own(void **state)
 {
 	struct trial *t = *state;
@@ -258,6 +279,18 @@ static void a_login_that_clears_first_begins_one_too(void **state)
 	assert_true(leave(&t->other));
 	assert_int_equal(t->other.session.record->operation, KRI_OP_CREATE);
 	assert_int_equal(strlen(t->other.session.record->id), KRI_ID_LEN);
+}
+
+/* There is nothing to store, and so no session. */
+static void who_is_outrun_and_renews_nothing_makes_no_session(void **state)
+{
+	struct trial *t = *state;
+
+	outrun(t);
+	kri_session_clear(&t->other.session);
+	assert_int_equal(kri_session_renew(&t->other.session), KR_OK);
+	assert_int_equal(refusal(&t->other), KR_ERR_RENEWED);
+	assert_null(t->other.session.record);
 }
 
 static void a_login_and_a_logout_at_once_are_no_login(void **state)
@@ -514,6 +547,7 @@ int main(void)
 		TEST(within_a_minute_a_replaced_secret_changes_nothing),
 		TEST(within_a_minute_a_replaced_secret_cannot_log_in),
 		TEST(within_a_minute_a_replaced_secret_cannot_log_out),
+		TEST(within_a_minute_a_replaced_secret_cannot_clear),
 		TEST(after_a_minute_a_replaced_secret_is_a_plain_visitors),
 		TEST(a_secret_replaced_in_the_far_future_is_a_plain_visitors),
 		TEST(clocks_may_differ_by_less_than_a_minute),
@@ -523,8 +557,10 @@ int main(void)
 		TEST(who_is_outrun_reads_nothing_and_waits_for_the_login),
 		TEST(who_is_outrun_changes_nothing),
 		TEST(who_is_outrun_cannot_log_out),
+		TEST(who_is_outrun_cannot_clear),
 		TEST(a_login_that_is_outrun_begins_a_session_of_its_own),
 		TEST(a_login_that_clears_first_begins_one_too),
+		TEST(who_is_outrun_and_renews_nothing_makes_no_session),
 		TEST(a_login_and_a_logout_at_once_are_no_login),
 		TEST(who_is_outrun_shares_the_logins_failure),
 		TEST(who_saw_a_change_waits_for_it),
