@@ -93,6 +93,7 @@ static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 	if (candidate != &visit->candidates[0])
 		visit->candidates[0] = *candidate;
 	visit->n = 1; /* the others have no say when it runs again */
+	visit->proven = true;
 }
 
 /* Why the candidate is of no use; KR_OK: it names nothing. */
@@ -215,7 +216,6 @@ enum kr_err kri_visit_settle(struct kri_visit *visit)
  * no session any more, and nothing to load. */
 void kri_visit_again(struct kri_visit *visit, enum kr_err err)
 {
-	visit->proven = visit->n == 1;
 	visit->seen = NULL;
 	visit->settled = false;
 	if (err == KR_ERR_RENEWED) {

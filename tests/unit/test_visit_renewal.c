@@ -535,6 +535,26 @@ static void what_failed_for_good_sends_no_cookie(void **state)
 		settle_with(t, errs[i]);
 }
 
+/* An id that was drawn twice; nobody had proven anything. */
+static void a_new_session_whose_id_is_taken_is_not_gone(void **state)
+{
+	struct trial *t = *state;
+
+	t->record.err = KR_ERR_NOT_FOUND;
+	come(t, &t->visit, COOKIE_A);
+	set(&t->visit, "a");
+	assert_true(leave(&t->visit));
+	t->visit.session.record->err = KR_ERR_CONFLICT;
+	assert_int_equal(kri_visit_settle(&t->visit), KR_ERR_CONFLICT);
+	kri_visit_again(&t->visit, KR_ERR_CONFLICT);
+	assert_int_equal(adopt(t, &t->visit), KR_OK);
+	kri_visit_enter(&t->visit);
+	set(&t->visit, "a");
+	assert_true(leave(&t->visit));
+	assert_int_equal(kri_visit_settle(&t->visit), KR_OK);
+	assert_cookie_opens(t, &t->visit, t->visit.session.record);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -577,6 +597,7 @@ int main(void)
 		TEST(a_change_that_lost_to_a_login_is_refused),
 		TEST(a_reader_that_lost_to_a_login_is_nobody),
 		TEST(what_failed_for_good_sends_no_cookie),
+		TEST(a_new_session_whose_id_is_taken_is_not_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
