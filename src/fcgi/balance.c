@@ -1,9 +1,11 @@
 #include "fcgi/balance.h"
 
 /* Part of the time. A loop that works for longer makes requests wait: it
- * falls behind. The gap between the first two keeps a loop from coming and
- * going; the last is about what a move is worth. */
+ * falls behind. FULL, of all together, is what has to be there for one more
+ * to be of use; the gap to IDLE, which sends the last away, keeps a loop from
+ * coming and going. UNEVEN is about what a move is worth. */
 #define BEHIND 0.75
+#define FULL 0.60
 #define IDLE 0.50
 #define UNEVEN 0.25
 
@@ -79,17 +81,20 @@ bool kri_balance(const struct kri_share *shares, int all, int *active,
 {
 	int busiest = most(shares, *active);
 	int least = kri_balance_least(shares, *active);
+	double work = sum(shares, *active);
 
-	if (shares[busiest].busy > BEHIND && *active < all) {
+	if (shares[busiest].busy > BEHIND && work > FULL * *active &&
+	    *active < all) {
 		least = (*active)++;
 		return move_some(shares, move, busiest, least);
 	}
-	if (*active > 1 && sum(shares, *active) / (*active - 1) < IDLE) {
+	if (*active > 1 && work < IDLE * (*active - 1)) {
 		int last = --*active;
 
 		return move_all(shares, move, last, *active);
 	}
-	if (shares[busiest].busy - shares[least].busy > UNEVEN)
-		return move_some(shares, move, busiest, least);
+	if (shares[busiest].busy - shares[least].busy > UNEVEN &&
+	    move_some(shares, move, busiest, least))
+		return true;
 	return move_stragglers(shares, all, *active, move);
 }

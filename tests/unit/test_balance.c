@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #define LOOPS 4
-#define CONNECTIONS 4000
+#define CONNECTIONS 2000
 #define LONG 400 /* judgements: more than any run needs to settle */
 
 /* ---- one judgement ---------------------------------------------------- */
@@ -143,6 +143,35 @@ static void what_is_left_on_a_loop_that_has_gone_is_fetched(void **state)
 	assert_int_equal(move.n, 3);
 }
 
+/* A heavy connection that is alone on its loop cannot go anywhere. */
+static void a_difference_that_cannot_be_mended_does_not_keep_them_there(
+	void **state)
+{
+	const struct kri_share shares[LOOPS] = {
+		{0.7, 1}, {0.3, 10}, {0.1, 3}};
+	struct kri_move move;
+	int active = 2;
+
+	(void)state;
+	assert_true(kri_balance(shares, LOOPS, &active, &move));
+	assert_int_equal(move.from, 2);
+	assert_int_equal(move.n, 3);
+}
+
+/* One loop that is behind beside one that has nothing to do. */
+static void before_a_loop_joins_the_others_take_what_they_can(void **state)
+{
+	const struct kri_share shares[LOOPS] = {{0.8, 80}, {0.1, 10}};
+	struct kri_move move;
+	int active = 2;
+
+	(void)state;
+	assert_true(kri_balance(shares, LOOPS, &active, &move));
+	assert_int_equal(active, 2);
+	assert_int_equal(move.from, 0);
+	assert_int_equal(move.to, 1);
+}
+
 static void a_new_connection_goes_to_who_has_least_to_do(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
@@ -201,20 +230,30 @@ static void measure(struct run *run)
 	}
 }
 
-/* The first ones that the loop has go, whatever work they make. */
+/* The connection of that loop with least work. */
+static size_t lightest(const struct run *run, int loop)
+{
+	size_t found = run->n;
+
+	for (size_t i = 0; i < run->n; i++)
+		if (run->at[i] == loop &&
+		    (found == run->n || run->work[i] < run->work[found]))
+			found = i;
+	return found;
+}
+
+/* Those go first that have been idle for longest. */
 static void carry_out(struct run *run, const struct kri_move *move)
 {
-	size_t left = move->n;
-
 	run->moves++;
 	assert_int_not_equal(move->from, move->to);
 	assert_in_range(move->to, 0, run->active - 1);
-	for (size_t i = 0; i < run->n && left; i++)
-		if (run->at[i] == move->from) {
-			run->at[i] = move->to;
-			left--;
-		}
-	assert_int_equal(left, 0);
+	for (size_t i = 0; i < move->n; i++) {
+		size_t one = lightest(run, move->from);
+
+		assert_int_not_equal(one, run->n);
+		run->at[one] = move->to;
+	}
 }
 
 static void judge(struct run *run)
@@ -320,6 +359,22 @@ static void when_the_load_goes_one_is_left_with_all(void **state)
 	assert_int_equal(run.shares[0].connections, 64);
 }
 
+/* One client keeps its loop at work for 80 %, and nobody can help it. */
+static void one_heavy_connection_does_not_make_loops_come_and_go(void **state)
+{
+	static struct run run;
+
+	(void)state;
+	for (size_t n = 1; n < 32; n += 6) {
+		begin(&run, n, 0.05);
+		run.work[0] = 0.8;
+		assert_settles(&run);
+		begin(&run, n, 0.05);
+		run.work[n - 1] = 0.8;
+		assert_settles(&run);
+	}
+}
+
 static void two_heavy_connections_come_to_different_loops(void **state)
 {
 	static struct run run;
@@ -332,7 +387,7 @@ static void two_heavy_connections_come_to_different_loops(void **state)
 
 /* Kept connections of a front server, most of them idle: those that go first
  * bring nothing along. */
-static void thousands_of_idle_connections_do_not_keep_the_work_together(
+static void two_thousand_idle_connections_do_not_keep_the_work_together(
 	void **state)
 {
 	static struct run run;
@@ -360,6 +415,8 @@ int main(void)
 		TEST(uneven_loads_are_evened_out),
 		TEST(a_small_difference_is_not_worth_a_move),
 		TEST(what_is_left_on_a_loop_that_has_gone_is_fetched),
+		TEST(a_difference_that_cannot_be_mended_does_not_keep_them_there),
+		TEST(before_a_loop_joins_the_others_take_what_they_can),
 		TEST(a_new_connection_goes_to_who_has_least_to_do),
 		TEST(of_two_that_are_as_busy_the_one_with_fewer_connections),
 		TEST(every_load_settles),
@@ -367,8 +424,9 @@ int main(void)
 		TEST(a_load_for_two_is_spread_over_at_least_two),
 		TEST(a_load_for_all_is_spread_over_all),
 		TEST(when_the_load_goes_one_is_left_with_all),
+		TEST(one_heavy_connection_does_not_make_loops_come_and_go),
 		TEST(two_heavy_connections_come_to_different_loops),
-		TEST(thousands_of_idle_connections_do_not_keep_the_work_together),
+		TEST(two_thousand_idle_connections_do_not_keep_the_work_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
