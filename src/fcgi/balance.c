@@ -9,14 +9,31 @@
 #define IDLE 0.50
 #define UNEVEN 0.25
 
+/* Whether the first has less to do than the second. */
+static bool is_less_busy(const struct kri_share *a, const struct kri_share *b)
+{
+	return a->busy < b->busy ||
+	       (a->busy == b->busy && a->connections < b->connections);
+}
+
+static int least_busy(const struct kri_share *shares, int active)
+{
+	int least = 0;
+
+	for (int i = 1; i < active; i++)
+		if (is_less_busy(&shares[i], &shares[least]))
+			least = i;
+	return least;
+}
+
 int kri_balance_least(const struct kri_share *shares, int active)
 {
 	int least = 0;
 
 	for (int i = 1; i < active; i++)
-		if (shares[i].busy < shares[least].busy ||
-		    (shares[i].busy == shares[least].busy &&
-		     shares[i].connections < shares[least].connections))
+		if (shares[i].given < shares[least].given ||
+		    (shares[i].given == shares[least].given &&
+		     is_less_busy(&shares[i], &shares[least])))
 			least = i;
 	return least;
 }
@@ -60,7 +77,7 @@ static bool move_all(const struct kri_share *shares, struct kri_move *move,
 {
 	*move = (struct kri_move){
 		.from = from,
-		.to = kri_balance_least(shares, active),
+		.to = least_busy(shares, active),
 		.n = shares[from].connections,
 	};
 	return move->n > 0;
@@ -80,7 +97,7 @@ bool kri_balance(const struct kri_share *shares, int all, int *active,
 		 struct kri_move *move)
 {
 	int busiest = most(shares, *active);
-	int least = kri_balance_least(shares, *active);
+	int least = least_busy(shares, *active);
 	double work = sum(shares, *active);
 
 	if (shares[busiest].busy > BEHIND && work > FULL * *active &&

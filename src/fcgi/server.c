@@ -100,7 +100,7 @@ static bool accept_some(struct server *server)
 	if (fd < 0 && is_shortage(errno))
 		rest(server);
 	if (n) {
-		server->shares[to].connections += n;
+		server->shares[to].given += n;
 		kri_loop_give(server->loops[to], fds, n);
 	}
 	return fd < 0;
@@ -120,6 +120,7 @@ static void measure(struct server *server, int64_t now)
 		share->busy = (double)(busy - server->busy[i]) / passed;
 		share->connections = atomic_load_explicit(
 			&loop->connections, memory_order_relaxed);
+		share->given = 0;
 		server->busy[i] = busy;
 	}
 	server->judged_at = now;

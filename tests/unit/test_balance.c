@@ -18,7 +18,7 @@
 
 static void a_loop_that_keeps_up_is_alone(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.7, 100}};
+	const struct kri_share shares[LOOPS] = {{0.7, 100, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -29,7 +29,7 @@ static void a_loop_that_keeps_up_is_alone(void **state)
 
 static void when_one_falls_behind_another_gets_half_of_its_work(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.9, 100}};
+	const struct kri_share shares[LOOPS] = {{0.9, 100, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -43,7 +43,7 @@ static void when_one_falls_behind_another_gets_half_of_its_work(void **state)
 
 static void there_are_no_more_loops_than_there_are(void **state)
 {
-	const struct kri_share shares[2] = {{1, 100}, {1, 100}};
+	const struct kri_share shares[2] = {{1, 100, 0}, {1, 100, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -55,7 +55,7 @@ static void there_are_no_more_loops_than_there_are(void **state)
 /* Another begins with what is new. */
 static void one_connection_cannot_be_split(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{1, 1}};
+	const struct kri_share shares[LOOPS] = {{1, 1, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -67,7 +67,7 @@ static void one_connection_cannot_be_split(void **state)
 static void with_little_to_do_the_last_gives_all_it_has(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.4, 40}, {0.3, 30}, {0.2, 20}};
+		{0.4, 40, 0}, {0.3, 30, 0}, {0.2, 20, 0}};
 	struct kri_move move;
 	int active = 3;
 
@@ -81,7 +81,7 @@ static void with_little_to_do_the_last_gives_all_it_has(void **state)
 
 static void the_last_loop_stays(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0, 0}};
+	const struct kri_share shares[LOOPS] = {{0, 0, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -94,7 +94,7 @@ static void the_last_loop_stays(void **state)
  * second at once. */
 static void a_loop_goes_only_when_the_others_keep_up_without_it(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.4, 40}, {0.4, 40}};
+	const struct kri_share shares[LOOPS] = {{0.4, 40, 0}, {0.4, 40, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -106,7 +106,7 @@ static void a_loop_goes_only_when_the_others_keep_up_without_it(void **state)
 static void uneven_loads_are_evened_out(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.3, 10}, {0.7, 70}, {0.5, 50}};
+		{0.3, 10, 0}, {0.7, 70, 0}, {0.5, 50, 0}};
 	struct kri_move move;
 	int active = 3;
 
@@ -120,7 +120,7 @@ static void uneven_loads_are_evened_out(void **state)
 
 static void a_small_difference_is_not_worth_a_move(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.6, 10}, {0.4, 500}};
+	const struct kri_share shares[LOOPS] = {{0.6, 10, 0}, {0.4, 500, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -131,7 +131,7 @@ static void a_small_difference_is_not_worth_a_move(void **state)
 static void what_is_left_on_a_loop_that_has_gone_is_fetched(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.6, 10}, {0.5, 10}, {0, 0}, {0.1, 3}};
+		{0.6, 10, 0}, {0.5, 10, 0}, {0, 0, 0}, {0.1, 3, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -148,7 +148,7 @@ static void a_difference_that_cannot_be_mended_does_not_keep_them_there(
 	void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.7, 1}, {0.3, 10}, {0.1, 3}};
+		{0.7, 1, 0}, {0.3, 10, 0}, {0.1, 3, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -161,7 +161,7 @@ static void a_difference_that_cannot_be_mended_does_not_keep_them_there(
 /* One loop that is behind beside one that has nothing to do. */
 static void before_a_loop_joins_the_others_take_what_they_can(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.8, 80}, {0.1, 10}};
+	const struct kri_share shares[LOOPS] = {{0.8, 80, 0}, {0.1, 10, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -175,7 +175,7 @@ static void before_a_loop_joins_the_others_take_what_they_can(void **state)
 static void a_new_connection_goes_to_who_has_least_to_do(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.5, 1}, {0.2, 90}, {0.3, 3}, {0, 0}};
+		{0.5, 1, 0}, {0.2, 90, 0}, {0.3, 3, 0}, {0, 0, 0}};
 
 	(void)state;
 	assert_int_equal(kri_balance_least(shares, 3), 1);
@@ -184,10 +184,22 @@ static void a_new_connection_goes_to_who_has_least_to_do(void **state)
 
 static void of_two_that_are_as_busy_the_one_with_fewer_connections(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0, 4}, {0, 3}, {0, 5}};
+	const struct kri_share shares[LOOPS] = {
+		{0, 4, 0}, {0, 3, 0}, {0, 5, 0}};
 
 	(void)state;
 	assert_int_equal(kri_balance_least(shares, 3), 1);
+}
+
+/* What the last judgement said of the others is old by then. */
+static void the_next_connection_goes_to_another(void **state)
+{
+	const struct kri_share shares[LOOPS] = {{0.1, 1, .given = 2},
+						{0.9, 1, .given = 1},
+						{0.3, 1, .given = 1}};
+
+	(void)state;
+	assert_int_equal(kri_balance_least(shares, 3), 2);
 }
 
 /* ---- whole runs ------------------------------------------------------- */
@@ -400,6 +412,51 @@ static void two_thousand_idle_connections_do_not_keep_the_work_together(
 	assert_true(most_of(&run) < 0.95);
 }
 
+/* ---- connections of one request --------------------------------------- */
+
+/* A front server that keeps none: each request is a new connection, given as
+ * the server does it. For how much of `work` there is time. */
+static double serve(struct run *run, double work)
+{
+	double given[LOOPS] = {0}, served = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		int to = kri_balance_least(run->shares, run->active);
+
+		run->shares[to].given++;
+		given[to] += work / 1000;
+	}
+	for (int i = 0; i < LOOPS; i++) {
+		struct kri_share *share = &run->shares[i];
+
+		*share = (struct kri_share){
+			.busy = given[i] < 1 ? given[i] : 1,
+			.connections = (size_t)(given[i] * 10),
+		};
+		served += share->busy;
+	}
+	return served;
+}
+
+static void connections_of_one_request_keep_both_loops_at_work(void **state)
+{
+	static struct run run;
+	struct kri_move move;
+	double served = 0;
+
+	(void)state;
+	begin(&run, 0, 0);
+	for (int i = 0; i < LONG; i++) {
+		double now = serve(&run, 1.6);
+
+		if (i >= LONG / 2)
+			served += now;
+		(void)kri_balance(run.shares, 2, &run.active, &move);
+	}
+	assert_int_equal(run.active, 2);
+	assert_true(served > 1.5 * LONG / 2);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 int main(void)
@@ -419,6 +476,7 @@ int main(void)
 		TEST(before_a_loop_joins_the_others_take_what_they_can),
 		TEST(a_new_connection_goes_to_who_has_least_to_do),
 		TEST(of_two_that_are_as_busy_the_one_with_fewer_connections),
+		TEST(the_next_connection_goes_to_another),
 		TEST(every_load_settles),
 		TEST(a_load_that_one_can_carry_is_carried_by_one),
 		TEST(a_load_for_two_is_spread_over_at_least_two),
@@ -427,6 +485,7 @@ int main(void)
 		TEST(one_heavy_connection_does_not_make_loops_come_and_go),
 		TEST(two_heavy_connections_come_to_different_loops),
 		TEST(two_thousand_idle_connections_do_not_keep_the_work_together),
+		TEST(connections_of_one_request_keep_both_loops_at_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

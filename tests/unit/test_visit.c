@@ -54,8 +54,8 @@ static void cookies_of_other_names_are_not_ours(void **state)
 {
 	struct trial *t = *state;
 
-	send(&t->visit, "SID=" ID_A SECRET "; sid2=" ID_A SECRET
-			"; xsid=" ID_A SECRET);
+	send(&t->visit,
+	     "SID=" ID_A SECRET "; sid2=" ID_A SECRET "; xsid=" ID_A SECRET);
 	assert_int_equal(t->visit.n, 0);
 	assert_false(t->visit.has_cookie);
 }
