@@ -94,10 +94,14 @@ expect_logged() { # REGULAR EXPRESSION
 	expect_back
 }
 
-@test "CLIENT PAUSE of writes is 503 too, as reading extends a session" {
+@test "CLIENT PAUSE of writes lets sessions be read" {
 	start
 	rcli client pause 60000 write
-	expect_away
+	ask_as "$cookie" '/session/get?key=color'
+	expect 200 '{"key":"color","value":"purple"}'
+	ask_as "$cookie" /session/counter
+	expect_unavailable
+	expect_hello
 	rcli client unpause
 	expect_back
 }
@@ -404,7 +408,7 @@ expect_garbage_is_unavailable() { # COMMAND BEFORE EACH
 }
 
 @test "a reply too many does not shift those that follow" {
-	start_behind_relay -o server.workers=1 -o server.max_workers=1
+	start_behind_relay -o server.workers=1
 	rcli client kill type normal
 	relay_mode say '+OK\r\n+OK\r\n'
 	ask_as "$cookie" /session/counter

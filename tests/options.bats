@@ -84,7 +84,9 @@ refuses() { # "ARGUMENTS" WORD...
 
 @test "what is no setting at all is an error" {
 	printf '[session]\nidle_timeout\n' >"$CONF"
-	refuses "-c $CONF" "$CONF" 2
+	refuses "-c $CONF" "$CONF:2:"
+	printf '[server\nworkers = 4\n' >"$CONF"
+	refuses "-c $CONF" "$CONF:1:"
 }
 
 @test "a file that is not there is an error" {

@@ -348,7 +348,7 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 
 @test "keys that begin with @ are neither written nor read" {
 	visit /session/counter
-	for key in @auth @born @ver %40auth @; do
+	for key in @auth @born @seen @ver @was %40auth @; do
 		visit "/session/set?key=$key&value=x"
 		expect_json 400 "$RESERVED"
 		visit "/session/get?key=$key"
@@ -492,5 +492,5 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	[ "$(rcli hget "$(redis_key "$value")" counter)" = 1 ]
 	[ "$(rcli hget "$(redis_key "$value")" color)" = purple ]
 	[ "$(rcli hkeys "$(redis_key "$value")" | sort | paste -sd' ')" = \
-		'@auth @born @ver color counter user' ]
+		'@auth @born @seen @ver color counter user' ]
 }

@@ -96,7 +96,7 @@ redis_cli_is_strict() {
 # bats test_tags=slow
 @test "a connection to the primary needs no Sentinel any more" {
 	local i
-	kr_start_sentinel -o server.workers=1 -o server.max_workers=1
+	kr_start_sentinel -o server.workers=1
 	ask /session/counter
 	for i in 1 2 3; do
 		server_kill "sentinel$i"

@@ -226,7 +226,7 @@ begin_slow_hello() {
 }
 
 @test "a handler that is stuck holds up nobody else" {
-	slow_start -o server.workers=2 -o server.max_workers=2
+	slow_start -o server.workers=2
 	# So that one worker is left, as there is little to do.
 	"$KR_BUILD/tests/fcgi_client" -q -k -r 1000 "$STACK/slow.sock" \
 		/nowhere >"$STACK/answers"
@@ -241,6 +241,32 @@ begin_slow_hello() {
 	[ "$SLOW_CODE" = 200 ]
 }
 
+@test "a handler that may block holds up nobody" {
+	slow_start -o server.workers=1
+	slow_begin '' '/slow/hello?'
+	"$KR_BUILD/tests/fcgi_client" -q -k -n 4 -r 50 "$STACK/slow.sock" \
+		/nowhere >"$STACK/answers"
+	[ "$(grep -c '^404' "$STACK/answers")" -eq 200 ]
+	slow_go_on
+	slow_end
+	[ "$SLOW_CODE" = 200 ]
+}
+
+@test "a handler that holds its loop is named once a minute, if not marked" {
+	slow_start -o server.workers=1
+	for path in '/slow/unmarked?' '/slow/hello?' '/slow/unmarked?'; do
+		rm -f "$STACK/gate"*
+		slow_begin '' "$path"
+		sleep 0.1 # what is to be noticed
+		slow_go_on
+		slow_end
+		[ "$SLOW_CODE" = 200 ]
+	done
+	[ "$(grep -c 'warning .*/slow/unmarked.*KR_BLOCKING' \
+		"$STACK/slow.log")" -eq 1 ]
+	! grep 'warning .*/slow/hello' "$STACK/slow.log"
+}
+
 # The scheduling policies of its threads, one a line; proc(5): 0 other, 3
 # batch, 5 idle.
 policies() {
@@ -248,7 +274,7 @@ policies() {
 		cut -d' ' -f39
 }
 
-@test "workers are of the batch class, unless the operator chose another" {
+@test "loops are of the batch class, unless the operator chose another" {
 	local options
 	kr_start -o server.workers=2
 	[ "$(policies | grep -cx 3)" -eq 2 ]

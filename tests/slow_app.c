@@ -90,6 +90,19 @@ static enum kr_err count(struct kr_context *c)
 	return err ? err : kr_json_end(c, 200);
 }
 
+static enum kr_err login(struct kr_context *c)
+{
+	struct kr_session *session = kr_session(c);
+	const char *user = kr_query(c, "user");
+	enum kr_err err = wait_for_gate(c);
+
+	if (!err)
+		err = kr_session_set_string(session, "user", user ? user : "");
+	if (!err)
+		err = kr_session_renew(session);
+	return err ? err : kr_text(c, 200, "logged in");
+}
+
 static enum kr_err map_all(struct kr_app *app)
 {
 	const unsigned slow = KR_SESSION | KR_BLOCKING;
@@ -100,6 +113,8 @@ static enum kr_err map_all(struct kr_app *app)
 		err = kr_map(app, KR_GET, "/slow/unmarked", hello, 0);
 	if (!err)
 		err = kr_map(app, KR_GET, "/slow/set", set, slow);
+	if (!err)
+		err = kr_map(app, KR_GET, "/slow/login", login, slow);
 	if (!err)
 		err = kr_map(app, KR_GET, "/slow/count", count,
 			     slow | KR_ATOMIC);

@@ -10,7 +10,8 @@ readonly layers=(base config http redis store session fcgi api app ctl)
 # Only these files see these libraries.
 declare -Ar only_in=(
 	['fcgi(app|_stdio|os|misc)\.h']='src/fcgi/gateway[^/]*'
-	['fastcgi\.h']='src/fcgi/(frame|gather|management)\.c' # the protocol's constants
+	# The protocol's constants.
+	['fastcgi\.h']='src/fcgi/(frame|gather|management)\.c'
 	['hiredis/.*']='src/redis/[^/]*'
 	['json-c/.*']='src/(http/response|base/log)\.c'
 )

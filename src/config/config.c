@@ -51,6 +51,20 @@ static enum kr_err check_sizes(const struct kri_config *config,
 	return KR_ERR_CONFIG;
 }
 
+/* The memory store would refuse for ever a session that is allowed. */
+static enum kr_err check_store(const struct kri_config *config,
+			       struct kri_buffer *why)
+{
+	if (config->store_kind != KRI_STORE_MEMORY ||
+	    config->max_size <= config->memory_limit)
+		return KR_OK;
+	kri_buffer_string(why, "session.max_size = ");
+	kri_print_size(why, config->max_size);
+	kri_buffer_string(why, ": must not be more than store.memory_limit = ");
+	kri_print_size(why, config->memory_limit);
+	return KR_ERR_CONFIG;
+}
+
 static enum kr_err check_timeouts(const struct kri_config *config,
 				  struct kri_buffer *why)
 {
@@ -107,6 +121,8 @@ enum kr_err kri_config_check(const struct kri_config *config,
 {
 	enum kr_err err = check_sizes(config, why);
 
+	if (!err)
+		err = check_store(config, why);
 	if (!err)
 		err = check_timeouts(config, why);
 	if (!err)

@@ -18,6 +18,10 @@
 
 #define PREFIX "KRSESSION_"
 
+/* Bytes of libinih's buffer for a line, on the stack: any option's longest
+ * value fits. */
+#define LINE_BUFFER 8192
+
 /* ---- a file ----------------------------------------------------------- */
 
 struct reading {
@@ -47,10 +51,10 @@ static void refuse_line(struct reading *reading, int max)
 }
 
 /*
- * libinih's fgets. Its line buffer is short, and it would cut a longer line
- * in two; an indented line would continue the one before it; the rest of a
- * line behind a NUL would vanish. All three surprise, so long lines and NULs
- * are refused, and indentation is skipped.
+ * libinih's fgets. It would cut a line longer than its buffer in two; an
+ * indented line would continue the one before it; the rest of a line behind
+ * a NUL would vanish. All three surprise, so long lines and NULs are refused,
+ * and indentation is skipped.
  */
 static char *read_line(char *out, int size, void *stream)
 {
@@ -118,7 +122,7 @@ static void set(struct reading *reading, const struct kri_option *option,
 		reading->err = err;
 }
 
-/* libinih's handler: false makes it remember the line and go on. */
+/* libinih's handler: false makes it remember the line. */
 static int take_line(void *user, const char *section, const char *key,
 		     const char *value)
 {
@@ -140,9 +144,34 @@ static void refuse_file(struct reading *reading)
 	reading->err = KR_ERR_CONFIG;
 }
 
+/*
+ * The line that libinih could not make sense of, 0, or less if it had no
+ * memory. Left alone it reads 200 bytes a line, and tells of that line only
+ * after it has handed over all later ones, which look wrong without it.
+ * Debian's can be set while it runs; another is as it was built. Its settings
+ * are put back, as the program around this library may use it too.
+ */
+static int parse(struct reading *reading)
+{
+#if HAVE_DECL_INI_MAX_LINE
+	const int max_line = ini_max_line;
+	const bool stop = ini_stop_on_first_error;
+	int bad;
+
+	ini_max_line = LINE_BUFFER;
+	ini_stop_on_first_error = true;
+	bad = ini_parse_stream(read_line, reading, take_line, reading);
+	ini_max_line = max_line;
+	ini_stop_on_first_error = stop;
+	return bad;
+#else
+	return ini_parse_stream(read_line, reading, take_line, reading);
+#endif
+}
+
 static void read_lines(struct reading *reading)
 {
-	int bad = ini_parse_stream(read_line, reading, take_line, reading);
+	int bad = parse(reading);
 
 	if (reading->err)
 		return;

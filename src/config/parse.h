@@ -20,7 +20,7 @@ enum kr_err kri_parse_boolean(struct kri_text text, int64_t *out) KR_MUST_CHECK;
 enum kr_err kri_parse_duration(struct kri_text text,
 			       int64_t *out) KR_MUST_CHECK;
 
-/* A number, alone or with KiB, MiB, k or m. In bytes. */
+/* A number, alone or with KiB, MiB, GiB, k, m or g. In bytes. */
 enum kr_err kri_parse_size(struct kri_text text, int64_t *out) KR_MUST_CHECK;
 
 /* Permission bits in octal, such as 0660. */

@@ -202,15 +202,18 @@ static void receive(struct kri_peer *peer)
 {
 	struct kri_peers *peers = peer->peers;
 	struct kr_context *c = take(peers->stages);
-	enum kr_err body_err = KR_OK;
+	enum kr_err err, body_err = KR_OK;
 
 	if (!c) {
 		close_peer(peer);
 		return;
 	}
-	if (kri_intake_receive(&peer->intake, peers->window, peer->fd,
-			       c->gateway, KRI_REQUEST_BODY_MAX, &c->body,
-			       &body_err)) {
+	err = kri_intake_receive(&peer->intake, peers->window, peer->fd,
+				 c->gateway, KRI_REQUEST_BODY_MAX, &c->body,
+				 &body_err);
+	if (err) {
+		if (err == KR_ERR_SYSTEM)
+			peer->fd = -1; /* libfcgi has closed it */
 		kri_buffer_clear(&c->body);
 		kri_stages_drop(peers->stages, c);
 		refuse(peer, "libfcgi does not take it");

@@ -88,7 +88,8 @@ void kri_client_close(struct kri_client **client);
 void kri_client_submit(struct kri_client *client,
 		       struct kri_pipeline *pipeline);
 
-/* Writes to each server what has gathered for it. */
+/* Writes to each server what has gathered for it. What is not flushed by the
+ * end of a turn is written before the loop waits. */
 void kri_client_flush(struct kri_client *client);
 
 /* How many servers hold keys, as far as is known: 1, or a cluster's primaries. */

@@ -1,252 +1,403 @@
 /*
  * A cluster (Redis Cluster specification): each call goes to the node that
- * owns its key's slot, all calls for a node in one piece, and all nodes are
- * sent to before any is read. What is redirected goes round again.
+ * owns its key's slot, and follows MOVED and ASK.
+ *
+ * Any node is asked for the map (CLUSTER SLOTS), one after the other until
+ * one gives it. Calls that have nobody to
+ * go to wait until that is over.
  */
-#include "redis/client.h"
+#include <stdlib.h>
 
-#define ROUNDS 6
+#include "base/log.h"
+#include "redis/command.h"
+#include "redis/inside.h"
+#include "redis/slots.h"
 
-#define ASKING "*1\r\n$6\r\nASKING\r\n"
+#define ASK_PAUSE 100 /* ms between two maps */
+#define MAP_ROOM (8 << 20)
 
-/* Appends the call's commands; each after ASKING if it was sent there by
- * ASK, but a transaction only its MULTI. */
-static void put_call(struct kri_leg *leg, const struct kri_pipeline *pipeline,
-		     const struct kri_call *call)
+struct kri_cluster {
+	struct kri_client *client;
+	struct kri_slots slots;
+	struct kri_calls waiting; /* for the next map */
+
+	bool asking;       /* for a map */
+	size_t asked;      /* so many nodes so far, */
+	size_t first;      /* from this one on, which knew it last time */
+	bool disabled;     /* one of them said that it is of no cluster */
+	uint64_t ask_at;   /* uv_now() before which nobody is asked again */
+	uv_timer_t timer;  /* ends the wait for a node, or the pause */
+	struct kri_arena arena;
+	struct kri_call call; /* the question */
+	struct kri_pipeline pipeline;
+};
+
+/* ---- nodes -------------------------------------------------------------- */
+
+static struct kri_connection *connection_of(struct kri_cluster *cluster,
+					    struct kri_node *node)
 {
-	const char *data = pipeline->commands.data;
+	struct kri_goal goal = {
+		.addresses = &node->address,
+		.n = 1,
+		.first = &node->first,
+		.dial = &cluster->client->dial,
+		.timeout = cluster->client->topology->endpoint.connect_timeout,
+	};
 
-	for (size_t i = 0; i < call->replies; i++) {
-		if (call->ask && (!call->transaction || i == 0))
-			kri_buffer_append(&leg->out, KRI_TEXT(ASKING));
-		kri_buffer_append(&leg->out,
-				  kri_text(data + call->cuts[i],
-					   call->cuts[i + 1] - call->cuts[i]));
+	if (!node->connection.client) {
+		kri_connection_init(&node->connection, cluster->client, &goal,
+				    node->name.data);
+		node->connection.node = true;
 	}
+	return &node->connection;
 }
 
-static void begin_leg(struct kri_leg *leg)
+/* The endpoint's servers are the first nodes that are known. */
+static void add_seeds(struct kri_cluster *cluster)
 {
-	leg->used = true;
-	leg->fresh = leg->sent = false;
-	leg->err = kri_health_may_try(&leg->node->health) ? KR_OK
-							  : KR_ERR_UNAVAILABLE;
-	kri_buffer_clear(&leg->out);
+	const struct kri_endpoint *endpoint =
+		&cluster->client->topology->endpoint;
+
+	for (size_t i = 0; i < endpoint->n; i++)
+		if (endpoint->addresses[i].host)
+			(void)kri_slots_node(&cluster->slots,
+					     endpoint->addresses[i].host,
+					     endpoint->addresses[i].port);
 }
 
-/* Gives the call a leg; false if nobody is known to own its slot. */
-static bool place(struct kri_client *client,
-		  const struct kri_pipeline *pipeline, struct kri_call *call)
-{
-	struct kri_node *node = call->ask;
+/* ---- the map ------------------------------------------------------------ */
 
-	if (!node)
-		node = kri_slots_owner(&client->topology->slots, call->slot);
-	call->leg = node ? kri_leg_get(client, node) : NULL;
-	if (!call->leg)
+static void on_time(uv_timer_t *timer);
+
+static void ask_next(struct kri_cluster *cluster)
+{
+	struct kri_slots *slots = &cluster->slots;
+	size_t at = (cluster->first + cluster->asked++) % slots->n;
+	struct kri_connection *connection =
+		connection_of(cluster, slots->nodes[at]);
+
+	/* It is never sent twice: then the next node is asked. */
+	cluster->call.way = (__typeof__(cluster->call.way)){
+		.pipeline = &cluster->pipeline,
+		.tries = KRI_TRIES_MAX,
+	};
+	cluster->pipeline.way.unsettled = 1;
+	kri_arena_reset(&cluster->arena);
+	uv_timer_start(&cluster->timer, on_time,
+		       (uint64_t)cluster->client->topology->endpoint.io_timeout,
+		       0);
+	kri_connection_give(connection, &cluster->call);
+}
+
+/* Those that waited try again; with no map to be had, they fail. */
+static void end_wait(struct kri_cluster *cluster, bool known)
+{
+	struct kri_calls waiting = cluster->waiting;
+	struct kri_client *client = cluster->client;
+	struct kri_call *call;
+
+	cluster->waiting = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&waiting)))
+		if (known)
+			kri_calls_push(&client->limbo, call);
+		else
+			kri_client_settle(client, call, KR_ERR_UNAVAILABLE);
+}
+
+/* A single server stands where the cluster was: it gets all calls. */
+static void leave(struct kri_cluster *cluster)
+{
+	struct kri_client *client = cluster->client;
+
+	if (atomic_exchange(&client->topology->is_cluster, false))
+		kri_log(KRI_LOG_WARNING, NULL, "redis %s: is no cluster any more",
+			client->topology->name.data);
+	client->cluster = NULL;
+	for (size_t i = 0; i < cluster->slots.n; i++)
+		kri_connection_drop(&cluster->slots.nodes[i]->connection);
+	kri_cluster_close(&cluster);
+}
+
+static void end_asking(struct kri_cluster *cluster, bool known)
+{
+	bool left = !known && cluster->disabled;
+
+	cluster->asking = false;
+	cluster->ask_at = uv_now(cluster->client->loop) + ASK_PAUSE;
+	uv_timer_stop(&cluster->timer);
+	end_wait(cluster, known || left);
+	if (left)
+		leave(cluster);
+}
+
+/* Whether the reply is a map. */
+static bool take_map(struct kri_cluster *cluster, const struct kri_node *asked)
+{
+	const struct kri_reply *reply = cluster->call.reply[0];
+	bool changed = false;
+
+	if (cluster->call.err)
 		return false;
-	if (!call->leg->used)
-		begin_leg(call->leg);
-	put_call(call->leg, pipeline, call);
+	if (kri_reply_is_error(reply, "ERR This instance has cluster support"))
+		cluster->disabled = true;
+	if (kri_slots_load(&cluster->slots, reply, asked, &changed))
+		return false;
+	if (changed)
+		kri_log(KRI_LOG_INFO, NULL, "redis %s: new slot map from %s",
+			cluster->client->topology->name.data, asked->name.data);
 	return true;
 }
 
-/* A reused connection that broke says nothing of its node; a new one will. */
-static void break_leg(struct kri_leg *leg, enum kr_err err)
+static void on_answer(struct kri_pipeline *pipeline)
 {
-	leg->err = err;
-	if (leg->fresh || err != KR_ERR_UNAVAILABLE ||
-	    kri_health_is_bad(&leg->node->health))
-		kri_leg_bad(leg);
-}
+	struct kri_cluster *cluster = pipeline->arg;
+	struct kri_slots *slots = &cluster->slots;
+	size_t at = (cluster->first + cluster->asked - 1) % slots->n;
 
-static void send_leg(struct kri_client *client, struct kri_leg *leg,
-		     struct kri_deadline *deadline)
-{
-	if (!leg->used || leg->err)
+	if (!cluster->asking)
 		return;
-	if (leg->out.failed)
-		leg->err = KR_ERR_MEMORY;
-	else if (!kri_connection_is_open(&leg->connection) ||
-		 !kri_connection_is_quiet(&leg->connection))
-		leg->err = kri_leg_open(client, leg, deadline);
-	if (!leg->err)
-		leg->err = kri_connection_send(
-			&leg->connection, kri_buffer_text(&leg->out), deadline);
-	if (leg->err)
-		break_leg(leg, leg->err);
-	leg->sent = !leg->err;
-}
-
-/* A call's replies, without the OK of each ASKING. */
-static enum kr_err read_call(struct kri_call *call, struct kri_arena *arena,
-			     struct kri_deadline *deadline)
-{
-	struct kri_connection *connection = &call->leg->connection;
-	const struct kri_reply *ok;
-	enum kr_err err = KR_OK;
-
-	for (size_t i = 0; i < call->replies && !err; i++) {
-		if (call->ask && (!call->transaction || i == 0))
-			err = kri_connection_read(connection, arena, deadline,
-						  &ok);
-		if (!err)
-			err = kri_connection_read(connection, arena, deadline,
-						  &call->reply[i]);
+	if (take_map(cluster, slots->nodes[at])) {
+		cluster->first = at;
+		end_asking(cluster, true);
+	} else if (cluster->asked < slots->n) {
+		ask_next(cluster);
+	} else {
+		end_asking(cluster, false);
 	}
-	return err;
 }
 
-/* "MOVED 3999 127.0.0.1:6381": the node, and the slot's owner from now on. */
-static struct kri_node *read_redirect(struct kri_client *client,
-				      const struct kri_call *call,
-				      const struct kri_reply *reply)
+void kri_cluster_refresh(struct kri_cluster *cluster)
 {
-	struct kri_text rest = reply->text;
-	char host[256];
-	const char *colon;
-	int64_t port;
+	if (cluster->asking ||
+	    uv_now(cluster->client->loop) < cluster->ask_at)
+		return;
+	add_seeds(cluster);
+	if (!cluster->slots.n)
+		return;
+	cluster->asking = true;
+	cluster->disabled = false;
+	cluster->asked = 0;
+	ask_next(cluster);
+}
 
-	(void)kri_text_cut(&rest, ' ');
-	(void)kri_text_cut(&rest, ' ');
-	colon = rest.data ? memrchr(rest.data, ':', rest.len) : NULL;
-	if (!colon || (size_t)(colon - rest.data) >= sizeof(host) ||
-	    kri_text_to_int(kri_text_of(colon + 1), 1, 65535, &port))
+/* A node that does not answer, or the end of a pause. */
+static void on_time(uv_timer_t *timer)
+{
+	struct kri_cluster *cluster = timer->data;
+	struct kri_client *client = cluster->client;
+
+	if (cluster->asking)
+		kri_client_expire(client, &cluster->pipeline);
+	else
+		kri_cluster_refresh(cluster);
+	kri_client_drain(client);
+}
+
+/* ---- calls -------------------------------------------------------------- */
+
+/* Until the next map, which is asked for now or when the pause is over. */
+static void await_map(struct kri_cluster *cluster, struct kri_call *call)
+{
+	uint64_t now = uv_now(cluster->client->loop);
+
+	kri_calls_push(&cluster->waiting, call);
+	kri_cluster_refresh(cluster);
+	if (!cluster->asking)
+		uv_timer_start(&cluster->timer, on_time,
+			       cluster->ask_at > now ? cluster->ask_at - now
+						     : ASK_PAUSE, 0);
+}
+
+/* With a map that is new enough, there is no hope. */
+void kri_cluster_detour(struct kri_cluster *cluster, struct kri_call *call,
+			enum kr_err err)
+{
+	if (call->way.tries++ < KRI_TRIES_MAX &&
+	    (cluster->asking ||
+	     uv_now(cluster->client->loop) >= cluster->ask_at))
+		await_map(cluster, call);
+	else
+		kri_client_settle(cluster->client, call, err);
+}
+
+void kri_cluster_route(struct kri_cluster *cluster, struct kri_call *call)
+{
+	struct kri_slots *slots = &cluster->slots;
+	struct kri_node *node =
+		call->key.data ? slots->owners[kri_slot_of(call->key)]
+			       : kri_slots_place(slots, call->place);
+
+	if (node)
+		kri_connection_give(connection_of(cluster, node), call);
+	else if (call->key.data || !kri_slots_place(slots, 0))
+		await_map(cluster, call);
+	else
+		kri_client_settle(cluster->client, call, KR_ERR_UNAVAILABLE);
+}
+
+void kri_cluster_purge(struct kri_cluster *cluster)
+{
+	kri_calls_purge(&cluster->waiting);
+}
+
+size_t kri_cluster_places(const struct kri_cluster *cluster)
+{
+	size_t n = 0;
+
+	while (kri_slots_place(&cluster->slots, n))
+		n++;
+	return n ? n : 1;
+}
+
+/* ---- its life ----------------------------------------------------------- */
+
+static struct kri_cluster *open_cluster(struct kri_client *client)
+{
+	struct kri_cluster *cluster = calloc(1, sizeof(*cluster));
+
+	if (!cluster)
 		return NULL;
-	memcpy(host, rest.data, (size_t)(colon - rest.data));
-	host[colon - rest.data] = '\0';
-	return kri_slots_node(&client->topology->slots,
-			      *host ? host : call->leg->node->address.host,
-			      (int)port);
+	cluster->client = client;
+	kri_command_strings(&cluster->pipeline.commands,
+			    (const char *[]){"CLUSTER", "SLOTS", NULL});
+	if (cluster->pipeline.commands.failed) {
+		free(cluster);
+		return NULL;
+	}
+	kri_arena_init(&cluster->arena, 16384, MAP_ROOM);
+	cluster->call.cuts[1] = cluster->pipeline.commands.len;
+	cluster->call.replies = 1;
+	cluster->call.arena = &cluster->arena;
+	cluster->call.room = MAP_ROOM;
+	cluster->pipeline.calls = &cluster->call;
+	cluster->pipeline.n = 1;
+	cluster->pipeline.done = on_answer;
+	cluster->pipeline.arg = cluster;
+	uv_timer_init(client->loop, &cluster->timer);
+	cluster->timer.data = cluster;
+	return cluster;
 }
 
-/* Whether the call was sent elsewhere, and so not carried out; it stays
- * pending. */
-static bool follow(struct kri_client *client, struct kri_call *call,
-		   bool *stale)
+static void free_cluster(uv_handle_t *timer)
 {
+	struct kri_cluster *cluster = timer->data;
+
+	kri_slots_free(&cluster->slots);
+	kri_arena_free(&cluster->arena);
+	kri_buffer_free(&cluster->pipeline.commands);
+	free(cluster);
+}
+
+static void drop_dirty(struct kri_client *client)
+{
+	struct kri_connection **at = &client->dirty;
+
+	while (*at)
+		if ((*at)->node)
+			*at = (*at)->next_dirty;
+		else
+			at = &(*at)->next_dirty;
+}
+
+void kri_cluster_close(struct kri_cluster **cluster)
+{
+	struct kri_cluster *closed = *cluster;
+
+	*cluster = NULL;
+	if (!closed)
+		return;
+	closed->asking = false;
+	drop_dirty(closed->client);
+	for (size_t i = 0; i < closed->slots.n; i++)
+		kri_connection_close(&closed->slots.nodes[i]->connection);
+	uv_close((uv_handle_t *)&closed->timer, free_cluster);
+}
+
+/* ---- redirections ------------------------------------------------------- */
+
+/* The cluster of a client that has just learnt of it; NULL without memory. */
+static struct kri_cluster *enter(struct kri_client *client)
+{
+	if (client->cluster)
+		return client->cluster;
+	client->cluster = open_cluster(client);
+	if (client->cluster &&
+	    !atomic_exchange(&client->topology->is_cluster, true))
+		kri_log(KRI_LOG_INFO, NULL, "redis %s: is a cluster",
+			client->topology->name.data);
+	return client->cluster;
+}
+
+static void refuse_nonsense(struct kri_connection *connection,
+			    struct kri_call *call,
+			    const struct kri_reply *reply)
+{
+	struct kri_client *client = connection->client;
+
+	if (kri_log_is_due(&client->topology->next_nonsense))
+		kri_log(KRI_LOG_ERROR, NULL,
+			"redis %s: a redirection that leads nowhere: %.100s",
+			connection->name, reply->text.data);
+	kri_client_settle(client, call, KR_ERR_PROTOCOL);
+}
+
+/* The host that answered, for redirections that leave it out. */
+static const char *host_of(const struct kri_connection *connection)
+{
+	const struct kri_goal *goal = &connection->goal;
+
+	return goal->addresses[atomic_load(goal->first) % goal->n].host;
+}
+
+static void follow(struct kri_connection *connection, struct kri_call *call,
+		   const struct kri_reply *reply, bool asking)
+{
+	struct kri_redirect to;
+	const char *host = to.host;
+	struct kri_cluster *cluster;
+	struct kri_node *node;
+
+	if (kri_slots_read_redirect(reply->text, &to) && !*to.host)
+		host = host_of(connection);
+	else if (!kri_slots_read_redirect(reply->text, &to))
+		host = NULL;
+	if (!host) {
+		refuse_nonsense(connection, call, reply);
+		return;
+	}
+	cluster = enter(connection->client);
+	node = cluster ? kri_slots_node(&cluster->slots, host, to.port) : NULL;
+	if (!node) {
+		kri_client_settle(connection->client, call, KR_ERR_MEMORY);
+		return;
+	}
+	if (!asking) {
+		kri_slots_move(&cluster->slots, to.slot, node);
+		kri_cluster_refresh(cluster);
+	}
+	call->way.asking = asking;
+	kri_connection_give(connection_of(cluster, node), call);
+}
+
+bool kri_cluster_redirect(struct kri_connection *connection,
+			  struct kri_call *call)
+{
+	struct kri_client *client = connection->client;
 	const struct kri_reply *moved = kri_call_find(call, "MOVED ");
 	const struct kri_reply *ask = kri_call_find(call, "ASK ");
+	bool later = client->cluster && kri_call_find(call, "TRYAGAIN ");
 
-	call->ask = NULL;
-	if (moved) {
-		struct kri_node *node = read_redirect(client, call, moved);
-
-		*stale = true;
-		if (node)
-			kri_slots_move(&client->topology->slots, call->slot,
-				       node);
-	} else if (ask) {
-		call->ask = read_redirect(client, call, ask);
-	}
-	return moved || ask;
-}
-
-/* A call whose leg broke goes round again if it was not sent, or may be sent
- * twice and has not been tried on a fresh connection. */
-static bool goes_again(const struct kri_pipeline *pipeline,
-		       const struct kri_leg *leg)
-{
-	if (leg->err != KR_ERR_UNAVAILABLE)
+	if (!moved && !ask && !later)
 		return false;
-	return !leg->sent || (pipeline->repeatable && !leg->fresh);
-}
-
-static void settle(struct kri_client *client,
-		   const struct kri_pipeline *pipeline, struct kri_call *call,
-		   bool *stale)
-{
-	struct kri_leg *leg = call->leg;
-
-	if (leg->err) {
-		*stale = true;
-		call->err = leg->err;
-		call->pending = goes_again(pipeline, leg);
-		return;
-	}
-	if (follow(client, call, stale))
-		return;
-	call->pending = false;
-	call->err = leg->err = kri_call_check(&leg->connection, call);
-	*stale |= call->err != KR_OK;
-}
-
-static void read_all(struct kri_client *client, struct kri_pipeline *pipeline,
-		     struct kri_arena *arena, struct kri_deadline *deadline,
-		     bool *stale)
-{
-	for (size_t i = 0; i < pipeline->n; i++) {
-		struct kri_call *call = &pipeline->calls[i];
-		enum kr_err err;
-
-		if (!call->pending || !call->leg)
-			continue;
-		if (!call->leg->err) {
-			err = read_call(call, arena, deadline);
-			if (err)
-				break_leg(call->leg, err);
-		}
-		settle(client, pipeline, call, stale);
-	}
-}
-
-static void end_legs(struct kri_client *client)
-{
-	for (size_t i = 0; i < client->legs_n; i++) {
-		struct kri_leg *leg = client->legs[i];
-
-		if (leg && leg->used && !leg->err)
-			kri_leg_good(leg);
-		if (leg)
-			leg->used = false;
-	}
-}
-
-/* Places, sends and reads what is pending. Returns whether some call has
- * nobody to go to; *stale, whether the map is out of date. */
-static bool round_trip(struct kri_client *client, struct kri_pipeline *pipeline,
-		       struct kri_arena *arena, struct kri_deadline *deadline,
-		       bool *stale)
-{
-	bool lost = false;
-
-	for (size_t i = 0; i < pipeline->n; i++) {
-		struct kri_call *call = &pipeline->calls[i];
-
-		if (call->pending && !place(client, pipeline, call))
-			lost = true;
-	}
-	for (size_t i = 0; i < client->legs_n; i++)
-		if (client->legs[i])
-			send_leg(client, client->legs[i], deadline);
-	read_all(client, pipeline, arena, deadline, stale);
-	end_legs(client);
-	*stale |= lost;
-	return lost;
-}
-
-static bool is_pending(const struct kri_pipeline *pipeline)
-{
-	for (size_t i = 0; i < pipeline->n; i++)
-		if (pipeline->calls[i].pending)
-			return true;
-	return false;
-}
-
-void kri_cluster_run(struct kri_client *client, struct kri_pipeline *pipeline,
-		     struct kri_arena *arena, struct kri_deadline *deadline)
-{
-	for (size_t i = 0; i < pipeline->n; i++)
-		pipeline->calls[i].slot =
-			kri_slot_of(pipeline->prefix, pipeline->calls[i].key);
-	for (int i = 0; i < ROUNDS && is_pending(pipeline); i++) {
-		bool stale = false;
-		bool lost =
-			round_trip(client, pipeline, arena, deadline, &stale);
-
-		if (stale)
-			kri_cluster_refresh(client, arena, deadline, lost);
-	}
-	for (size_t i = 0; i < pipeline->n; i++)
-		pipeline->calls[i].pending = false;
+	if (call->way.tries >= KRI_TRIES_MAX)
+		kri_client_settle(client, call, KR_ERR_UNAVAILABLE);
+	else if (moved || ask)
+		follow(connection, call, moved ? moved : ask, !moved);
+	else
+		await_map(client->cluster, call);
+	/* The connection of before the cluster was known has served its time. */
+	if (client->cluster && !connection->node && !connection->calls.head)
+		kri_connection_close(connection);
+	return true;
 }

@@ -1,385 +1,316 @@
-/*
- * hiredis in a mode between its two: the socket blocks, but for a moment
- * only, and hiredis takes a timeout for "later". So a near Redis costs one
- * write and one read a batch and no poll, and the wait for a far one is ours.
- */
 #include "redis/connection.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <stdio.h>
-#include <sys/socket.h>
+#include <stdlib.h>
+#include <uv.h>
 
-#include "redis/command.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "redis/inside.h"
+
+/* A try to come back that is younger takes calls along; while an older one
+ * hangs, they fail at once. */
+#define FRESH 100 /* ms */
+
+#define ASKING "*1\r\n$6\r\nASKING\r\n"
+
+void kri_calls_purge(struct kri_calls *calls)
+{
+	struct kri_calls kept = {0};
+	struct kri_call *call;
+
+	while ((call = kri_calls_pop(calls)))
+		if (!call->way.settled)
+			kri_calls_push(&kept, call);
+	*calls = kept;
+}
 
 void kri_connection_init(struct kri_connection *connection,
-			 const struct kri_dial *dial)
+			 struct kri_client *client,
+			 const struct kri_goal *goal, const char *name)
 {
-	*connection = (struct kri_connection){.dial = dial};
+	*connection = (struct kri_connection){
+		.client = client,
+		.goal = *goal,
+		.name = name,
+	};
+}
+
+static uint64_t now(const struct kri_connection *connection)
+{
+	return uv_now(connection->client->loop);
+}
+
+/* ---- good times and bad ------------------------------------------------- */
+
+/* Between half of `delay` and the whole of it, so that many processes do not
+ * come back to a server all at once. */
+static int jitter(int delay)
+{
+	unsigned random = 0;
+
+	if (kri_random(&random, sizeof(random)))
+		return delay;
+	return delay / 2 + (int)(random % (unsigned)(delay / 2 + 1));
+}
+
+static void rest(struct kri_connection *connection, const char *why)
+{
+	struct kri_outages *outages = &connection->client->topology->outages;
+	int delay = connection->delay ? connection->delay * 2 : KRI_BACKOFF_MIN;
+
+	if (delay > KRI_BACKOFF_MAX)
+		delay = KRI_BACKOFF_MAX;
+	connection->delay = delay;
+	connection->retry_at = now(connection) + (uint64_t)jitter(delay);
+	if (!connection->away)
+		kri_outage_begin(outages, connection->name, why,
+				 connection->node);
+	connection->away = true;
+}
+
+void kri_connection_praise(struct kri_connection *connection)
+{
+	if (connection->proven)
+		return;
+	connection->proven = true;
+	connection->delay = 0;
+	if (connection->away)
+		kri_outage_end(&connection->client->topology->outages,
+			       connection->name);
+	connection->away = false;
+}
+
+bool kri_connection_rests(const struct kri_connection *connection)
+{
+	if (!connection->delay || connection->wire)
+		return false;
+	if (connection->reach)
+		return now(connection) - connection->reaching_since > FRESH;
+	return now(connection) < connection->retry_at;
+}
+
+/* ---- the end of a connection -------------------------------------------- */
+
+static enum kri_loss loss_of(const struct kri_call *call, uint64_t written)
+{
+	return call->way.begin >= written ? KRI_LOSS_UNSENT : KRI_LOSS_DOUBT;
+}
+
+/* Gives all calls back; none has been settled by it when this returns. */
+static void lose(struct kri_connection *connection, enum kr_err err,
+		 bool open, uint64_t written)
+{
+	struct kri_calls calls = connection->calls;
+	struct kri_call *call;
+
+	connection->calls = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&calls)))
+		if (!call->way.settled)
+			kri_client_lost(connection, call, err,
+					open ? loss_of(call, written)
+					     : KRI_LOSS_AWAY);
+}
+
+/* A wire that is gone by itself has no owner any more. */
+static void drop(struct kri_connection *connection, enum kr_err err)
+{
+	struct kri_wire *wire = connection->wire;
+	uint64_t written = wire ? kri_wire_written(wire) : 0;
+	bool open = wire != NULL;
+
+	kri_reach_cancel(&connection->reach);
+	connection->wire = NULL;
+	connection->proven = false;
+	if (wire && wire->owner)
+		kri_wire_close(&wire);
+	lose(connection, err, open, written);
+}
+
+static void broke(struct kri_connection *connection, enum kr_err err,
+		  const char *why, bool blame)
+{
+	if (blame || !connection->proven)
+		rest(connection, why);
+	drop(connection, err);
+}
+
+void kri_connection_drop(struct kri_connection *connection)
+{
+	drop(connection, KR_ERR_UNAVAILABLE);
+}
+
+void kri_connection_break(struct kri_connection *connection, enum kr_err err,
+			  const char *why, bool blame)
+{
+	if (connection->wire || connection->reach)
+		broke(connection, err, why, blame);
+}
+
+void kri_connection_hangs(struct kri_connection *connection, uint64_t since)
+{
+	if (connection->wire)
+		broke(connection, KR_ERR_UNAVAILABLE, "no answer in time",
+		      connection->wire->heard < since);
+	else
+		kri_calls_purge(&connection->calls);
 }
 
 void kri_connection_close(struct kri_connection *connection)
 {
-	if (connection->context)
-		redisFree(connection->context);
-	connection->context = NULL;
+	kri_reach_cancel(&connection->reach);
+	kri_wire_close(&connection->wire);
+	connection->calls = (struct kri_calls){0};
 }
 
-enum kr_err kri_connection_fail(struct kri_connection *connection,
-				enum kr_err err, const char *why)
+/* ---- replies ------------------------------------------------------------ */
+
+/* The next reply goes where the first call in line wants it. */
+static void set_sink(struct kri_connection *connection)
 {
-	snprintf(connection->why, sizeof(connection->why), "%s", why);
-	kri_connection_close(connection);
-	return err;
+	const struct kri_call *head = connection->calls.head;
+
+	kri_sink_set(&connection->wire->sink, head ? head->arena : NULL,
+		     head ? head->room : 0);
 }
 
-static enum kr_err fail_errno(struct kri_connection *connection, int number)
+static void on_reply(void *arg, const struct kri_reply *reply)
 {
-	char text[96];
+	struct kri_connection *connection = arg;
+	struct kri_client *client = connection->client;
+	struct kri_call *call = connection->calls.head;
 
-	return kri_connection_fail(connection, KR_ERR_UNAVAILABLE,
-				   strerror_r(number, text, sizeof(text)));
-}
-
-/* hiredis' own words, or OpenSSL's; the errors of a stream are all the end of
- * it. */
-static enum kr_err fail_context(struct kri_connection *connection)
-{
-	bool alien = connection->context->err == REDIS_ERR_PROTOCOL;
-	const char *reason = connection->dial->tls ? kri_tls_reason() : NULL;
-	char why[160];
-
-	if (reason)
-		snprintf(why, sizeof(why), "TLS: %s", reason);
-	else
-		snprintf(why, sizeof(why), "%s", connection->context->errstr);
-	return kri_connection_fail(
-		connection, alien ? KR_ERR_PROTOCOL : KR_ERR_UNAVAILABLE, why);
-}
-
-static enum kr_err fail_wait(struct kri_connection *connection, enum kr_err err)
-{
-	if (err == KR_ERR_TIMEOUT)
-		return kri_connection_fail(connection, err,
-					   "no answer in time");
-	return fail_errno(connection, errno);
-}
-
-static redisContext *begin_connect(const struct kri_address *address)
-{
-	redisOptions options = {.options = REDIS_OPT_NONBLOCK};
-
-	if (address->path)
-		REDIS_OPTIONS_SET_UNIX(&options, address->path);
-	else
-		REDIS_OPTIONS_SET_TCP(&options, address->host, address->port);
-	return redisConnectWithOptions(&options);
-}
-
-static enum kr_err await_connect(struct kri_connection *connection,
-				 struct kri_deadline *deadline)
-{
-	int fd = (int)connection->context->fd;
-	enum kr_err err = kri_deadline_poll(deadline, fd, POLLOUT);
-	int result = 0;
-	socklen_t size = sizeof(result);
-
-	if (err)
-		return fail_wait(connection, err);
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &size) || result)
-		return fail_errno(connection, result ? result : errno);
-	return KR_OK;
-}
-
-/* Half-open connections: the kernel asks a silent peer whether it is there,
- * and gives up on what it does not acknowledge in time (tcp(7)). */
-static void set_tcp(int fd, const struct kri_dial *dial)
-{
-	const struct {
-		int level, name, value;
-	} options[] = {
-		{IPPROTO_TCP, TCP_NODELAY, 1},
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, (int)dial->keep_alive},
-		{IPPROTO_TCP, TCP_KEEPINTVL, (int)(dial->keep_alive + 2) / 3},
-		{IPPROTO_TCP, TCP_KEEPCNT, 3},
-		{IPPROTO_TCP, TCP_USER_TIMEOUT, (int)dial->io_timeout},
-	};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-		setsockopt(fd, options[i].level, options[i].name,
-			   &options[i].value, sizeof(int));
-}
-
-/* From here on the socket blocks, for a moment at a time. */
-static enum kr_err set_socket(struct kri_connection *connection)
-{
-	static const struct timeval moment = {.tv_usec = KRI_PATIENCE * 1000};
-	int fd = (int)connection->context->fd;
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment)))
-		return fail_errno(connection, errno);
-	kri_reply_hook(connection->context->reader);
-	return KR_OK;
-}
-
-static enum kr_err start_tls(struct kri_connection *connection,
-			     const struct kri_address *address,
-			     struct kri_deadline *deadline)
-{
-	const struct kri_dial *dial = connection->dial;
-	const char *host = dial->tls_host ? dial->tls_host : address->host;
-	struct kri_buffer why = KRI_BUFFER_EMPTY;
-	enum kr_err err;
-
-	if (!host)
-		host = "localhost";
-	err = kri_tls_start(dial->tls, connection->context, host, deadline,
-			    &why);
-	if (err)
-		kri_connection_fail(connection, err,
-				    why.len ? why.data : kr_strerror(err));
-	kri_buffer_free(&why);
-	return err;
-}
-
-/* AUTH as Redis 6 and later have it, or with the password alone. */
-static void put_login(const struct kri_login *login, struct kri_buffer *out)
-{
-	if (!login->password)
+	call->reply[call->way.got++] = reply;
+	if (connection->wire->sink.over)
+		call->err = KR_ERR_LIMIT;
+	if (call->way.got < call->replies)
 		return;
-	kri_command_begin(out, login->user ? 3 : 2);
-	kri_command_text(out, KRI_TEXT("AUTH"));
-	if (login->user)
-		kri_command_text(out, kri_text_of(login->user));
-	kri_command_text(out, kri_text_of(login->password));
+	kri_calls_pop(&connection->calls);
+	set_sink(connection);
+	kri_client_answered(connection, call);
+	kri_client_drain(client);
 }
 
-/* The commands that precede all others; returns how many. */
-static size_t put_greeting(const struct kri_dial *dial, struct kri_buffer *out)
+static void on_gone(void *arg, enum kr_err err, const char *why)
 {
-	const char *const set_name[] = {"CLIENT", "SETNAME", dial->client_name,
-					NULL};
+	struct kri_connection *connection = arg;
+	struct kri_client *client = connection->client;
 
-	put_login(dial->login, out);
-	if (dial->database) {
-		kri_command_begin(out, 2);
-		kri_command_text(out, KRI_TEXT("SELECT"));
-		kri_command_int(out, dial->database);
+	broke(connection, err, why, false);
+	kri_client_drain(client);
+}
+
+static const struct kri_wire_owner owner = {on_reply, on_gone};
+
+/* ---- sending ------------------------------------------------------------ */
+
+/* Each command after ASKING if an ASK sent the call here, but of a
+ * transaction only its MULTI. */
+static enum kr_err send_call(struct kri_wire *wire, struct kri_call *call)
+{
+	const char *data = call->way.pipeline->commands.data;
+	enum kr_err err = KR_OK;
+
+	for (size_t i = 0; i < call->replies && !err; i++) {
+		if (call->way.asking && (!call->transaction || i == 0))
+			err = kri_wire_send(wire, KRI_TEXT(ASKING), false);
+		if (!err)
+			err = kri_wire_send(
+				wire,
+				kri_text(data + call->cuts[i],
+					 call->cuts[i + 1] - call->cuts[i]),
+				true);
 	}
-	kri_command_strings(out, set_name);
-	return (dial->login->password != NULL) + (dial->database != 0) + 1;
-}
-
-/* The name is for people: a user who may not set it, or a name that Redis
- * does not like, works all the same. */
-static bool is_only_a_name(const struct kri_reply *reply, enum kr_err err,
-			   size_t left)
-{
-	return left == 1 &&
-	       (err == KR_ERR_PROTOCOL || kri_reply_is_error(reply, "NOPERM "));
-}
-
-static enum kr_err read_greeting(struct kri_connection *connection, size_t n,
-				 struct kri_arena *arena,
-				 struct kri_deadline *deadline)
-{
-	for (size_t left = n; left > 0; left--) {
-		const struct kri_reply *reply;
-		enum kr_err err = kri_connection_read(connection, arena,
-						      deadline, &reply);
-
-		if (err)
-			return err;
-		err = kri_reply_check(reply);
-		if (err && !is_only_a_name(reply, err, left))
-			return kri_connection_fail(connection, err,
-						   reply->text.data);
-	}
-	return KR_OK;
-}
-
-/* With TLS 1.3 the server looks at our certificate after the handshake, and
- * its alert may be lost when it closes: then nobody says what was wrong. */
-static void suspect_certificate(struct kri_connection *connection)
-{
-	size_t len = strlen(connection->why);
-
-	snprintf(connection->why + len, sizeof(connection->why) - len,
-		 " right after the TLS handshake; does it want another client "
-		 "certificate (redis.tls_cert_file)?");
-}
-
-static enum kr_err greet(struct kri_connection *connection,
-			 struct kri_deadline *deadline)
-{
-	struct kri_buffer commands = KRI_BUFFER_EMPTY;
-	struct kri_arena arena;
-	size_t n = put_greeting(connection->dial, &commands);
-	enum kr_err err;
-
-	kri_arena_init(&arena, 1024, 65536);
-	err = kri_connection_send(connection, kri_buffer_text(&commands),
-				  deadline);
-	if (!err)
-		err = read_greeting(connection, n, &arena, deadline);
-	if (err == KR_ERR_UNAVAILABLE && connection->dial->tls)
-		suspect_certificate(connection);
-	kri_arena_free(&arena);
-	kri_buffer_wipe(&commands);
-	kri_buffer_free(&commands);
 	return err;
 }
 
-/* Over TLS the socket may hold what is not ours to read, such as tickets. */
-bool kri_connection_is_quiet(struct kri_connection *connection)
+static void mark_dirty(struct kri_connection *connection)
 {
-	const redisReader *reader = connection->context->reader;
-	char byte;
-	ssize_t n = recv((int)connection->context->fd, &byte, 1,
-			 MSG_PEEK | MSG_DONTWAIT);
-	bool silent = n < 0 && (errno == EAGAIN || errno == EINTR);
-
-	if (n > 0 && connection->dial->tls)
-		silent = true;
-	if (silent && reader->pos == reader->len)
-		return true;
-	kri_connection_fail(connection, KR_ERR_PROTOCOL,
-			    n == 0 ? "Server closed the connection"
-				   : "a reply that nobody asked for");
-	return false;
+	if (connection->dirty)
+		return;
+	connection->dirty = true;
+	connection->next_dirty = connection->client->dirty;
+	connection->client->dirty = connection;
 }
 
-enum kr_err kri_connection_open(struct kri_connection *connection,
-				const struct kri_address *address,
-				struct kri_deadline *deadline)
+static void append(struct kri_connection *connection, struct kri_call *call)
 {
+	struct kri_wire *wire = connection->wire;
 	enum kr_err err;
 
-	kri_connection_close(connection);
-	connection->context = begin_connect(address);
-	if (!connection->context)
-		return KR_ERR_MEMORY;
-	if (connection->context->err)
-		return fail_context(connection);
-	if (address->host)
-		set_tcp((int)connection->context->fd, connection->dial);
-	err = await_connect(connection, deadline);
-	if (!err && connection->dial->tls)
-		err = start_tls(connection, address, deadline);
-	if (!err)
-		err = set_socket(connection);
-	if (!err)
-		err = greet(connection, deadline);
-	if (!err && !kri_connection_is_quiet(connection))
-		err = KR_ERR_PROTOCOL;
-	return err;
+	call->err = KR_OK;
+	call->way.begin = wire->appended;
+	call->way.got = 0;
+	call->way.tries++;
+	kri_calls_push(&connection->calls, call);
+	if (connection->calls.head == call)
+		set_sink(connection);
+	mark_dirty(connection);
+	wire->held = true;
+	err = send_call(wire, call);
+	wire->held = false;
+	if (err)
+		kri_connection_break(connection, err, kr_strerror(err), false);
 }
 
-/* Who closes on us may have said why, such as "max number of clients". */
-static enum kr_err fail_writing(struct kri_connection *connection)
+void kri_connection_flush(struct kri_connection *connection)
 {
-	char words[128];
-	ssize_t n = connection->dial->tls
-			    ? -1
-			    : recv((int)connection->context->fd, words,
-				   sizeof(words) - 1, MSG_DONTWAIT);
-
-	if (n < 3 || words[0] != '-')
-		return fail_context(connection);
-	words[n] = '\0';
-	words[strcspn(words, "\r\n")] = '\0';
-	return kri_connection_fail(connection, KR_ERR_UNAVAILABLE, words + 1);
+	if (connection->wire)
+		kri_wire_flush(connection->wire);
 }
 
-enum kr_err kri_connection_send(struct kri_connection *connection,
-				struct kri_text commands,
-				struct kri_deadline *deadline)
+/* ---- making it ---------------------------------------------------------- */
+
+static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
+		       const char *why)
 {
-	redisContext *context = connection->context;
-	int done = 0;
+	struct kri_connection *connection = arg;
+	struct kri_client *client = connection->client;
+	struct kri_calls calls = connection->calls;
+	struct kri_call *call;
 
-	if (redisAppendFormattedCommand(context, commands.data, commands.len))
-		return kri_connection_fail(connection, KR_ERR_MEMORY,
-					   "out of memory");
-	for (;;) {
-		enum kr_err err;
-
-		if (redisBufferWrite(context, &done))
-			return fail_writing(connection);
-		if (done)
-			return KR_OK;
-		err = kri_deadline_poll(deadline, (int)context->fd, POLLOUT);
-		if (err)
-			return fail_wait(connection, err);
+	connection->reach = NULL;
+	if (err) {
+		rest(connection, why);
+		lose(connection, err, false, 0);
+		kri_client_drain(client);
+		return;
 	}
+	kri_log(KRI_LOG_INFO, NULL, "redis %s: connected", connection->name);
+	connection->wire = wire;
+	kri_wire_own(wire, &owner, connection);
+	connection->calls = (struct kri_calls){0};
+	while ((call = kri_calls_pop(&calls)))
+		kri_connection_give(connection, call);
+	kri_client_drain(client);
 }
 
-/* Reads what there is; with nothing after a moment, waits properly. */
-static enum kr_err fill(struct kri_connection *connection,
-			struct kri_deadline *deadline)
+static void reach(struct kri_connection *connection)
 {
-	redisContext *context = connection->context;
-	size_t before = context->reader->len;
-	enum kr_err err;
-
-	if (redisBufferRead(context))
-		return fail_context(connection);
-	if (context->reader->len != before)
-		return KR_OK;
-	kri_deadline_wait(deadline);
-	err = kri_deadline_poll(deadline, (int)context->fd, POLLIN);
-	return err ? fail_wait(connection, err) : KR_OK;
+	connection->reaching_since = now(connection);
+	connection->reach =
+		kri_reach_start(&connection->goal, on_reached, connection);
+	if (connection->reach)
+		return;
+	rest(connection, "out of memory");
+	lose(connection, KR_ERR_MEMORY, false, 0);
 }
 
-enum kr_err kri_connection_read(struct kri_connection *connection,
-				struct kri_arena *arena,
-				struct kri_deadline *deadline,
-				const struct kri_reply **reply)
+void kri_connection_give(struct kri_connection *connection,
+			 struct kri_call *call)
 {
-	for (;;) {
-		redisReader *reader = connection->context->reader;
-		void *got = NULL;
-		enum kr_err err;
-
-		reader->privdata = arena;
-		if (redisReaderGetReply(reader, &got))
-			return kri_connection_fail(
-				connection, KR_ERR_PROTOCOL,
-				arena->overflow ? "a reply beyond all measure"
-						: reader->errstr);
-		if (got) {
-			*reply = got;
-			return KR_OK;
-		}
-		err = fill(connection, deadline);
-		if (err)
-			return err;
+	call->way.connection = connection;
+	if (connection->wire && !connection->calls.head &&
+	    !kri_wire_is_quiet(connection->wire))
+		kri_connection_break(connection, KR_ERR_PROTOCOL,
+				     "a reply that nobody asked for", false);
+	if (kri_connection_rests(connection)) {
+		kri_client_lost(connection, call, KR_ERR_UNAVAILABLE,
+				KRI_LOSS_AWAY);
+	} else if (connection->wire) {
+		append(connection, call);
+	} else {
+		kri_calls_push(&connection->calls, call);
+		if (!connection->reach)
+			reach(connection);
 	}
-}
-
-enum kr_err kri_connection_ask(struct kri_connection *connection,
-			       const char *const *command,
-			       struct kri_arena *arena,
-			       struct kri_deadline *deadline,
-			       const struct kri_reply **reply)
-{
-	struct kri_buffer text = KRI_BUFFER_EMPTY;
-	enum kr_err err = KR_ERR_MEMORY;
-
-	kri_command_strings(&text, command);
-	if (!text.failed)
-		err = kri_connection_send(connection, kri_buffer_text(&text),
-					  deadline);
-	kri_buffer_free(&text);
-	return err ? err
-		   : kri_connection_read(connection, arena, deadline, reply);
 }

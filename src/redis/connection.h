@@ -1,82 +1,99 @@
 /*
- * One connection to one Redis server: opened with all that precedes the
- * first command, thrown away after any error. Belongs to one thread.
+ * A connection of one loop to one server: made when a call needs it, thrown
+ * away after any error, not tried again before a pause is over if the server
+ * itself is to blame. Knows the calls that are on their way there, in order.
  */
 #ifndef KRI_REDIS_CONNECTION_H
 #define KRI_REDIS_CONNECTION_H
 
-#include "redis/deadline.h"
-#include "redis/endpoint.h"
-#include "redis/reply.h"
-#include "redis/tls.h"
+#include "redis/client.h"
+#include "redis/reach.h"
 
-struct redisContext;
+#define KRI_BACKOFF_MIN 100  /* ms */
+#define KRI_BACKOFF_MAX 2000 /* ms */
 
-/* How connections are made; the same for many, borrowed by all. */
-struct kri_dial {
-	const struct kri_login *login;
-	const struct kri_tls *tls; /* NULL: without */
-	const char *tls_host;      /* NULL: the address' host */
-	const char *client_name;
-	int database;
-	int64_t io_timeout; /* ms that the kernel may try to deliver */
-	int64_t keep_alive; /* seconds of silence before the kernel asks */
+struct kri_calls {
+	struct kri_call *head, *tail;
 };
 
-struct kri_connection {
-	const struct kri_dial *dial;
-	struct redisContext *context; /* NULL: not open */
-	char why[200];                /* what the last error was */
-};
-
-/* Not open yet. */
-void kri_connection_init(struct kri_connection *connection,
-			 const struct kri_dial *dial);
-
-/*
- * Connects to the address, with TLS if so dialled, and sends AUTH, SELECT
- * and CLIENT SETNAME as needed. KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT,
- * KR_ERR_DENIED or KR_ERR_PROTOCOL, and then it is closed.
- */
-enum kr_err kri_connection_open(struct kri_connection *connection,
-				const struct kri_address *address,
-				struct kri_deadline *deadline) KR_MUST_CHECK;
-
-/* Sends whole commands; on an error the connection is closed. */
-enum kr_err kri_connection_send(struct kri_connection *connection,
-				struct kri_text commands,
-				struct kri_deadline *deadline) KR_MUST_CHECK;
-
-/* The next reply, in the arena; on an error the connection is closed. An
- * error that Redis replies is a reply. */
-enum kr_err kri_connection_read(struct kri_connection *connection,
-				struct kri_arena *arena,
-				struct kri_deadline *deadline,
-				const struct kri_reply **reply) KR_MUST_CHECK;
-
-/* Sends one command of strings (ended by NULL) and reads its reply. */
-enum kr_err kri_connection_ask(struct kri_connection *connection,
-			       const char *const *command,
-			       struct kri_arena *arena,
-			       struct kri_deadline *deadline,
-			       const struct kri_reply **reply) KR_MUST_CHECK;
-
-static inline bool kri_connection_is_open(const struct kri_connection *it)
+static inline void kri_calls_push(struct kri_calls *calls,
+				  struct kri_call *call)
 {
-	return it->context != NULL;
+	call->way.next = NULL;
+	if (calls->tail)
+		calls->tail->way.next = call;
+	else
+		calls->head = call;
+	calls->tail = call;
 }
 
+static inline struct kri_call *kri_calls_pop(struct kri_calls *calls)
+{
+	struct kri_call *call = calls->head;
+
+	if (call)
+		calls->head = call->way.next;
+	if (!calls->head)
+		calls->tail = NULL;
+	return call;
+}
+
+/* Takes out those that are settled. */
+void kri_calls_purge(struct kri_calls *calls);
+
+struct kri_connection {
+	struct kri_client *client;
+	struct kri_goal goal;
+	const char *name; /* for messages; borrowed */
+	bool node;        /* one of a cluster's */
+
+	struct kri_reach *reach; /* under way, or NULL */
+	uint64_t reaching_since; /* uv_now() */
+	struct kri_wire *wire;   /* open, or NULL */
+	struct kri_calls calls;  /* sent to the wire, or waiting for one */
+	bool proven; /* this wire has brought a reply that does credit */
+	bool away;   /* what we last told the log */
+
+	int delay;         /* ms of the last pause; 0: all is well */
+	uint64_t retry_at; /* uv_now() when the pause is over */
+
+	bool dirty; /* something is to be flushed */
+	struct kri_connection *next_dirty;
+};
+
+void kri_connection_init(struct kri_connection *connection,
+			 struct kri_client *client,
+			 const struct kri_goal *goal, const char *name);
+
+/* Whether it fails calls at once for the time being. */
+bool kri_connection_rests(const struct kri_connection *connection);
+
+/* Sends the call, with the next flush or when there is a connection. It
+ * comes back by kri_client_answered(), or by kri_client_lost(). */
+void kri_connection_give(struct kri_connection *connection,
+			 struct kri_call *call);
+
+void kri_connection_flush(struct kri_connection *connection);
+
 /*
- * Whether an open connection has nothing to say before it is asked: not even
- * that it is closed. If it has, it is closed here, as what comes in would be
- * taken for the answer to what is sent next.
+ * Throws it away: what is under way there comes back as lost. The server is
+ * to blame, and gets a pause, if that is said or if this connection never
+ * brought anything good.
  */
-bool kri_connection_is_quiet(struct kri_connection *connection);
+void kri_connection_break(struct kri_connection *connection, enum kr_err err,
+			  const char *why, bool blame);
 
-/* Closes it for a reason that is kept in `why`; returns `err`. */
-enum kr_err kri_connection_fail(struct kri_connection *connection,
-				enum kr_err err, const char *why);
+/* Throws it away without blame. */
+void kri_connection_drop(struct kri_connection *connection);
 
+/* Does not answer in time: as silent as it is, it may be to blame. `since`
+ * is the time (uv_now()) for which it has been waited for. */
+void kri_connection_hangs(struct kri_connection *connection, uint64_t since);
+
+/* The server does what it is for. */
+void kri_connection_praise(struct kri_connection *connection);
+
+/* Ends it and forgets its calls. */
 void kri_connection_close(struct kri_connection *connection);
 
 #endif

@@ -1,12 +1,27 @@
 /*
  * hiredis' reader calls back for each element; ours go into an arena, so a
- * reply costs no malloc and nothing has to be freed.
+ * reply costs no malloc and nothing has to be freed. A reply that is too big
+ * for its room is read to its end all the same, into nothing: the connection
+ * lives on, and only who asked for it goes without.
  */
 #include "redis/reply.h"
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-#include <hiredis/read.h>
+#include <hiredis/hiredis.h>
+
+/* hiredis' asynchronous interface looks whether a reply is a PUSH. */
+_Static_assert(offsetof(struct kri_reply, type) ==
+		       offsetof(struct redisReply, type),
+	       "the type comes first");
+_Static_assert(sizeof(enum kri_reply_type) == sizeof(int),
+	       "the type is an int");
+_Static_assert((int)KRI_REPLY_NIL < REDIS_REPLY_PUSH, "none of ours is a PUSH");
+
+/* Stands for all that had no room. */
+static struct kri_reply nothing = {.type = KRI_REPLY_NIL};
 
 /* The reader owns no object: the arena does. */
 static void free_nothing(void *object)
@@ -14,31 +29,67 @@ static void free_nothing(void *object)
 	(void)object;
 }
 
+/* `size` bytes of the sink's room, or NULL, and then it is over. */
+static void *take(struct kri_sink *sink, size_t size)
+{
+	void *bytes = NULL;
+
+	if (!sink->over && size <= sink->room)
+		bytes = kri_arena_alloc(sink->arena, size);
+	if (bytes)
+		sink->room -= size;
+	else
+		sink->over = true;
+	return bytes;
+}
+
+static struct kri_reply *put(const redisReadTask *task, struct kri_reply *reply)
+{
+	struct kri_reply *parent = task->parent ? task->parent->obj : NULL;
+
+	if (parent && parent != &nothing)
+		parent->elements[task->idx] = reply;
+	return reply;
+}
+
 /* A reply in its place: in its parent's elements, if it has a parent. Room
- * for `more` bytes follows it. */
+ * for `more` bytes follows it. NULL, which ends the connection, if nobody
+ * waits for one. */
 static struct kri_reply *make_with(const redisReadTask *task,
 				   enum kri_reply_type type, size_t more)
 {
+	struct kri_sink *sink = task->privdata;
 	struct kri_reply *reply = NULL;
 
-	if (more < PTRDIFF_MAX - sizeof(*reply))
-		reply = kri_arena_alloc(task->privdata, sizeof(*reply) + more);
-
-	if (!reply)
+	if (!sink->arena || task->type == REDIS_REPLY_PUSH) {
+		sink->refused = true;
 		return NULL;
-	*reply = (struct kri_reply){.type = type};
-	if (task->parent) {
-		struct kri_reply *parent = task->parent->obj;
-
-		parent->elements[task->idx] = reply;
 	}
-	return reply;
+	if (more < PTRDIFF_MAX - sizeof(*reply))
+		reply = take(sink, sizeof(*reply) + more);
+	else
+		sink->over = true;
+	if (!reply)
+		return put(task, &nothing);
+	*reply = (struct kri_reply){.type = type};
+	return put(task, reply);
 }
 
 static struct kri_reply *make(const redisReadTask *task,
 			      enum kri_reply_type type)
 {
 	return make_with(task, type, 0);
+}
+
+/* Who closes on us may say why, such as "max number of clients". */
+static void keep_words(struct kri_sink *sink, const redisReadTask *task,
+		       const char *data, size_t len)
+{
+	if (!sink->arena && task->type == REDIS_REPLY_ERROR && !task->parent)
+		snprintf(sink->said, sizeof(sink->said), "%.*s",
+			 len < sizeof(sink->said) ? (int)len
+						  : (int)sizeof(sink->said),
+			 data);
 }
 
 static void *make_string(const redisReadTask *task, char *data, size_t len)
@@ -51,9 +102,10 @@ static void *make_string(const redisReadTask *task, char *data, size_t len)
 		type = KRI_REPLY_STATUS;
 	else if (task->type == REDIS_REPLY_ERROR)
 		type = KRI_REPLY_ERROR;
+	keep_words(task->privdata, task, data, len);
 	reply = make_with(task, type, len + 1);
-	if (!reply)
-		return NULL;
+	if (!reply || reply == &nothing)
+		return reply;
 	text = (char *)(reply + 1);
 	if (len)
 		memcpy(text, data, len);
@@ -62,23 +114,26 @@ static void *make_string(const redisReadTask *task, char *data, size_t len)
 	return reply;
 }
 
+/* The elements follow it. */
 static void *make_array(const redisReadTask *task, size_t n)
 {
-	struct kri_reply *reply = make(task, KRI_REPLY_ARRAY);
+	size_t size = sizeof(struct kri_reply *);
+	struct kri_reply *reply = make_with(
+		task, KRI_REPLY_ARRAY,
+		n < PTRDIFF_MAX / size ? n * size : PTRDIFF_MAX);
 
-	if (!reply || n >= SIZE_MAX / sizeof(*reply->elements))
-		return NULL;
+	if (!reply || reply == &nothing)
+		return reply;
 	reply->n = n;
-	reply->elements = kri_arena_alloc(task->privdata,
-					  (n + 1) * sizeof(*reply->elements));
-	return reply->elements ? reply : NULL;
+	reply->elements = (struct kri_reply **)(reply + 1);
+	return reply;
 }
 
 static void *make_integer(const redisReadTask *task, long long value)
 {
 	struct kri_reply *reply = make(task, KRI_REPLY_INTEGER);
 
-	if (reply)
+	if (reply && reply != &nothing)
 		reply->integer = value;
 	return reply;
 }
@@ -111,9 +166,10 @@ static redisReplyObjectFunctions functions = {
 	.freeObject = free_nothing,
 };
 
-void kri_reply_hook(struct redisReader *reader)
+void kri_reply_hook(struct redisReader *reader, struct kri_sink *sink)
 {
 	reader->fn = &functions;
+	reader->privdata = sink;
 }
 
 bool kri_reply_is_error(const struct kri_reply *reply, const char *code)

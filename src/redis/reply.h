@@ -18,16 +18,35 @@ enum kri_reply_type {
 };
 
 struct kri_reply {
-	enum kri_reply_type type;
+	enum kri_reply_type type; /* first: hiredis looks at it too */
 	int64_t integer;
 	struct kri_text text; /* NUL-terminated */
 	struct kri_reply **elements;
 	size_t n;
 };
 
-/* Makes hiredis' reader (a struct redisReader) build replies of ours. */
+/* Where the next reply of a connection goes. */
+struct kri_sink {
+	struct kri_arena *arena; /* NULL: nobody waits for a reply */
+	size_t room;             /* bytes it may still take of the arena */
+	bool over;    /* it did not fit: what there is of it is not it */
+	bool refused; /* a reply came that nobody waited for */
+	char said[96]; /* what that one said, if it was an error */
+};
+
+/* Makes hiredis' reader (a struct redisReader) build replies of ours, in the
+ * sink, which is borrowed. */
 struct redisReader;
-void kri_reply_hook(struct redisReader *reader);
+void kri_reply_hook(struct redisReader *reader, struct kri_sink *sink);
+
+/* Makes the sink ready for the next reply. */
+static inline void kri_sink_set(struct kri_sink *sink, struct kri_arena *arena,
+				size_t room)
+{
+	sink->arena = arena;
+	sink->room = room;
+	sink->over = false;
+}
 
 /* Whether an error reply begins with that code, such as "NOSCRIPT". */
 bool kri_reply_is_error(const struct kri_reply *reply, const char *code);

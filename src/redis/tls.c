@@ -1,13 +1,11 @@
 #include "redis/tls.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
 #include <stdlib.h>
 
 struct kri_tls {
@@ -148,51 +146,49 @@ static enum kr_err explain(SSL *ssl, const char *host, struct kri_buffer *why)
 	return KR_ERR_UNAVAILABLE;
 }
 
-static enum kr_err shake_hands(SSL *ssl, int fd, const char *host,
-			       struct kri_deadline *deadline,
-			       struct kri_buffer *why)
+enum kr_err kri_tls_step(struct ssl_st *ssl, const char *host,
+			 enum kri_tls_want *want, struct kri_buffer *why)
 {
-	for (;;) {
-		int result = SSL_do_handshake(ssl);
-		int want = SSL_get_error(ssl, result);
-		enum kr_err err;
+	int result = SSL_do_handshake(ssl);
 
-		if (result == 1)
-			return KR_OK;
-		if (want != SSL_ERROR_WANT_READ && want != SSL_ERROR_WANT_WRITE)
-			return explain(ssl, host, why);
-		err = kri_deadline_poll(deadline, fd,
-					want == SSL_ERROR_WANT_READ ? POLLIN
-								    : POLLOUT);
-		if (err == KR_ERR_TIMEOUT)
-			kri_buffer_string(why, "TLS: the handshake hangs");
-		if (err)
-			return err;
+	*want = KRI_TLS_DONE;
+	if (result == 1)
+		return KR_OK;
+	switch (SSL_get_error(ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		*want = KRI_TLS_READ;
+		return KR_OK;
+	case SSL_ERROR_WANT_WRITE:
+		*want = KRI_TLS_WRITE;
+		return KR_OK;
+	default:
+		return explain(ssl, host, why);
 	}
 }
 
 /* hiredis begins the handshake and owns the SSL from there on, if it takes
  * it; not blocking, it leaves the rest of it to us. */
-enum kr_err kri_tls_start(const struct kri_tls *tls,
+enum kr_err kri_tls_begin(const struct kri_tls *tls,
 			  struct redisContext *context, const char *host,
-			  struct kri_deadline *deadline, struct kri_buffer *why)
+			  struct ssl_st **ssl, struct kri_buffer *why)
 {
-	SSL *ssl = SSL_new(tls->context);
+	SSL *made = SSL_new(tls->context);
+	enum kr_err err;
 
-	if (!ssl || (tls->verify && !set_host(ssl, host))) {
-		SSL_free(ssl);
+	if (!made || (tls->verify && !set_host(made, host))) {
+		SSL_free(made);
 		return KR_ERR_MEMORY;
 	}
 	if (!tls->verify && !is_ip(host))
-		SSL_set_tlsext_host_name(ssl, host);
+		SSL_set_tlsext_host_name(made, host);
 	ERR_clear_error();
-	if (redisInitiateSSL(context, ssl) != REDIS_OK) {
-		enum kr_err err = explain(ssl, host, why);
-
-		SSL_free(ssl);
+	if (redisInitiateSSL(context, made) != REDIS_OK) {
+		err = explain(made, host, why);
+		SSL_free(made);
 		return err;
 	}
-	return shake_hands(ssl, (int)context->fd, host, deadline, why);
+	*ssl = made;
+	return KR_OK;
 }
 
 const char *kri_tls_reason(void)

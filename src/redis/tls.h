@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
-#include "redis/deadline.h"
 
 struct redisContext;
+struct ssl_st;
 struct kri_tls;
 
 struct kri_tls_options {
@@ -28,14 +28,26 @@ enum kr_err kri_tls_open(const struct kri_tls_options *options,
 void kri_tls_close(struct kri_tls **tls);
 
 /*
- * Shakes hands on a connected context whose socket does not block. `host` is
- * the name (or IP address) that the certificate must be for.
- * KR_ERR_TIMEOUT; KR_ERR_UNAVAILABLE with what is wrong in `why`.
+ * Begins TLS on a connected context whose socket does not block. `host` is
+ * the name (or IP address) that the certificate must be for. *ssl belongs to
+ * the context. KR_ERR_UNAVAILABLE with what is wrong in `why`.
  */
-enum kr_err kri_tls_start(const struct kri_tls *tls,
+enum kr_err kri_tls_begin(const struct kri_tls *tls,
 			  struct redisContext *context, const char *host,
-			  struct kri_deadline *deadline,
+			  struct ssl_st **ssl,
 			  struct kri_buffer *why) KR_MUST_CHECK;
+
+enum kri_tls_want {
+	KRI_TLS_DONE,  /* the handshake is over */
+	KRI_TLS_READ,  /* go on when the socket can be read */
+	KRI_TLS_WRITE, /* go on when the socket can be written */
+};
+
+/* Goes on with the handshake. KR_ERR_UNAVAILABLE with what is wrong in
+ * `why`. */
+enum kr_err kri_tls_step(struct ssl_st *ssl, const char *host,
+			 enum kri_tls_want *want,
+			 struct kri_buffer *why) KR_MUST_CHECK;
 
 /* What OpenSSL has against the connection of this thread that has just
  * failed, such as "tlsv13 alert certificate required"; NULL if nothing. */

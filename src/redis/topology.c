@@ -1,14 +1,9 @@
-/*
- * The life of topologies and clients, and which kind runs a pipeline.
- */
 #include "redis/topology.h"
 
-#include <poll.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "redis/client.h"
-#include "redis/command.h"
+#include "redis/inside.h"
 
 static const char *either(const char *first, const char *second)
 {
@@ -134,8 +129,7 @@ enum kr_err kri_topology_open(const struct kri_topology_options *options,
 
 	if (!made)
 		return KR_ERR_MEMORY;
-	kri_health_init(&made->health);
-	kri_slots_init(&made->slots);
+	kri_outages_init(&made->outages);
 	err = fill(made, options, why);
 	if (err)
 		kri_topology_close(&made);
@@ -151,8 +145,7 @@ void kri_topology_close(struct kri_topology **topology)
 	kri_endpoint_free(&(*topology)->endpoint);
 	kri_tls_close(&(*topology)->tls);
 	kri_buffer_free(&(*topology)->name);
-	kri_health_free(&(*topology)->health);
-	kri_slots_free(&(*topology)->slots);
+	kri_outages_free(&(*topology)->outages);
 	free(*topology);
 	*topology = NULL;
 }
@@ -160,79 +153,4 @@ void kri_topology_close(struct kri_topology **topology)
 bool kri_topology_aborts(const struct kri_topology *topology)
 {
 	return topology->endpoint.abort_on_connect_fail == 1;
-}
-
-enum kr_err kri_client_open(struct kri_topology *topology,
-			    const struct kri_wait *wait,
-			    struct kri_client **client)
-{
-	struct kri_client *made = calloc(1, sizeof(*made));
-
-	if (!made)
-		return KR_ERR_MEMORY;
-	made->topology = topology;
-	made->wait = wait;
-	kri_connection_init(&made->connection, &topology->dial);
-	*client = made;
-	return KR_OK;
-}
-
-void kri_client_close(struct kri_client **client)
-{
-	if (!*client)
-		return;
-	kri_cluster_close(*client);
-	kri_connection_close(&(*client)->connection);
-	free(*client);
-	*client = NULL;
-}
-
-void kri_client_run(struct kri_client *client, struct kri_pipeline *pipeline,
-		    struct kri_arena *arena)
-{
-	struct kri_topology *topology = client->topology;
-	struct kri_deadline deadline;
-
-	for (size_t i = 0; i < pipeline->n; i++) {
-		pipeline->calls[i].pending = true;
-		pipeline->calls[i].err = KR_ERR_UNAVAILABLE;
-	}
-	kri_deadline_start(&deadline, client->wait,
-			   topology->endpoint.io_timeout);
-	if (!atomic_load(&topology->is_cluster))
-		kri_primary_run(client, pipeline, arena, &deadline);
-	if (atomic_load(&topology->is_cluster))
-		kri_cluster_run(client, pipeline, arena, &deadline);
-	kri_deadline_end(&deadline);
-}
-
-static enum kr_err ping(struct kri_client *client)
-{
-	struct kri_call call = {.replies = 1};
-	struct kri_pipeline pipeline = {
-		.calls = &call,
-		.n = 1,
-		.repeatable = true,
-	};
-	struct kri_arena arena;
-
-	kri_command_strings(&pipeline.commands, (const char *[]){"PING", NULL});
-	call.cuts[1] = pipeline.commands.len;
-	kri_arena_init(&arena, 256, 4096);
-	kri_client_run(client, &pipeline, &arena);
-	kri_arena_free(&arena);
-	kri_buffer_free(&pipeline.commands);
-	return call.err;
-}
-
-enum kr_err kri_client_ping(struct kri_client *client)
-{
-	struct kri_topology *topology = client->topology;
-	enum kr_err err = ping(client);
-
-	for (int i = 1; i < topology->endpoint.connect_retry && err; i++) {
-		poll(NULL, 0, (int)kri_health_left(&topology->health) + 1);
-		err = ping(client);
-	}
-	return err;
 }

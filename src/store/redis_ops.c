@@ -18,7 +18,7 @@ static void read_all(struct kri_redis_batch *batch, kri_redis_read *read)
 			read(batch->records[i], &batch->pipeline.calls[i]);
 }
 
-/* Without a batch there is nothing to wait for. */
+/* Without a call there is nothing to wait for. */
 static void begin(struct kri_redis_batch *batch,
 		  void (*settled)(struct kri_redis_batch *batch),
 		  kri_store_done *done, void *arg)
@@ -29,7 +29,10 @@ static void begin(struct kri_redis_batch *batch,
 	}
 	batch->done = done;
 	batch->arg = arg;
-	kri_redis_batch_submit(batch, settled);
+	if (batch->pipeline.n)
+		kri_redis_batch_submit(batch, settled);
+	else
+		kri_redis_batch_done(batch);
 }
 
 /* ---- load and peek ---------------------------------------------------- */

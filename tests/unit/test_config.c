@@ -120,9 +120,12 @@ static void the_defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(f->config.listen, "");
 	assert_int_equal(f->config.socket_mode, 0660);
 	assert_int_equal(f->config.workers, 0);
+	assert_int_equal(f->config.threads, 4);
 	assert_int_equal(f->config.batch, 32);
 	assert_int_equal(f->config.log_level, KRI_LOG_INFO);
 	assert_int_equal(f->config.log_format, KRI_LOG_TEXT);
+	assert_int_equal(f->config.store_kind, KRI_STORE_REDIS);
+	assert_int_equal(f->config.memory_limit, 67108864);
 	assert_int_equal(f->config.idle_timeout, 1200000);
 	assert_int_equal(f->config.absolute_timeout, 86400000);
 	assert_int_equal(f->config.max_size, 262144);
@@ -279,6 +282,20 @@ static void a_line_that_sets_nothing_is_refused(void **state)
 			    "comment that begins with #");
 }
 
+static void a_section_that_is_not_closed_is_refused_on_its_line(void **state)
+{
+	assert_file_refused(*state, "[log]\n[server\nworkers = 4\n",
+			    ":2: must be [section], key = value, or a "
+			    "comment that begins with #");
+}
+
+static void a_line_that_sets_nothing_is_refused_before_later_ones(void **state)
+{
+	assert_file_refused(*state, "[log]\nlevel\ncolour = red\n",
+			    ":2: must be [section], key = value, or a "
+			    "comment that begins with #");
+}
+
 static void only_the_first_mistake_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -288,14 +305,24 @@ static void only_the_first_mistake_is_told(void **state)
 	assert_null(strstr(f->why.data, "format"));
 }
 
+static void a_line_holds_the_longest_value_there_is(void **state)
+{
+	struct fixture *f = *state;
+	char text[4200] = "[redis]\nendpoint = ";
+
+	memset(text + strlen(text), 'x', 4096);
+	assert_int_equal(load(f, text), KR_OK);
+	assert_int_equal(strlen(f->config.redis_endpoint), 4096);
+}
+
 static void a_line_too_long_to_read_is_not_cut(void **state)
 {
 	struct fixture *f = *state;
-	char text[1200] = "[redis]\ninstance_name = ";
+	char text[9100] = "[redis]\ninstance_name = ";
 
-	memset(text + strlen(text), 'x', 1000);
+	memset(text + strlen(text), 'x', 9000);
 	assert_int_equal(load(f, text), KR_ERR_CONFIG);
-	assert_why_has(f, ":2: must be a line of at most ");
+	assert_why_has(f, ":2: must be a line of at most 8190 bytes, ");
 	assert_string_equal(f->config.redis_instance_name, "krsession:");
 }
 
@@ -449,8 +476,8 @@ static void an_assignment_sets_an_option(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(assign(f, "server.max_workers=8"), KR_OK);
-	assert_int_equal(f->config.max_workers, 8);
+	assert_int_equal(assign(f, "server.threads=8"), KR_OK);
+	assert_int_equal(f->config.threads, 8);
 }
 
 static void a_value_may_hold_the_sign_that_ends_the_key(void **state)
@@ -459,16 +486,6 @@ static void a_value_may_hold_the_sign_that_ends_the_key(void **state)
 
 	assert_int_equal(assign(f, "redis.endpoint=h:1,password=a=b"), KR_OK);
 	assert_string_equal(f->config.redis_endpoint, "h:1,password=a=b");
-}
-
-static void a_value_as_long_as_a_file_cannot_hold_is_taken(void **state)
-{
-	struct fixture *f = *state;
-	char text[2100] = "redis.endpoint=";
-
-	memset(text + strlen(text), 'x', 2000);
-	assert_int_equal(assign(f, text), KR_OK);
-	assert_int_equal(strlen(f->config.redis_endpoint), 2000);
 }
 
 static void a_bad_assignment_is_named(void **state)
@@ -523,7 +540,7 @@ static void the_later_place_wins(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(load(f, "[server]\nbatch = 1\nbacklog = 1\n"
-				 "max_workers = 1\n"),
+				 "threads = 1\n"),
 			 KR_OK);
 	assert_int_equal(surround(f, "KRSESSION_SERVER_BATCH=2",
 				  "KRSESSION_SERVER_BACKLOG=2"),
@@ -531,7 +548,7 @@ static void the_later_place_wins(void **state)
 	assert_int_equal(assign(f, "server.batch=3"), KR_OK);
 	assert_int_equal(f->config.batch, 3);
 	assert_int_equal(f->config.backlog, 2);
-	assert_int_equal(f->config.max_workers, 1);
+	assert_int_equal(f->config.threads, 1);
 }
 
 /* ---- secrets ---------------------------------------------------------- */
@@ -643,15 +660,6 @@ static void assert_check_refuses(struct fixture *f, const char *expected)
 	assert_why(f, expected);
 }
 
-static void there_may_not_be_more_workers_than_max_workers(void **state)
-{
-	struct fixture *f = *state;
-
-	f->config.workers = 65;
-	assert_check_refuses(f, "server.max_workers = 64: must not be less "
-				"than server.workers = 65");
-}
-
 static void a_value_must_fit_into_a_session(void **state)
 {
 	struct fixture *f = *state;
@@ -659,6 +667,18 @@ static void a_value_must_fit_into_a_session(void **state)
 	f->config.max_value = f->config.max_size + 1024;
 	assert_check_refuses(f, "session.max_value = 257KiB: must not be more "
 				"than session.max_size = 256KiB");
+}
+
+static void a_session_must_fit_into_the_memory_store(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.memory_limit = 1 << 20;
+	f->config.max_size = 2 << 20;
+	assert_int_equal(kri_config_check(&f->config, &f->why), KR_OK);
+	f->config.store_kind = KRI_STORE_MEMORY;
+	assert_check_refuses(f, "session.max_size = 2MiB: must not be more "
+				"than store.memory_limit = 1MiB");
 }
 
 static void the_idle_timeout_must_fit_into_the_absolute_one(void **state)
@@ -711,7 +731,12 @@ int main(void)
 		config_test(an_option_outside_of_any_section_is_refused),
 		config_test(an_option_set_twice_names_both_lines),
 		config_test(a_line_that_sets_nothing_is_refused),
+		config_test(
+			a_section_that_is_not_closed_is_refused_on_its_line),
+		config_test(
+			a_line_that_sets_nothing_is_refused_before_later_ones),
 		config_test(only_the_first_mistake_is_told),
+		config_test(a_line_holds_the_longest_value_there_is),
 		config_test(a_line_too_long_to_read_is_not_cut),
 		config_test(a_line_with_a_nul_is_refused),
 		config_test(control_characters_do_not_reach_the_terminal),
@@ -729,7 +754,6 @@ int main(void)
 		config_test(a_variable_that_names_nothing_is_refused),
 		config_test(an_assignment_sets_an_option),
 		config_test(a_value_may_hold_the_sign_that_ends_the_key),
-		config_test(a_value_as_long_as_a_file_cannot_hold_is_taken),
 		config_test(a_bad_assignment_is_named),
 		config_test(an_assignment_without_value_is_refused),
 		config_test(an_assignment_of_nothing_is_refused),
@@ -745,8 +769,8 @@ int main(void)
 		config_test(a_password_file_may_not_be_binary),
 		config_test(a_password_file_may_not_be_endless),
 		config_test(a_password_file_that_is_not_there_is_named),
-		config_test(there_may_not_be_more_workers_than_max_workers),
 		config_test(a_value_must_fit_into_a_session),
+		config_test(a_session_must_fit_into_the_memory_store),
 		config_test(the_idle_timeout_must_fit_into_the_absolute_one),
 		config_test(no_absolute_timeout_suits_any_idle_timeout),
 		config_test(a_password_comes_from_one_place),

@@ -97,10 +97,14 @@ static void sizes_are_read_with_and_without_unit(void **state)
 	assert_reads(kri_parse_size, "64k", 65536);
 	assert_reads(kri_parse_size, "1MiB", 1048576);
 	assert_reads(kri_parse_size, "1m", 1048576);
+	assert_reads(kri_parse_size, "64GiB", INT64_C(68719476736));
+	assert_reads(kri_parse_size, "64g", INT64_C(68719476736));
+	assert_reads(kri_parse_size, "64G", INT64_C(68719476736));
 	assert_refused(kri_parse_size, "1KB");
 	assert_refused(kri_parse_size, "1 KiB");
 	assert_refused(kri_parse_size, "KiB");
 	assert_refused(kri_parse_size, "9223372036854775807k");
+	assert_refused(kri_parse_size, "8589934592g");
 }
 
 static void yes_and_no_have_four_spellings_each(void **state)
@@ -153,6 +157,7 @@ static void numbers_are_printed_in_the_largest_unit_that_fits(void **state)
 	assert_printed(kri_print_size, 128, "128");
 	assert_printed(kri_print_size, 65536, "64KiB");
 	assert_printed(kri_print_size, 1048576, "1MiB");
+	assert_printed(kri_print_size, INT64_C(68719476736), "64GiB");
 }
 
 /* ---- the table -------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #define ID "AAAAAAAAAAAAAAAAAAAAAA"
+#define WAS "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
 #define AUTH "dddddddddddddddddddddddddddddddd"
 
 struct fixture {
@@ -104,8 +105,7 @@ static void a_session_is_loaded_with_its_values(void **state)
 
 	assert_int_equal(load(f, KRI_TEXT("*10\r\n$5\r\ncolor\r\n"
 					  "$6\r\npurple\r\n" OWN
-					  "$1\r\nb\r\n$3\r\n\0\r\n\r\n"
-					  ":1\r\n")),
+					  "$1\r\nb\r\n$3\r\n\0\r\n\r\n")),
 			 KR_OK);
 	assert_memory_equal(f->record.auth, AUTH, KRI_DIGEST_SIZE);
 	assert_int_equal(f->record.born, 1700000000);
@@ -115,13 +115,30 @@ static void a_session_is_loaded_with_its_values(void **state)
 	assert_value(&f->record, "b", KRI_TEXT("\0\r\n"));
 }
 
-static void a_session_may_have_no_values(void **state)
+static void a_session_of_version_0_1_was_never_seen_nor_renewed(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(load(f, KRI_TEXT("*6\r\n" OWN ":1\r\n")), KR_OK);
+	f->record.seen = f->record.was_at = 5;
+	assert_int_equal(load(f, KRI_TEXT("*6\r\n" OWN)), KR_OK);
+	assert_int_equal(f->record.seen, 0);
+	assert_int_equal(f->record.was_at, 0);
 	assert_int_equal(f->record.n, 0);
-	assert_int_equal(f->record.operation, KRI_OP_NONE);
+}
+
+static void touch_and_renewal_are_read(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(
+		load(f, KRI_TEXT("*10\r\n" OWN "$5\r\n@seen\r\n$13\r\n"
+				 "1700000000123\r\n$4\r\n@was\r\n$45\r\n" WAS
+				 "1700000000999\r\n")),
+		KR_OK);
+	assert_int_equal(f->record.seen, 1700000000123);
+	assert_memory_equal(f->record.was, WAS, KRI_DIGEST_SIZE);
+	assert_int_equal(f->record.was_at, 1700000000999);
+	assert_int_equal(f->record.n, 0);
 }
 
 /* A later program of ours may keep more there. */
@@ -130,8 +147,7 @@ static void other_fields_of_our_own_are_no_values(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(
-		load(f, KRI_TEXT("*8\r\n" OWN "$4\r\n@new\r\n$1\r\nx\r\n"
-				 ":1\r\n")),
+		load(f, KRI_TEXT("*8\r\n" OWN "$4\r\n@new\r\n$1\r\nx\r\n")),
 		KR_OK);
 	assert_int_equal(f->record.n, 0);
 }
@@ -144,97 +160,92 @@ static void values_lie_in_the_reply(void **state)
 	/* No more than the array of the values is taken from its own. */
 	kri_arena_init(&own, 1024, 4 * sizeof(struct kri_value) + 16);
 	f->record.arena = &own;
-	assert_int_equal(load(f, KRI_TEXT("*8\r\n" OWN "$1\r\nn\r\n$1\r\n7\r\n"
-					  ":1\r\n")),
-			 KR_OK);
+	assert_int_equal(
+		load(f, KRI_TEXT("*8\r\n" OWN "$1\r\nn\r\n$1\r\n7\r\n")),
+		KR_OK);
 	assert_value(&f->record, "n", KRI_TEXT("7"));
 	kri_arena_free(&own);
 }
 
 static void an_empty_hash_is_no_session(void **state)
 {
-	assert_int_equal(load(*state, KRI_TEXT("*0\r\n:0\r\n")),
-			 KR_ERR_NOT_FOUND);
-}
-
-static void a_session_that_ended_between_the_two_commands_is_none(void **state)
-{
-	assert_int_equal(load(*state, KRI_TEXT("*6\r\n" OWN ":0\r\n")),
-			 KR_ERR_NOT_FOUND);
+	assert_int_equal(load(*state, KRI_TEXT("*0\r\n")), KR_ERR_NOT_FOUND);
 }
 
 static void what_a_load_says_of_the_server_is_understood(void **state)
 {
-	assert_int_equal(load(*state, KRI_TEXT("-LOADING wait\r\n"
-					       "-LOADING wait\r\n")),
+	assert_int_equal(load(*state, KRI_TEXT("-LOADING wait\r\n")),
 			 KR_ERR_UNAVAILABLE);
-	assert_int_equal(load(*state, KRI_TEXT("-NOAUTH no\r\n-NOAUTH no\r\n")),
+	assert_int_equal(load(*state, KRI_TEXT("-NOAUTH no\r\n")),
 			 KR_ERR_DENIED);
-	assert_int_equal(load(*state, KRI_TEXT("-WRONGTYPE no\r\n:1\r\n")),
+	assert_int_equal(load(*state, KRI_TEXT("-WRONGTYPE no\r\n")),
 			 KR_ERR_PROTOCOL);
 }
 
-/* A replica may be read, but does not prolong a session's life. */
-static void an_error_of_the_second_command_fails_the_load(void **state)
+static void what_became_of_the_call_is_what_becomes_of_the_load(void **state)
 {
-	assert_int_equal(
-		load(*state, KRI_TEXT("*6\r\n" OWN "-READONLY replica\r\n")),
-		KR_ERR_UNAVAILABLE);
+	struct fixture *f = *state;
+
+	f->call.err = KR_ERR_TIMEOUT;
+	assert_int_equal(kri_redis_read_load(&f->record, &f->call),
+			 KR_ERR_TIMEOUT);
+	assert_int_equal(kri_redis_read_peek(&f->record, &f->call),
+			 KR_ERR_TIMEOUT);
+}
+
+/* Nobody's session is larger than the limits: somebody else wrote it. */
+static void a_giant_is_none_of_our_sessions(void **state)
+{
+	struct fixture *f = *state;
+
+	f->call.err = KR_ERR_LIMIT;
+	assert_int_equal(kri_redis_read_load(&f->record, &f->call),
+			 KR_ERR_PROTOCOL);
+}
+
+static void room_is_for_a_session_at_all_limits(void **state)
+{
+	const struct kri_config config = {.max_values = 128,
+					  .max_size = 256 << 10};
+	size_t objects = 2 * (128 + KRI_OWN_FIELDS) + 1;
+
+	(void)state;
+	assert_in_range(kri_redis_load_room(&config),
+			config.max_size + objects * sizeof(struct kri_reply),
+			2 << 20);
 }
 
 static void a_load_takes_no_other_type_of_reply(void **state)
 {
-	static const char *const replies[] = {"+OK\r\n:1\r\n", ":1\r\n:1\r\n",
-					      "$-1\r\n:1\r\n",
-					      "$1\r\nx\r\n:1\r\n"};
+	static const char *const replies[] = {"+OK\r\n", ":1\r\n", "$-1\r\n",
+					      "$1\r\nx\r\n"};
 
 	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++)
 		assert_int_equal(load(*state, kri_text_of(replies[i])),
 				 KR_ERR_PROTOCOL);
 }
 
-static void a_load_takes_no_other_type_of_second_reply(void **state)
-{
-	static const char *const replies[] = {
-		"*6\r\n" OWN "+OK\r\n", "*6\r\n" OWN "$1\r\n1\r\n",
-		"*6\r\n" OWN "$-1\r\n", "*6\r\n" OWN "*1\r\n:1\r\n"};
-
-	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
-		struct fixture *f = *state;
-
-		f->record.n = 0;
-		assert_int_equal(load(f, kri_text_of(replies[i])),
-				 KR_ERR_PROTOCOL);
-	}
-}
-
 static void a_load_takes_no_other_type_of_field(void **state)
 {
-	static const char *const replies[] = {
-		"*8\r\n" OWN ":1\r\n$1\r\nx\r\n:1\r\n",
-		"*8\r\n" OWN "$1\r\nx\r\n:1\r\n:1\r\n",
-		"*8\r\n" OWN "$1\r\nx\r\n$-1\r\n:1\r\n",
-		"*8\r\n" OWN "$-1\r\n$1\r\nx\r\n:1\r\n",
-		"*8\r\n" OWN "$1\r\nx\r\n*0\r\n:1\r\n",
-		"*8\r\n" OWN "+x\r\n-ERR x\r\n:1\r\n"};
+	static const char *const replies[] = {"*8\r\n" OWN ":1\r\n$1\r\nx\r\n",
+					      "*8\r\n" OWN "$1\r\nx\r\n:1\r\n",
+					      "*8\r\n" OWN "$1\r\nx\r\n$-1\r\n",
+					      "*8\r\n" OWN "$-1\r\n$1\r\nx\r\n",
+					      "*8\r\n" OWN "$1\r\nx\r\n*0\r\n",
+					      "*8\r\n" OWN "+x\r\n-ERR x\r\n"};
 
-	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
-		struct fixture *f = *state;
-
-		f->record.n = 0;
-		assert_int_equal(load(f, kri_text_of(replies[i])),
+	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++)
+		assert_int_equal(load(*state, kri_text_of(replies[i])),
 				 KR_ERR_PROTOCOL);
-	}
 }
 
 static void a_key_without_a_value_is_no_hash(void **state)
 {
-	assert_int_equal(
-		load(*state, KRI_TEXT("*7\r\n" OWN "$1\r\nx\r\n:1\r\n")),
-		KR_ERR_PROTOCOL);
+	assert_int_equal(load(*state, KRI_TEXT("*7\r\n" OWN "$1\r\nx\r\n")),
+			 KR_ERR_PROTOCOL);
 }
 
-/* Each lacks one of the three fields, or has it wrong. */
+/* Each lacks one of the three fields, or has one wrong. */
 static void a_hash_that_is_not_one_of_our_sessions_is_refused(void **state)
 {
 	static const char *const hashes[] = {
@@ -254,19 +265,17 @@ static void a_hash_that_is_not_one_of_our_sessions_is_refused(void **state)
 		"*6\r\n" OWN_BORN OWN_VERSION "$5\r\n@auth\r\n$31\r\n"
 		"ddddddddddddddddddddddddddddddd\r\n",
 		"*6\r\n" OWN_BORN OWN_VERSION "$5\r\n@auth\r\n$33\r\n"
-		"ddddddddddddddddddddddddddddddddd\r\n"};
+		"ddddddddddddddddddddddddddddddddd\r\n",
+		"*8\r\n" OWN "$5\r\n@seen\r\n$2\r\n-1\r\n",
+		"*8\r\n" OWN "$5\r\n@seen\r\n$1\r\nx\r\n",
+		"*8\r\n" OWN "$4\r\n@was\r\n$31\r\n"
+		"ddddddddddddddddddddddddddddddd\r\n",
+		"*8\r\n" OWN "$4\r\n@was\r\n$32\r\n" WAS "\r\n",
+		"*8\r\n" OWN "$4\r\n@was\r\n$34\r\n" WAS "-1\r\n"};
 
-	for (size_t i = 0; i < sizeof(hashes) / sizeof(*hashes); i++) {
-		struct fixture *f = *state;
-		struct kri_buffer bytes = KRI_BUFFER_EMPTY;
-
-		f->record = (struct kri_record){.id = ID, .arena = &f->arena};
-		kri_buffer_string(&bytes, hashes[i]);
-		kri_buffer_string(&bytes, ":1\r\n");
-		assert_int_equal(load(f, kri_buffer_text(&bytes)),
+	for (size_t i = 0; i < sizeof(hashes) / sizeof(*hashes); i++)
+		assert_int_equal(load(*state, kri_text_of(hashes[i])),
 				 KR_ERR_PROTOCOL);
-		kri_buffer_free(&bytes);
-	}
 }
 
 /* Nobody has a secret whose digest is that. */
@@ -276,8 +285,7 @@ static void a_digest_of_zeros_is_refused(void **state)
 		load(*state, KRI_TEXT("*6\r\n" OWN_BORN OWN_VERSION
 				      "$5\r\n@auth\r\n$32\r\n"
 				      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-				      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n"
-				      ":1\r\n")),
+				      "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n")),
 		KR_ERR_PROTOCOL);
 }
 
@@ -289,69 +297,78 @@ static void a_session_past_the_arenas_cap_is_not_loaded(void **state)
 
 	kri_arena_init(&small, 64, 64);
 	f->record.arena = &small;
-	err = load(f, KRI_TEXT("*6\r\n" OWN ":1\r\n"));
+	err = load(f, KRI_TEXT("*6\r\n" OWN));
 	kri_arena_free(&small);
 	assert_int_equal(err, KR_ERR_MEMORY);
 }
 
+/* ---- an operator's look ----------------------------------------------- */
+
+static enum kr_err peek(struct fixture *f, const char *bytes)
+{
+	answer(f, kri_text_of(bytes));
+	return kri_redis_read_peek(&f->record, &f->call);
+}
+
+static void a_look_tells_what_is_left(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(peek(f, "*6\r\n" OWN ":1500\r\n"), KR_OK);
+	assert_int_equal(f->record.left, 1500);
+	assert_int_equal(peek(f, "*6\r\n" OWN ":-1\r\n"), KR_OK);
+	assert_int_equal(f->record.left, -1);
+}
+
+static void a_session_that_ended_between_the_two_commands_is_none(void **state)
+{
+	assert_int_equal(peek(*state, "*6\r\n" OWN ":-2\r\n"),
+			 KR_ERR_NOT_FOUND);
+}
+
+static void an_error_of_the_second_command_fails_the_look(void **state)
+{
+	assert_int_equal(peek(*state, "*6\r\n" OWN "-NOPERM no\r\n"),
+			 KR_ERR_DENIED);
+	assert_int_equal(peek(*state, "*6\r\n" OWN "+OK\r\n"), KR_ERR_PROTOCOL);
+}
+
 /* ---- what became of a commit ------------------------------------------ */
 
-#define CREATED "+OK\r\n+QUEUED\r\n+QUEUED\r\n"
-
-static void a_creation_is_good_if_all_was_queued_and_done(void **state)
+static void a_creation_is_good_at_version_1(void **state)
 {
-	assert_int_equal(
-		commit(*state, KRI_OP_CREATE, CREATED "*2\r\n:4\r\n:1\r\n"),
-		KR_OK);
+	struct fixture *f = *state;
+
+	assert_int_equal(commit(f, KRI_OP_CREATE, ":1\r\n"), KR_OK);
+	assert_int_equal(f->record.version, 1);
 }
 
-static void what_a_queued_command_says_counts_before_the_abort(void **state)
+static void a_creation_of_what_is_another_is_a_conflict(void **state)
 {
-	assert_int_equal(commit(*state, KRI_OP_CREATE,
-				"+OK\r\n-OOM command not allowed\r\n"
-				"+QUEUED\r\n-EXECABORT discarded\r\n"),
-			 KR_ERR_FULL);
-	assert_int_equal(commit(*state, KRI_OP_CREATE,
-				"+OK\r\n-READONLY replica\r\n"
-				"-READONLY replica\r\n"
-				"-EXECABORT discarded\r\n"),
-			 KR_ERR_UNAVAILABLE);
-	assert_int_equal(commit(*state, KRI_OP_CREATE,
-				"-NOAUTH no\r\n-NOAUTH no\r\n-NOAUTH no\r\n"
-				"-NOAUTH no\r\n"),
-			 KR_ERR_DENIED);
-	assert_int_equal(commit(*state, KRI_OP_CREATE,
-				"+OK\r\n-NOPERM no\r\n+QUEUED\r\n"
-				"-EXECABORT discarded\r\n"),
-			 KR_ERR_DENIED);
+	assert_int_equal(commit(*state, KRI_OP_CREATE, ":-2\r\n"),
+			 KR_ERR_CONFLICT);
 }
 
+/* 0: PEXPIRE found nothing, so nothing was kept. */
 static void a_creation_with_another_reply_is_not_good(void **state)
 {
-	static const char *const replies[] = {
-		CREATED "$-1\r\n",
-		CREATED "*0\r\n",
-		CREATED "*1\r\n:4\r\n",
-		CREATED "*3\r\n:4\r\n:1\r\n:1\r\n",
-		CREATED "*2\r\n:4\r\n-ERR expire\r\n",
-		CREATED "*2\r\n-WRONGTYPE no\r\n:1\r\n",
-		CREATED "*2\r\n+OK\r\n:1\r\n",
-		CREATED ":1\r\n",
-		CREATED "+OK\r\n",
-		"+OK\r\n+QUEUED\r\n:1\r\n*2\r\n:4\r\n:1\r\n",
-		"$2\r\nOK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:4\r\n:1\r\n"};
+	static const char *const replies[] = {":0\r\n", "+OK\r\n", "$-1\r\n",
+					      "*1\r\n:1\r\n",
+					      "-WRONGTYPE no\r\n"};
 
 	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++)
 		assert_int_equal(commit(*state, KRI_OP_CREATE, replies[i]),
 				 KR_ERR_PROTOCOL);
 }
 
-/* The key would live for ever. */
-static void a_creation_without_its_time_to_live_is_not_good(void **state)
+static void what_became_of_the_call_is_what_becomes_of_the_commit(void **state)
 {
-	assert_int_equal(
-		commit(*state, KRI_OP_CREATE, CREATED "*2\r\n:4\r\n:0\r\n"),
-		KR_ERR_PROTOCOL);
+	struct fixture *f = *state;
+
+	f->call.err = KR_ERR_TIMEOUT;
+	f->record.operation = KRI_OP_UPDATE;
+	assert_int_equal(kri_redis_read_commit(&f->record, &f->call),
+			 KR_ERR_TIMEOUT);
 }
 
 static void an_update_answers_the_new_version(void **state)
@@ -375,6 +392,14 @@ static void an_update_of_another_version_is_a_conflict(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(commit(f, KRI_OP_UPDATE, ":-2\r\n"), KR_ERR_CONFLICT);
+	assert_int_equal(f->record.version, 5);
+}
+
+static void a_renewal_of_another_digest_is_renewed(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(commit(f, KRI_OP_UPDATE, ":-3\r\n"), KR_ERR_RENEWED);
 	assert_int_equal(f->record.version, 5);
 }
 
@@ -426,27 +451,32 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_is_loaded_with_its_values),
-		TEST(a_session_may_have_no_values),
+		TEST(a_session_of_version_0_1_was_never_seen_nor_renewed),
+		TEST(touch_and_renewal_are_read),
 		TEST(other_fields_of_our_own_are_no_values),
 		TEST(values_lie_in_the_reply),
 		TEST(an_empty_hash_is_no_session),
-		TEST(a_session_that_ended_between_the_two_commands_is_none),
 		TEST(what_a_load_says_of_the_server_is_understood),
-		TEST(an_error_of_the_second_command_fails_the_load),
+		TEST(what_became_of_the_call_is_what_becomes_of_the_load),
+		TEST(a_giant_is_none_of_our_sessions),
+		TEST(room_is_for_a_session_at_all_limits),
 		TEST(a_load_takes_no_other_type_of_reply),
-		TEST(a_load_takes_no_other_type_of_second_reply),
 		TEST(a_load_takes_no_other_type_of_field),
 		TEST(a_key_without_a_value_is_no_hash),
 		TEST(a_hash_that_is_not_one_of_our_sessions_is_refused),
 		TEST(a_digest_of_zeros_is_refused),
 		TEST(a_session_past_the_arenas_cap_is_not_loaded),
-		TEST(a_creation_is_good_if_all_was_queued_and_done),
-		TEST(what_a_queued_command_says_counts_before_the_abort),
+		TEST(a_look_tells_what_is_left),
+		TEST(a_session_that_ended_between_the_two_commands_is_none),
+		TEST(an_error_of_the_second_command_fails_the_look),
+		TEST(a_creation_is_good_at_version_1),
+		TEST(a_creation_of_what_is_another_is_a_conflict),
 		TEST(a_creation_with_another_reply_is_not_good),
-		TEST(a_creation_without_its_time_to_live_is_not_good),
+		TEST(what_became_of_the_call_is_what_becomes_of_the_commit),
 		TEST(an_update_answers_the_new_version),
 		TEST(an_update_of_what_has_ended_is_gone),
 		TEST(an_update_of_another_version_is_a_conflict),
+		TEST(a_renewal_of_another_digest_is_renewed),
 		TEST(an_update_with_another_reply_is_not_good),
 		TEST(what_an_update_says_of_the_server_is_understood),
 		TEST(ending_what_has_ended_is_good),

@@ -12,12 +12,20 @@
 #define ID "AAAAAAAAAAAAAAAAAAAAAA"
 #define KEY "$24\r\ns:" ID "\r\n"
 #define AUTH "dddddddddddddddddddddddddddddddd"
+#define WAS "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
+#define CREATE_SHA1 "cccccccccccccccccccccccccccccccccccccccc"
 #define SHA1 "0123456789abcdef0123456789abcdef01234567"
+#define SEEN "$5\r\n@seen\r\n$13\r\n1700000000123\r\n"
+
+static const struct kri_redis_scripts scripts = {
+	.create = {.text = KRI_TEXT("return 1"), .sha1 = CREATE_SHA1},
+	.commit = {.text = KRI_TEXT("return 2"), .sha1 = SHA1},
+	.touch = {.text = KRI_TEXT("return 3")},
+};
 
 struct fixture {
 	struct kri_arena arena;
 	struct kri_buffer out;
-	struct kri_script script;
 	struct kri_redis_writer writer;
 	struct kri_record record;
 };
@@ -27,11 +35,9 @@ static int setup(void **state)
 	static struct fixture f;
 
 	f = (struct fixture){
-		.script = {.text = KRI_TEXT("return 1"), .sha1 = SHA1},
-		.writer = {.out = &f.out,
-			   .prefix = KRI_TEXT("s:"),
-			   .commit = &f.script,
-			   .idle_timeout = 20000},
+		.writer = {.prefix = KRI_TEXT("s:"),
+			   .scripts = &scripts,
+			   .now = 1700000000123},
 		.record = {.id = ID, .arena = &f.arena},
 	};
 	kri_arena_init(&f.arena, 1024, 65536);
@@ -67,72 +73,84 @@ static void add(struct fixture *f, enum kri_change change, struct kri_text key,
 		(struct kri_value){.key = key, .data = data, .change = change};
 }
 
+/* Appends the record's commands, and looks at where they and the key are. */
 static void assert_put(struct fixture *f, kri_redis_put *put, size_t replies,
 		       struct kri_text expected)
 {
 	struct kri_call call = {.cuts = {f->out.len}};
+	size_t key = put(&f->writer, &f->record, &f->out, &call);
 
-	put(&f->writer, &f->record, &call);
 	assert_int_equal(call.replies, replies);
 	assert_int_equal(call.cuts[replies], f->out.len);
 	assert_false(f->out.failed);
 	assert_int_equal(f->out.len, expected.len);
 	assert_memory_equal(f->out.data, expected.data, expected.len);
+	assert_memory_equal(f->out.data + key, "s:" ID, 24);
 }
 
-static void a_load_reads_all_and_prolongs_its_life(void **state)
+static void a_load_reads_all_and_changes_nothing(void **state)
 {
-	assert_put(*state, kri_redis_put_load, 2,
+	assert_put(*state, kri_redis_put_load, 1,
+		   KRI_TEXT("*2\r\n$7\r\nHGETALL\r\n" KEY));
+}
+
+static void a_look_asks_for_the_time_that_is_left(void **state)
+{
+	assert_put(*state, kri_redis_put_peek, 2,
 		   KRI_TEXT("*2\r\n$7\r\nHGETALL\r\n" KEY
-			    "*3\r\n$7\r\nPEXPIRE\r\n" KEY "$5\r\n20000\r\n"));
+			    "*2\r\n$4\r\nPTTL\r\n" KEY));
 }
 
 static void a_second_load_has_its_own_id_and_cuts(void **state)
 {
 	struct fixture *f = *state;
 	struct kri_call first = {0}, second;
+	size_t key;
 
-	kri_redis_put_load(&f->writer, &f->record, &first);
+	kri_redis_put_load(&f->writer, &f->record, &f->out, &first);
 	memset(f->record.id, 'z', KRI_ID_LEN);
 	second = (struct kri_call){.cuts = {f->out.len}};
-	kri_redis_put_load(&f->writer, &f->record, &second);
-	for (size_t i = 0; i <= 2; i++)
-		assert_int_equal(second.cuts[i], first.cuts[2] + first.cuts[i]);
-	assert_int_equal(f->out.len, second.cuts[2]);
-	assert_null(memmem(f->out.data, first.cuts[2], "zz", 2));
-	for (size_t i = 0; i < 2; i++)
-		assert_non_null(memmem(f->out.data + second.cuts[i],
-				       second.cuts[i + 1] - second.cuts[i],
-				       "s:zzzzzzzzzzzzzzzzzzzzzz\r\n", 26));
+	key = kri_redis_put_load(&f->writer, &f->record, &f->out, &second);
+	assert_int_equal(second.cuts[0], first.cuts[1]);
+	assert_int_equal(second.cuts[1], 2 * first.cuts[1]);
+	assert_int_equal(f->out.len, second.cuts[1]);
+	assert_null(memmem(f->out.data, first.cuts[1], "zz", 2));
+	assert_memory_equal(f->out.data + key, "s:zzzzzzzzzzzzzzzzzzzzzz\r\n",
+			    26);
 }
 
 static void keys_may_have_no_prefix(void **state)
 {
 	struct fixture *f = *state;
+	size_t key;
 
 	f->writer.prefix = kri_text_of("");
-	prepare(f, KRI_OP_DESTROY);
-	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT("*2\r\n$6\r\nUNLINK\r\n$22\r\n" ID "\r\n"));
+	assert_int_equal(kri_redis_writer_prepare(&f->writer), KR_OK);
+	key = kri_redis_put_load(&f->writer, &f->record, &f->out,
+				 &(struct kri_call){0});
+	assert_string_equal(f->out.data,
+			    "*2\r\n$7\r\nHGETALL\r\n$22\r\n" ID "\r\n");
+	assert_memory_equal(f->out.data + key, ID, KRI_ID_LEN);
 }
 
-static void a_creation_is_one_transaction_with_a_time_to_live(void **state)
+#define CREATE(argc, script)                                                   \
+	"*" argc "\r\n" script "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"              \
+	"$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"                                   \
+	"$5\r\n@born\r\n$10\r\n1700000000\r\n"                                 \
+	"$4\r\n@ver\r\n$1\r\n1\r\n" SEEN
+
+static void a_creation_is_one_script_with_a_time_to_live(void **state)
 {
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_CREATE);
 	add(f, KRI_SET, KRI_TEXT("color"), KRI_TEXT("purple"));
 	add(f, KRI_SET, KRI_TEXT("b"), KRI_TEXT("\0\r\n"));
-	assert_put(f, kri_redis_put_commit, 4,
-		   KRI_TEXT("*1\r\n$5\r\nMULTI\r\n"
-			    "*12\r\n$4\r\nHSET\r\n" KEY
-			    "$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"
-			    "$5\r\n@born\r\n$10\r\n1700000000\r\n"
-			    "$4\r\n@ver\r\n$1\r\n1\r\n"
-			    "$5\r\ncolor\r\n$6\r\npurple\r\n"
-			    "$1\r\nb\r\n$3\r\n\0\r\n\r\n"
-			    "*3\r\n$7\r\nPEXPIRE\r\n" KEY "$4\r\n1500\r\n"
-			    "*1\r\n$4\r\nEXEC\r\n"));
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(CREATE("17", "$7\r\nEVALSHA\r\n$40\r\n" CREATE_SHA1
+					 "\r\n") "$5\r\ncolor\r\n$6\r\n"
+						 "purple\r\n$1\r\nb\r\n"
+						 "$3\r\n\0\r\n\r\n"));
 }
 
 static void a_creation_leaves_out_what_was_removed_again(void **state)
@@ -141,31 +159,30 @@ static void a_creation_leaves_out_what_was_removed_again(void **state)
 
 	prepare(f, KRI_OP_CREATE);
 	add(f, KRI_REMOVED, KRI_TEXT("color"), KRI_TEXT("purple"));
-	assert_put(f, kri_redis_put_commit, 4,
-		   KRI_TEXT("*1\r\n$5\r\nMULTI\r\n"
-			    "*8\r\n$4\r\nHSET\r\n" KEY
-			    "$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"
-			    "$5\r\n@born\r\n$10\r\n1700000000\r\n"
-			    "$4\r\n@ver\r\n$1\r\n1\r\n"
-			    "*3\r\n$7\r\nPEXPIRE\r\n" KEY "$4\r\n1500\r\n"
-			    "*1\r\n$4\r\nEXEC\r\n"));
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(CREATE("13", "$7\r\nEVALSHA\r\n$40\r\n" CREATE_SHA1
+					 "\r\n")));
 }
+
+#define UPDATE(argc) "*" argc "\r\n$7\r\nEVALSHA\r\n$40\r\n" SHA1 "\r\n"
+#define NOTHING "$0\r\n\r\n"
 
 static void an_update_sends_only_what_changed(void **state)
 {
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
 	add(f, KRI_REMOVED, KRI_TEXT("old"), KRI_TEXT("1"));
 	add(f, KRI_KEPT, KRI_TEXT("kept"), KRI_TEXT("2"));
 	add(f, KRI_SET, KRI_TEXT("color"), KRI_TEXT("green"));
 	add(f, KRI_REMOVED, KRI_TEXT("n"), KRI_TEXT("7"));
-	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT("*11\r\n$7\r\nEVALSHA\r\n$40\r\n" SHA1 "\r\n"
-			    "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"
-			    "$0\r\n\r\n$1\r\n1\r\n"
-			    "$5\r\ncolor\r\n$5\r\ngreen\r\n"
-			    "$3\r\nold\r\n$1\r\nn\r\n"));
+	assert_put(
+		f, kri_redis_put_commit, 1,
+		KRI_TEXT(UPDATE("12") "$1\r\n1\r\n" KEY NOTHING NOTHING NOTHING
+				      "$1\r\n6\r\n$5\r\ncolor\r\n"
+				      "$5\r\ngreen\r\n"
+				      "$3\r\nold\r\n$1\r\nn\r\n"));
 }
 
 static void an_exact_update_names_the_version_it_was_made_from(void **state)
@@ -173,73 +190,71 @@ static void an_exact_update_names_the_version_it_was_made_from(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
 	f->record.exact = true;
 	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT("*9\r\n$7\r\nEVALSHA\r\n$40\r\n" SHA1 "\r\n"
-			    "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"
-			    "$1\r\n5\r\n$1\r\n1\r\n"
-			    "$1\r\nn\r\n$1\r\n8\r\n"));
+		   KRI_TEXT(UPDATE("10") "$1\r\n1\r\n" KEY NOTHING
+					 "$1\r\n5\r\n" NOTHING "$1\r\n6\r\n"
+					 "$1\r\nn\r\n$1\r\n8\r\n"));
 }
 
-/* The idle timeout is 20 s: what was loaded 200 ms ago has it all but a
- * hundredth. */
-static void assert_time_sent(struct fixture *f, const char *time)
-{
-	kri_buffer_clear(&f->out);
-	kri_redis_put_commit(&f->writer, &f->record, &(struct kri_call){0});
-	assert_false(f->out.failed);
-	assert_memory_equal(f->out.data + f->out.len - strlen(time), time,
-			    strlen(time));
-}
-
-static void the_time_that_a_load_gave_is_not_sent_again(void **state)
+static void a_time_to_live_goes_with_the_time_of_the_touch(void **state)
 {
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_UPDATE);
-	f->record.ttl = 20000;
-	f->record.loaded = 5000;
-	f->writer.now = 5200;
-	assert_time_sent(f, KEY "$0\r\n\r\n$0\r\n\r\n$1\r\n0\r\n");
-	f->writer.now = 5201;
-	assert_time_sent(f, KEY "$5\r\n20000\r\n$0\r\n\r\n$1\r\n0\r\n");
-}
-
-static void a_time_that_the_absolute_end_cuts_is_sent(void **state)
-{
-	struct fixture *f = *state;
-
-	prepare(f, KRI_OP_UPDATE);
-	f->record.ttl = 19999;
-	f->record.loaded = f->writer.now = 5000;
-	assert_time_sent(f, KEY "$5\r\n19999\r\n$0\r\n\r\n$1\r\n0\r\n");
-}
-
-static void a_renewal_sends_the_new_digest(void **state)
-{
-	struct fixture *f = *state;
-
-	prepare(f, KRI_OP_UPDATE);
-	f->record.new_auth = true;
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT("*9\r\n$7\r\nEVALSHA\r\n$40\r\n" SHA1 "\r\n"
-			    "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"
-			    "$0\r\n\r\n$1\r\n1\r\n"
-			    "$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"));
+		   KRI_TEXT(UPDATE("10") "$1\r\n1\r\n" KEY
+					 "$4\r\n1500\r\n" NOTHING NOTHING
+					 "$1\r\n6\r\n" SEEN));
 }
 
-static void an_update_in_full_has_the_script_itself(void **state)
+static void a_renewal_demands_the_proven_digest_and_keeps_it(void **state)
 {
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
+	f->record.renewed = true;
+	f->record.was_at = 1700000000999;
+	memcpy(f->record.was, WAS, KRI_DIGEST_SIZE);
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(UPDATE("12") "$1\r\n1\r\n" KEY NOTHING NOTHING
+					 "$32\r\n" WAS "\r\n$1\r\n8\r\n"
+					 "$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"
+					 "$4\r\n@was\r\n$45\r\n" WAS
+					 "1700000000999\r\n"));
+}
+
+static void what_was_forgotten_is_sent_with_the_script_itself(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
 	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
-	assert_put(f, kri_redis_put_update_in_full, 1,
-		   KRI_TEXT("*9\r\n$4\r\nEVAL\r\n$8\r\nreturn 1\r\n"
+	assert_put(f, kri_redis_put_in_full, 1,
+		   KRI_TEXT("*10\r\n$4\r\nEVAL\r\n$8\r\nreturn 2\r\n"
+			    "$1\r\n1\r\n" KEY NOTHING NOTHING NOTHING
+			    "$1\r\n6\r\n$1\r\nn\r\n$1\r\n8\r\n"));
+	kri_buffer_clear(&f->out);
+	f->record.n = 0;
+	prepare(f, KRI_OP_CREATE);
+	assert_put(f, kri_redis_put_in_full, 1,
+		   KRI_TEXT(CREATE("13", "$4\r\nEVAL\r\n$8\r\nreturn 1\r\n")));
+}
+
+static void a_touch_sends_time_to_live_and_time(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_TOUCH);
+	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT("*6\r\n$4\r\nEVAL\r\n$8\r\nreturn 3\r\n"
 			    "$1\r\n1\r\n" KEY "$4\r\n1500\r\n"
-			    "$0\r\n\r\n$1\r\n1\r\n"
-			    "$1\r\nn\r\n$1\r\n8\r\n"));
+			    "$13\r\n1700000000123\r\n"));
 }
 
 static void an_end_unlinks_the_key_and_sends_no_value(void **state)
@@ -257,7 +272,8 @@ static void records_follow_one_another(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_DESTROY);
-	kri_redis_put_commit(&f->writer, &f->record, &(struct kri_call){0});
+	kri_redis_put_commit(&f->writer, &f->record, &f->out,
+			     &(struct kri_call){0});
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT("*2\r\n$6\r\nUNLINK\r\n" KEY
 			    "*2\r\n$6\r\nUNLINK\r\n" KEY));
@@ -268,17 +284,18 @@ static void records_follow_one_another(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_load_reads_all_and_prolongs_its_life),
+		TEST(a_load_reads_all_and_changes_nothing),
+		TEST(a_look_asks_for_the_time_that_is_left),
 		TEST(a_second_load_has_its_own_id_and_cuts),
 		TEST(keys_may_have_no_prefix),
-		TEST(a_creation_is_one_transaction_with_a_time_to_live),
+		TEST(a_creation_is_one_script_with_a_time_to_live),
 		TEST(a_creation_leaves_out_what_was_removed_again),
 		TEST(an_update_sends_only_what_changed),
 		TEST(an_exact_update_names_the_version_it_was_made_from),
-		TEST(the_time_that_a_load_gave_is_not_sent_again),
-		TEST(a_time_that_the_absolute_end_cuts_is_sent),
-		TEST(a_renewal_sends_the_new_digest),
-		TEST(an_update_in_full_has_the_script_itself),
+		TEST(a_time_to_live_goes_with_the_time_of_the_touch),
+		TEST(a_renewal_demands_the_proven_digest_and_keeps_it),
+		TEST(what_was_forgotten_is_sent_with_the_script_itself),
+		TEST(a_touch_sends_time_to_live_and_time),
 		TEST(an_end_unlinks_the_key_and_sends_no_value),
 		TEST(records_follow_one_another),
 	};

@@ -1,0 +1,55 @@
+/*
+ * What is said on a new connection: who we are, and where we want to be.
+ */
+#include "redis/command.h"
+#include "redis/dial.h"
+
+/* AUTH as Redis 6 and later have it, or with the password alone. */
+static void put_login(const struct kri_login *login, struct kri_buffer *out)
+{
+	kri_command_begin(out, login->user ? 3 : 2);
+	kri_command_text(out, KRI_TEXT("AUTH"));
+	if (login->user)
+		kri_command_text(out, kri_text_of(login->user));
+	kri_command_text(out, kri_text_of(login->password));
+}
+
+static void put_database(int database, struct kri_buffer *out)
+{
+	kri_command_begin(out, 2);
+	kri_command_text(out, KRI_TEXT("SELECT"));
+	kri_command_int(out, database);
+}
+
+size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
+			size_t cuts[4])
+{
+	const char *const set_name[] = {"CLIENT", "SETNAME", dial->client_name,
+					NULL};
+	size_t n = 0;
+
+	cuts[0] = 0;
+	if (dial->login->password) {
+		put_login(dial->login, out);
+		cuts[++n] = out->len;
+	}
+	if (dial->database) {
+		put_database(dial->database, out);
+		cuts[++n] = out->len;
+	}
+	kri_command_strings(out, set_name);
+	cuts[++n] = out->len;
+	return n;
+}
+
+/* The name is for people: a user who may not set it, or a name that Redis
+ * does not like, works all the same. */
+enum kr_err kri_greeting_check(const struct kri_reply *reply, size_t left)
+{
+	enum kr_err err = kri_reply_check(reply);
+
+	if (left == 1 &&
+	    (err == KR_ERR_PROTOCOL || kri_reply_is_error(reply, "NOPERM ")))
+		return KR_OK;
+	return err;
+}

@@ -1,0 +1,117 @@
+#include "redis/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+struct kri_lookup {
+	uv_getaddrinfo_t request;
+	struct kri_lookups *lookups; /* NULL: closed */
+	struct kri_lookup *next;
+	struct kri_waiter *waiters;
+	char host[];
+};
+
+static void unlink_lookup(struct kri_lookup *lookup)
+{
+	struct kri_lookup **at;
+
+	if (!lookup->lookups)
+		return;
+	at = &lookup->lookups->first;
+	while (*at != lookup)
+		at = &(*at)->next;
+	*at = lookup->next;
+}
+
+/* A waiter that is told may begin the next look-up, or close all. */
+static void on_answer(uv_getaddrinfo_t *request, int status,
+		      struct addrinfo *found)
+{
+	struct kri_lookup *lookup = request->data;
+	struct kri_waiter *waiter;
+
+	unlink_lookup(lookup);
+	lookup->lookups = NULL;
+	while ((waiter = lookup->waiters)) {
+		lookup->waiters = waiter->next;
+		waiter->lookup = NULL;
+		waiter->found(waiter, status ? NULL : found,
+			      status ? uv_strerror(status) : "");
+	}
+	uv_freeaddrinfo(found);
+	free(lookup);
+}
+
+static struct kri_lookup *find(const struct kri_lookups *lookups,
+			       const char *host)
+{
+	struct kri_lookup *lookup = lookups->first;
+
+	while (lookup && strcmp(lookup->host, host))
+		lookup = lookup->next;
+	return lookup;
+}
+
+static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
+			 const char *host, struct kri_lookup **out)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct kri_lookup *lookup = calloc(1, sizeof(*lookup) +
+						      strlen(host) + 1);
+
+	if (!lookup)
+		return KR_ERR_MEMORY;
+	strcpy(lookup->host, host);
+	lookup->request.data = lookup;
+	if (uv_getaddrinfo(loop, &lookup->request, on_answer, host, NULL,
+			   &hints)) {
+		free(lookup);
+		return KR_ERR_SYSTEM;
+	}
+	lookup->lookups = lookups;
+	lookup->next = lookups->first;
+	lookups->first = lookup;
+	*out = lookup;
+	return KR_OK;
+}
+
+enum kr_err kri_lookup_start(struct kri_lookups *lookups,
+			     struct uv_loop_s *loop, const char *host,
+			     struct kri_waiter *waiter)
+{
+	struct kri_lookup *lookup = find(lookups, host);
+	enum kr_err err =
+		lookup ? KR_OK : begin(lookups, loop, host, &lookup);
+
+	if (err)
+		return err;
+	waiter->lookup = lookup;
+	waiter->next = lookup->waiters;
+	lookup->waiters = waiter;
+	return KR_OK;
+}
+
+void kri_lookup_leave(struct kri_waiter *waiter)
+{
+	struct kri_waiter **at;
+
+	if (!waiter->lookup)
+		return;
+	at = &waiter->lookup->waiters;
+	while (*at != waiter)
+		at = &(*at)->next;
+	*at = waiter->next;
+	waiter->lookup = NULL;
+}
+
+void kri_lookups_close(struct kri_lookups *lookups)
+{
+	struct kri_lookup *lookup;
+
+	while ((lookup = lookups->first)) {
+		lookups->first = lookup->next;
+		lookup->lookups = NULL;
+		uv_cancel((uv_req_t *)&lookup->request);
+	}
+}
