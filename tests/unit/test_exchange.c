@@ -370,6 +370,22 @@ static void parameters_are_the_same_in_every_run(void **state)
 	assert_string_equal(kr_query(&t->c, "b"), "two");
 }
 
+/* Each run sets a value of the largest size; of all of them together there
+ * would be more than an exchange may hold. */
+static void runs_without_end_do_not_run_out_of_memory(void **state)
+{
+	struct trial *t = *state;
+
+	get_in_session(t, "PATH_INFO=/fill");
+	for (int i = 0; i < 500; i++) {
+		handle(t);
+		settle(t, KR_ERR_CONFLICT);
+		assert_int_equal(t->c.phase, KRI_TO_REPEAT);
+		t->c.phase = KRI_TO_LOAD;
+		adopt(t);
+	}
+}
+
 static void conflicts_past_the_time_for_the_store_are_answered_503(void **state)
 {
 	struct trial *t = *state;
@@ -451,6 +467,7 @@ int main(void)
 		TEST(who_was_superseded_may_read_as_nobody),
 		TEST(after_a_conflict_it_is_loaded_and_handled_again),
 		TEST(parameters_are_the_same_in_every_run),
+		TEST(runs_without_end_do_not_run_out_of_memory),
 		TEST(conflicts_past_the_time_for_the_store_are_answered_503),
 		TEST(a_lost_renewal_is_handled_again_at_any_time),
 		TEST(a_commit_that_failed_is_its_status),
