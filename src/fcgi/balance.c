@@ -6,19 +6,38 @@
 #define BEHIND_DEEP 0.50
 #define DEEP 0.50 /* of a full batch */
 
-/* Less than the above, so that a loop does not come and go. */
+/* Of all together: what has to be there for one more to be of use, and what
+ * sends the last away. The gap keeps a loop from coming and going. */
+#define FULL 0.50
 #define IDLE 0.40
 
 #define UNEVEN 0.25 /* about what a move is worth */
+
+/* Whether the first has less to do than the second. */
+static bool is_less_busy(const struct kri_share *a, const struct kri_share *b)
+{
+	return a->busy < b->busy ||
+	       (a->busy == b->busy && a->connections < b->connections);
+}
+
+static int least_busy(const struct kri_share *shares, int active)
+{
+	int least = 0;
+
+	for (int i = 1; i < active; i++)
+		if (is_less_busy(&shares[i], &shares[least]))
+			least = i;
+	return least;
+}
 
 int kri_balance_least(const struct kri_share *shares, int active)
 {
 	int least = 0;
 
 	for (int i = 1; i < active; i++)
-		if (shares[i].busy < shares[least].busy ||
-		    (shares[i].busy == shares[least].busy &&
-		     shares[i].connections < shares[least].connections))
+		if (shares[i].given < shares[least].given ||
+		    (shares[i].given == shares[least].given &&
+		     is_less_busy(&shares[i], &shares[least])))
 			least = i;
 	return least;
 }
@@ -62,7 +81,7 @@ static bool move_all(const struct kri_share *shares, struct kri_move *move,
 {
 	*move = (struct kri_move){
 		.from = from,
-		.to = kri_balance_least(shares, active),
+		.to = least_busy(shares, active),
 		.n = shares[from].connections,
 	};
 	return move->n > 0;
@@ -88,18 +107,21 @@ bool kri_balance(const struct kri_share *shares, int all, int *active,
 		 struct kri_move *move)
 {
 	int busiest = most(shares, *active);
-	int least = kri_balance_least(shares, *active);
+	int least = least_busy(shares, *active);
+	double work = sum(shares, *active);
 
-	if (falls_behind(&shares[busiest]) && *active < all) {
+	if (falls_behind(&shares[busiest]) && work > FULL * *active &&
+	    *active < all) {
 		least = (*active)++;
 		return move_some(shares, move, busiest, least);
 	}
-	if (*active > 1 && sum(shares, *active) / (*active - 1) < IDLE) {
+	if (*active > 1 && work < IDLE * (*active - 1)) {
 		int last = --*active;
 
 		return move_all(shares, move, last, *active);
 	}
-	if (shares[busiest].busy - shares[least].busy > UNEVEN)
-		return move_some(shares, move, busiest, least);
+	if (shares[busiest].busy - shares[least].busy > UNEVEN &&
+	    move_some(shares, move, busiest, least))
+		return true;
 	return move_stragglers(shares, all, *active, move);
 }

@@ -16,6 +16,7 @@ struct kri_share {
 	double busy;  /* part of the time that it was at work, 0 to 1 */
 	double depth; /* requests that it found at once, of those it may */
 	size_t connections;
+	size_t given; /* connections, by the main thread */
 };
 
 struct kri_move {
@@ -31,7 +32,8 @@ struct kri_move {
 bool kri_balance(const struct kri_share *shares, int all, int *active,
 		 struct kri_move *move);
 
-/* The loop that the next connection goes to. */
+/* The loop that the next connection goes to: each gets its share of those that
+ * come between two judgements, as they may bring one request each. */
 int kri_balance_least(const struct kri_share *shares, int active);
 
 #endif

@@ -132,6 +132,18 @@ static bool may_repeat(const struct kr_context *c, enum kr_err err)
 			c->site->config->io_timeout * 1000);
 }
 
+/* Nothing stays of the run that lost: however often it runs again, it takes
+ * no more memory than once. */
+static void start_over(struct kr_context *c, enum kr_err err)
+{
+	kri_visit_again(&c->visit, err);
+	kri_response_reset(&c->response);
+	kri_arena_reset(&c->arena);
+	c->tries++;
+	if (decode(c))
+		c->phase = KRI_TO_REPEAT;
+}
+
 void kri_exchange_settle(struct kr_context *c)
 {
 	enum kr_err err = kri_visit_settle(&c->visit);
@@ -139,10 +151,7 @@ void kri_exchange_settle(struct kr_context *c)
 	if (!err) {
 		c->phase = KRI_TO_RESPOND;
 	} else if (may_repeat(c, err)) {
-		kri_visit_again(&c->visit, err);
-		kri_response_reset(&c->response);
-		c->tries++;
-		c->phase = KRI_TO_REPEAT;
+		start_over(c, err);
 	} else {
 		kri_exchange_fail(c, err);
 	}

@@ -102,7 +102,7 @@ static bool accept_some(struct server *server)
 	if (fd < 0 && is_shortage(errno))
 		rest(server);
 	if (n) {
-		server->shares[to].connections += n;
+		server->shares[to].given += n;
 		kri_loop_give(server->loops[to], fds, n);
 	}
 	return fd < 0;

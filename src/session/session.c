@@ -19,9 +19,10 @@ void kri_session_adopt(struct kr_session *session, struct kri_record *record)
 /* The store may hold any number: as far as it can be told in ms. */
 int64_t kri_session_age(const struct kri_record *record)
 {
-	int64_t seconds = kri_clock_epoch() - record->born;
+	int64_t seconds;
 
-	if (seconds > INT32_MAX)
+	if (__builtin_sub_overflow(kri_clock_epoch(), record->born, &seconds) ||
+	    seconds > INT32_MAX)
 		seconds = INT32_MAX;
 	if (seconds < INT32_MIN)
 		seconds = INT32_MIN;

@@ -93,6 +93,7 @@ static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 	if (candidate != &visit->candidates[0])
 		visit->candidates[0] = *candidate;
 	visit->n = 1; /* the others have no say when it runs again */
+	visit->proven = true;
 }
 
 /* Why the candidate is of no use; KR_OK: it names nothing. */
@@ -159,11 +160,15 @@ void kri_visit_enter(struct kri_visit *visit)
 		lose_session(visit);
 }
 
+/* To end or to clear what was lost to a renewal is a change too: who was told
+ * that it is done would be wrong. */
 bool kri_visit_is_changed(const struct kri_visit *visit)
 {
-	return kri_session_is_changed(&visit->session) ||
+	const struct kr_session *session = &visit->session;
+
+	return kri_session_is_changed(session) ||
 	       (visit->standing != KRI_STANDING_OPEN &&
-		visit->session.destroyed);
+		(session->destroyed || session->cleared));
 }
 
 /* Who has lost its session to a renewal changes nothing; but a login begins
@@ -171,7 +176,8 @@ bool kri_visit_is_changed(const struct kri_visit *visit)
 static bool may_change(const struct kri_visit *visit)
 {
 	if (visit->standing == KRI_STANDING_OUTRUN)
-		return visit->session.renewing && !visit->session.destroyed;
+		return visit->session.renewing &&
+		       kri_session_is_changed(&visit->session);
 	return visit->standing == KRI_STANDING_OPEN;
 }
 
@@ -210,7 +216,6 @@ enum kr_err kri_visit_settle(struct kri_visit *visit)
  * no session any more, and nothing to load. */
 void kri_visit_again(struct kri_visit *visit, enum kr_err err)
 {
-	visit->proven = visit->n == 1;
 	visit->seen = NULL;
 	visit->settled = false;
 	if (err == KR_ERR_RENEWED) {

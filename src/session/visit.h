@@ -46,7 +46,7 @@ struct kri_visit {
 	 * answered holds only if they are. NULL: none. */
 	struct kri_record *seen;
 	bool has_cookie; /* the client sent a cookie of our name */
-	bool proven;     /* the only candidate opened the session before */
+	bool proven;     /* the only candidate has opened the session */
 	bool settled;    /* the session's cookie may be sent */
 };
 

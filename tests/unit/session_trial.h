@@ -17,13 +17,14 @@
 
 #define ID "AAAAAAAAAAAAAAAAAAAAAA"
 #define IDLE 20000       /* ms */
+#define LIFE 21250       /* ms that a touch gives: 17 sixteenths of it */
 #define ABSOLUTE 3600000 /* ms */
 #define NOTHING "(nothing)"
 
 struct fixture {
 	struct kri_config config;
 	struct kri_arena arena;
-	struct kri_record record;   /* as if loaded: color is purple, n is 7 */
+	struct kri_record record;  /* as if loaded: color is purple, n is 7 */
 	struct kr_session session; /* a request without a session */
 };
 

@@ -14,6 +14,7 @@
 
 #define ID "AAAAAAAAAAAAAAAAAAAAAA"
 #define IDLE 20000       /* ms */
+#define LIFE 21250       /* ms that a touch gives: 17 sixteenths of it */
 #define ABSOLUTE 3600000 /* ms */
 
 struct fixture {
@@ -21,7 +22,7 @@ struct fixture {
 	struct kri_arena arena;
 	struct kri_record record; /* as if loaded: color is purple, n is 7 */
 	unsigned char auth[KRI_DIGEST_SIZE]; /* of the record, as loaded */
-	struct kr_session session, other;   /* two requests that share it */
+	struct kr_session session, other;    /* two requests that share it */
 };
 
 static void add_value(struct kri_record *record, const char *key,
@@ -189,11 +190,35 @@ static void renewing_replaces_the_digest_and_no_more(void **state)
 	assert_true(kri_session_is_changed(&f->session));
 	apply(&f->session);
 	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
-	assert_true(f->record.new_auth);
+	assert_true(f->record.renewed);
 	assert_string_equal(f->record.id, ID);
 	assert_true(kri_token_proves(&f->session.token, f->record.auth));
 	assert_change(f, "color", KRI_KEPT, "purple");
 	assert_int_equal(kri_session_cookie(&f->session), KRI_COOKIE_SET);
+}
+
+/* What the commit must still find, and what its client is known by for a
+ * while. */
+static void renewing_keeps_the_digest_that_was_replaced(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = kri_clock_epoch_ms();
+
+	assert_int_equal(kri_session_renew(&f->session), KR_OK);
+	apply(&f->session);
+	assert_memory_equal(f->record.was, f->auth, KRI_DIGEST_SIZE);
+	assert_in_range(f->record.was_at, now, now + 60000);
+}
+
+static void renewing_twice_in_one_request_is_one_renewal(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(kri_session_renew(&f->session), KR_OK);
+	assert_int_equal(kri_session_renew(&f->session), KR_OK);
+	apply(&f->session);
+	assert_memory_equal(f->record.was, f->auth, KRI_DIGEST_SIZE);
+	assert_true(kri_token_proves(&f->session.token, f->record.auth));
 }
 
 static void without_renewing_the_digest_stays(void **state)
@@ -202,7 +227,7 @@ static void without_renewing_the_digest_stays(void **state)
 
 	set(&f->session, "color", "green");
 	apply(&f->session);
-	assert_false(f->record.new_auth);
+	assert_false(f->record.renewed);
 	assert_memory_equal(f->record.auth, f->auth, KRI_DIGEST_SIZE);
 	assert_int_equal(kri_session_cookie(&f->session), KRI_COOKIE_KEEP);
 }
@@ -229,6 +254,32 @@ static void the_version_is_demanded_only_when_asked_for(void **state)
 	assert_int_equal(kri_session_apply(&f->session, true), KR_OK);
 	assert_true(f->record.exact);
 	assert_int_equal(f->record.version, 5);
+}
+
+/* Whether the session is to be prolonged is not the change's business. */
+static void a_change_leaves_the_time_to_live_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+
+	set(&f->session, "n", "8");
+	apply(&f->session);
+	assert_int_equal(f->record.ttl, 0);
+	f->record.ttl = 5;
+	set(&f->other, "n", "9");
+	apply(&f->other);
+	assert_int_equal(f->record.ttl, 5);
+}
+
+static void a_change_takes_the_place_of_a_touch(void **state)
+{
+	struct fixture *f = *state;
+
+	f->record.operation = KRI_OP_TOUCH;
+	f->record.ttl = 5;
+	set(&f->session, "n", "8");
+	apply(&f->session);
+	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
+	assert_int_equal(f->record.ttl, 5);
 }
 
 static void without_memory_the_record_stays_as_it_was(void **state)
@@ -331,7 +382,7 @@ static void the_digest_of_a_renewal_outlives_other_changes(void **state)
 	apply(&f->session);
 	set(&f->other, "color", "red");
 	apply(&f->other);
-	assert_true(f->record.new_auth);
+	assert_true(f->record.renewed);
 	assert_true(kri_token_proves(&f->session.token, f->record.auth));
 }
 
@@ -342,6 +393,17 @@ static void an_end_counts_more_than_an_update(void **state)
 	set(&f->session, "color", "green");
 	apply(&f->session);
 	kri_session_destroy(&f->other);
+	apply(&f->other);
+	assert_int_equal(f->record.operation, KRI_OP_DESTROY);
+}
+
+static void an_update_does_not_undo_an_end(void **state)
+{
+	struct fixture *f = *state;
+
+	kri_session_destroy(&f->session);
+	apply(&f->session);
+	set(&f->other, "color", "red");
 	apply(&f->other);
 	assert_int_equal(f->record.operation, KRI_OP_DESTROY);
 }
@@ -387,9 +449,13 @@ static bool is_expired(struct fixture *f, int64_t born)
 static int64_t ttl(struct fixture *f, int64_t born)
 {
 	f->record.born = born;
-	set(&f->session, "n", "8");
-	apply(&f->session);
-	return f->record.ttl;
+	return kri_session_ttl(&f->config, &f->record);
+}
+
+static bool is_due(struct fixture *f, int64_t seen)
+{
+	f->record.seen = seen;
+	return kri_session_is_due(&f->config, &f->record);
 }
 
 static void a_session_expires_at_its_absolute_timeout(void **state)
@@ -409,7 +475,7 @@ static void without_an_absolute_timeout_no_session_expires(void **state)
 
 	f->config.absolute_timeout = 0;
 	assert_false(is_expired(f, 1));
-	assert_int_equal(ttl(f, 1), IDLE);
+	assert_int_equal(ttl(f, 1), LIFE);
 }
 
 /* Clocks of two machines differ. */
@@ -419,12 +485,13 @@ static void a_session_born_in_the_future_is_young(void **state)
 	int64_t born = kri_clock_epoch() + 3600;
 
 	assert_false(is_expired(f, born));
-	assert_int_equal(ttl(f, born), IDLE);
+	assert_int_equal(ttl(f, born), LIFE);
 }
 
-static void a_session_lives_for_the_idle_timeout(void **state)
+/* The sixteenth is what reads may miss. */
+static void a_session_lives_for_the_idle_timeout_and_a_sixteenth(void **state)
 {
-	assert_int_equal(ttl(*state, kri_clock_epoch()), IDLE);
+	assert_int_equal(ttl(*state, kri_clock_epoch()), LIFE);
 }
 
 static void a_session_lives_no_longer_than_the_absolute_timeout(void **state)
@@ -443,13 +510,49 @@ static void a_session_that_has_just_expired_lives_for_a_moment(void **state)
 	assert_int_equal(ttl(f, kri_clock_epoch() - ABSOLUTE / 1000 - 5), 1);
 }
 
-/* Redis tells the time of birth, and may tell anything. */
+/* The store tells the time of birth, and may tell anything. */
 static void a_birth_in_the_farthest_future_is_survived(void **state)
 {
 	struct fixture *f = *state;
 
 	(void)is_expired(f, INT64_MAX);
-	assert_in_range(ttl(f, INT64_MAX), 1, IDLE);
+	assert_in_range(ttl(f, INT64_MAX), 1, LIFE);
+}
+
+static void a_birth_in_the_farthest_past_is_long_ago(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(is_expired(f, INT64_MIN));
+	assert_true(is_expired(f, -1));
+	assert_int_equal(ttl(f, INT64_MIN), 1);
+}
+
+static void a_touch_is_due_after_a_sixteenth_of_the_idle_timeout(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = kri_clock_epoch_ms();
+
+	assert_false(is_due(f, now));
+	assert_false(is_due(f, now - IDLE / 32));
+	assert_true(is_due(f, now - IDLE / 16 - 1));
+	assert_true(is_due(f, now - IDLE));
+}
+
+static void a_session_that_was_never_touched_is_due(void **state)
+{
+	assert_true(is_due(*state, 0));
+}
+
+static void clocks_that_disagree_only_make_touches_frequent(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = kri_clock_epoch_ms();
+
+	assert_false(is_due(f, now + IDLE / 32));
+	assert_true(is_due(f, now + IDLE));
+	assert_true(is_due(f, INT64_MAX));
+	assert_true(is_due(f, INT64_MIN));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -462,9 +565,13 @@ int main(void)
 		TEST(what_was_removed_is_to_be_taken_away),
 		TEST(clearing_takes_all_away_that_was_loaded),
 		TEST(renewing_replaces_the_digest_and_no_more),
+		TEST(renewing_keeps_the_digest_that_was_replaced),
+		TEST(renewing_twice_in_one_request_is_one_renewal),
 		TEST(without_renewing_the_digest_stays),
 		TEST(destroying_ends_it_whatever_came_before),
 		TEST(the_version_is_demanded_only_when_asked_for),
+		TEST(a_change_leaves_the_time_to_live_as_it_is),
+		TEST(a_change_takes_the_place_of_a_touch),
 		TEST(without_memory_the_record_stays_as_it_was),
 		TEST(the_next_request_sees_what_the_one_before_has_set),
 		TEST(changes_of_both_requests_come_together),
@@ -474,15 +581,20 @@ int main(void)
 		TEST(one_demand_for_the_version_holds_for_all),
 		TEST(the_digest_of_a_renewal_outlives_other_changes),
 		TEST(an_end_counts_more_than_an_update),
+		TEST(an_update_does_not_undo_an_end),
 		TEST(limits_hold_over_all_requests),
 		TEST(a_failure_of_one_leaves_the_changes_of_the_others),
 		TEST(a_session_expires_at_its_absolute_timeout),
 		TEST(without_an_absolute_timeout_no_session_expires),
 		TEST(a_session_born_in_the_future_is_young),
-		TEST(a_session_lives_for_the_idle_timeout),
+		TEST(a_session_lives_for_the_idle_timeout_and_a_sixteenth),
 		TEST(a_session_lives_no_longer_than_the_absolute_timeout),
 		TEST(a_session_that_has_just_expired_lives_for_a_moment),
 		TEST(a_birth_in_the_farthest_future_is_survived),
+		TEST(a_birth_in_the_farthest_past_is_long_ago),
+		TEST(a_touch_is_due_after_a_sixteenth_of_the_idle_timeout),
+		TEST(a_session_that_was_never_touched_is_due),
+		TEST(clocks_that_disagree_only_make_touches_frequent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,7 +142,7 @@ static void a_request_of_nginx_is_read(void **state)
 	assert_true(kri_text_equal(r->query, KRI_TEXT("key=color")));
 	assert_true(kri_text_equal(r->cookies[0], KRI_TEXT("sid=abc")));
 	assert_int_equal(r->cookie_headers, 1);
-	assert_int_equal(r->content_length, 0);
+	assert_true(r->content_length == KRI_LENGTH_UNSAID);
 	assert_true(r->https);
 	assert_false(r->cross_site);
 }
@@ -160,7 +160,7 @@ static void no_parameters_make_an_empty_request(void **state)
 	assert_null(r->id);
 	assert_int_equal(r->query.len, 0);
 	assert_int_equal(r->cookie_headers, 0);
-	assert_int_equal(r->content_length, 0);
+	assert_true(r->content_length == KRI_LENGTH_UNSAID);
 	assert_false(r->https);
 	assert_false(r->cross_site);
 }
@@ -354,24 +354,27 @@ static void a_content_length_is_read(void **state)
 		    INT64_MAX);
 }
 
-static void an_empty_or_missing_content_length_is_none(void **state)
+static void an_empty_or_missing_content_length_is_unsaid(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_true(length_of(f, "CONTENT_LENGTH=") == 0);
-	assert_true(length_of(f, "HTTPS=on") == 0);
+	assert_true(length_of(f, "CONTENT_LENGTH=") ==
+		    KRI_LENGTH_UNSAID);
+	assert_true(length_of(f, "HTTPS=on") == KRI_LENGTH_UNSAID);
 }
 
 static void a_content_length_that_is_no_number_is_told(void **state)
 {
+	static char *const params[] = {
+		"CONTENT_LENGTH=-1",   "CONTENT_LENGTH=-2",
+		"CONTENT_LENGTH=-5",   "CONTENT_LENGTH=+5",
+		"CONTENT_LENGTH=5, 5", "CONTENT_LENGTH=0x10",
+		"CONTENT_LENGTH= 5",   "CONTENT_LENGTH=abc",
+		"CONTENT_LENGTH=9223372036854775808"};
 	struct fixture *f = *state;
 
-	assert_true(length_of(f, "CONTENT_LENGTH=-1") == -1);
-	assert_true(length_of(f, "CONTENT_LENGTH=-5") == -1);
-	assert_true(length_of(f, "CONTENT_LENGTH=+5") == -1);
-	assert_true(length_of(f, "CONTENT_LENGTH=5, 5") == -1);
-	assert_true(length_of(f, "CONTENT_LENGTH=0x10") == -1);
-	assert_true(length_of(f, "CONTENT_LENGTH=9223372036854775808") == -1);
+	for (size_t i = 0; i < sizeof(params) / sizeof(*params); i++)
+		assert_true(length_of(f, params[i]) == KRI_LENGTH_BAD);
 }
 
 static void a_form_is_known_by_its_media_type(void **state)
@@ -634,7 +637,7 @@ int main(void)
 		TEST(the_clients_word_does_not_make_it_https),
 		TEST(only_cross_site_is_cross_site),
 		TEST(a_content_length_is_read),
-		TEST(an_empty_or_missing_content_length_is_none),
+		TEST(an_empty_or_missing_content_length_is_unsaid),
 		TEST(a_content_length_that_is_no_number_is_told),
 		TEST(a_form_is_known_by_its_media_type),
 		TEST(another_media_type_is_no_form),

@@ -241,7 +241,9 @@ static void a_made_session_is_created_with_all_its_values(void **state)
 	assert_int_equal(record->operation, KRI_OP_CREATE);
 	assert_string_equal(record->id, f->session.token.id);
 	assert_in_range(kri_clock_epoch() - record->born, 0, 60);
-	assert_int_equal(record->ttl, IDLE);
+	assert_int_equal(record->ttl, LIFE);
+	assert_false(record->exact);
+	assert_false(record->renewed);
 	assert_int_equal(record->n, 2);
 	assert_record(record, "a", KRI_SET, "1");
 	assert_record(record, "b", KRI_SET, "2");
