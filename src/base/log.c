@@ -209,13 +209,18 @@ void kri_log_stop(int64_t ms)
 	kri_log_queue_stop(ms);
 }
 
-bool kri_log_is_due(_Atomic int64_t *next)
+bool kri_log_is_due_every(_Atomic int64_t *next, int64_t ms)
 {
 	int64_t now = kri_clock_ms();
 	int64_t due = atomic_load_explicit(next, memory_order_relaxed);
 
 	return now >= due &&
-	       atomic_compare_exchange_strong(next, &due, now + PAUSE);
+	       atomic_compare_exchange_strong(next, &due, now + ms);
+}
+
+bool kri_log_is_due(_Atomic int64_t *next)
+{
+	return kri_log_is_due_every(next, PAUSE);
 }
 
 void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,

@@ -43,11 +43,12 @@ void kri_log_stop(int64_t ms);
 bool kri_log_enabled(enum kri_log_level level);
 
 /*
- * Whether a line that many requests have cause for is due again: once a
- * second. `next` is the caller's, one for each such line, zero at first.
+ * Whether a line that many requests have cause for is due again: once in `ms`,
+ * or once a second. `next` is the caller's, one for each such line, zero at
+ * first.
  */
-bool kri_log_is_due(_Atomic int64_t *next);
 bool kri_log_is_due_every(_Atomic int64_t *next, int64_t ms);
+bool kri_log_is_due(_Atomic int64_t *next);
 
 /* `ids` may be NULL. Control characters in the message come out as '?'. */
 void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,

@@ -18,7 +18,7 @@
 
 static void a_loop_that_keeps_up_is_alone(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.7, 100, 0}};
+	const struct kri_share shares[LOOPS] = {{0.7, 0, 100, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -27,9 +27,24 @@ static void a_loop_that_keeps_up_is_alone(void **state)
 	assert_int_equal(active, 1);
 }
 
+static void one_that_finds_half_a_batch_at_once_falls_behind_sooner(
+	void **state)
+{
+	const struct kri_share deep[LOOPS] = {{0.6, 0.9, 100, 0}};
+	const struct kri_share idle[LOOPS] = {{0.4, 0.9, 100, 0}};
+	struct kri_move move;
+	int active = 1;
+
+	(void)state;
+	assert_false(kri_balance(idle, LOOPS, &active, &move));
+	assert_int_equal(active, 1);
+	assert_true(kri_balance(deep, LOOPS, &active, &move));
+	assert_int_equal(active, 2);
+}
+
 static void when_one_falls_behind_another_gets_half_of_its_work(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.9, 100, 0}};
+	const struct kri_share shares[LOOPS] = {{0.9, 0, 100, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -43,7 +58,7 @@ static void when_one_falls_behind_another_gets_half_of_its_work(void **state)
 
 static void there_are_no_more_loops_than_there_are(void **state)
 {
-	const struct kri_share shares[2] = {{1, 100, 0}, {1, 100, 0}};
+	const struct kri_share shares[2] = {{1, 0, 100, 0}, {1, 0, 100, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -55,7 +70,7 @@ static void there_are_no_more_loops_than_there_are(void **state)
 /* Another begins with what is new. */
 static void one_connection_cannot_be_split(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{1, 1, 0}};
+	const struct kri_share shares[LOOPS] = {{1, 0, 1, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -67,7 +82,7 @@ static void one_connection_cannot_be_split(void **state)
 static void with_little_to_do_the_last_gives_all_it_has(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.4, 40, 0}, {0.3, 30, 0}, {0.2, 20, 0}};
+		{0.3, 0, 40, 0}, {0.2, 0, 30, 0}, {0.2, 0, 20, 0}};
 	struct kri_move move;
 	int active = 3;
 
@@ -81,7 +96,7 @@ static void with_little_to_do_the_last_gives_all_it_has(void **state)
 
 static void the_last_loop_stays(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0, 0, 0}};
+	const struct kri_share shares[LOOPS] = {{0, 0, 0, 0}};
 	struct kri_move move;
 	int active = 1;
 
@@ -94,7 +109,7 @@ static void the_last_loop_stays(void **state)
  * second at once. */
 static void a_loop_goes_only_when_the_others_keep_up_without_it(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.4, 40, 0}, {0.4, 40, 0}};
+	const struct kri_share shares[LOOPS] = {{0.4, 0, 40, 0}, {0.4, 0, 40, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -106,7 +121,7 @@ static void a_loop_goes_only_when_the_others_keep_up_without_it(void **state)
 static void uneven_loads_are_evened_out(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.3, 10, 0}, {0.7, 70, 0}, {0.5, 50, 0}};
+		{0.3, 0, 10, 0}, {0.7, 0, 70, 0}, {0.5, 0, 50, 0}};
 	struct kri_move move;
 	int active = 3;
 
@@ -120,7 +135,7 @@ static void uneven_loads_are_evened_out(void **state)
 
 static void a_small_difference_is_not_worth_a_move(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.6, 10, 0}, {0.4, 500, 0}};
+	const struct kri_share shares[LOOPS] = {{0.6, 0, 10, 0}, {0.4, 0, 500, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -131,7 +146,7 @@ static void a_small_difference_is_not_worth_a_move(void **state)
 static void what_is_left_on_a_loop_that_has_gone_is_fetched(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.6, 10, 0}, {0.5, 10, 0}, {0, 0, 0}, {0.1, 3, 0}};
+		{0.6, 0, 10, 0}, {0.5, 0, 10, 0}, {0, 0, 0, 0}, {0.1, 0, 3, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -148,7 +163,7 @@ static void a_difference_that_cannot_be_mended_does_not_keep_them_there(
 	void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.7, 1, 0}, {0.3, 10, 0}, {0.1, 3, 0}};
+		{0.7, 0, 1, 0}, {0.3, 0, 10, 0}, {0.1, 0, 3, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -161,7 +176,7 @@ static void a_difference_that_cannot_be_mended_does_not_keep_them_there(
 /* One loop that is behind beside one that has nothing to do. */
 static void before_a_loop_joins_the_others_take_what_they_can(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.8, 80, 0}, {0.1, 10, 0}};
+	const struct kri_share shares[LOOPS] = {{0.8, 0, 80, 0}, {0.1, 0, 10, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -175,7 +190,7 @@ static void before_a_loop_joins_the_others_take_what_they_can(void **state)
 static void a_new_connection_goes_to_who_has_least_to_do(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0.5, 1, 0}, {0.2, 90, 0}, {0.3, 3, 0}, {0, 0, 0}};
+		{0.5, 0, 1, 0}, {0.2, 0, 90, 0}, {0.3, 0, 3, 0}, {0, 0, 0, 0}};
 
 	(void)state;
 	assert_int_equal(kri_balance_least(shares, 3), 1);
@@ -185,7 +200,7 @@ static void a_new_connection_goes_to_who_has_least_to_do(void **state)
 static void of_two_that_are_as_busy_the_one_with_fewer_connections(void **state)
 {
 	const struct kri_share shares[LOOPS] = {
-		{0, 4, 0}, {0, 3, 0}, {0, 5, 0}};
+		{0, 0, 4, 0}, {0, 0, 3, 0}, {0, 0, 5, 0}};
 
 	(void)state;
 	assert_int_equal(kri_balance_least(shares, 3), 1);
@@ -463,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_loop_that_keeps_up_is_alone),
+		TEST(one_that_finds_half_a_batch_at_once_falls_behind_sooner),
 		TEST(when_one_falls_behind_another_gets_half_of_its_work),
 		TEST(there_are_no_more_loops_than_there_are),
 		TEST(one_connection_cannot_be_split),
