@@ -50,11 +50,10 @@ teardown() {
 	[ -z "$(cost_of -c "Kr.Session=$cookie" '/session/login?user=%zz')" ]
 }
 
-@test "reading a session is one HGETALL and one PEXPIRE" {
+@test "reading a session is one HGETALL" {
 	start_both
 	warm_session
-	[ "$(cost_of -c "Kr.Session=$cookie" /session/whoami)" = \
-		'hgetall=1 pexpire=1' ]
+	[ "$(cost_of -c "Kr.Session=$cookie" /session/whoami)" = 'hgetall=1' ]
 }
 
 @test "reading a session is one round trip" {
@@ -81,10 +80,10 @@ teardown() {
 		/session/counter)" -eq 2 ]
 }
 
-@test "making a session is one transaction in one round trip" {
+@test "making a session is one script in one round trip" {
 	start_both
 	warm_session
-	[ "$(cost_of /session/counter)" = 'exec=1 hset=1 multi=1 pexpire=1' ]
+	[ "$(cost_of /session/counter)" = 'evalsha=1 hget=1 hset=1 pexpire=1' ]
 	[ "$(least_round_trips "$KR_SOCKET" /session/counter)" -eq 1 ]
 }
 

@@ -9,7 +9,7 @@ servers() {
 
 # Commands since the last CONFIG RESETSTAT, without those that only open a
 # connection, our own, and what servers say to each other:
-# "hgetall=1 pexpire=1".
+# "evalsha=1 hget=1 hset=1".
 commands() {
 	local name
 	for name in $(servers); do
@@ -72,9 +72,9 @@ expect_usual_cost() {
 	expect_same '' cost_of -c "$cookie" /hello
 	expect_same '' cost_of /session/whoami
 	expect_same 0 least_round_trips "$KR_SOCKET" /hello
-	expect_same 'hgetall=1 pexpire=1' cost_of -c "$cookie" /session/whoami
+	expect_same 'hgetall=1' cost_of -c "$cookie" /session/whoami
 	expect_same 1 least_round_trips -c "$cookie" "${session[@]}"
-	expect_same 'exec=1 hset=1 multi=1 pexpire=1' cost_of /session/counter
+	expect_same 'evalsha=1 hget=1 hset=1 pexpire=1' cost_of /session/counter
 	expect_same 1 least_round_trips "$KR_SOCKET" /session/counter
 	[[ " $(cost_of -c "$cookie" /session/counter) " == *' evalsha=1 '* ]]
 	[[ " $(cost_of -c "$cookie" /session/counter) " == *' hgetall=1 '* ]]
