@@ -105,6 +105,14 @@ expect_no_password_logged() {
 	new_session
 }
 
+@test "a user that may not set a time to live leaves no session behind" {
+	rcli acl setuser "$LOGIN" -pexpire
+	kr_start_as
+	ask /session/counter
+	expect_unavailable
+	[ "$(rcli dbsize)" -eq 0 ]
+}
+
 @test "keys of another instance are refused" {
 	kr_start_as "$LOGIN:$ESCAPED" -o redis.instance_name=other:
 	ask /session/counter
@@ -176,9 +184,9 @@ expect_calm() {
 }
 
 @test "a forbidden command is 503, logged once, and tried again calmly" {
-	rcli acl setuser "$LOGIN" -multi
+	rcli acl setuser "$LOGIN" -evalsha
 	kr_start_as "$LOGIN:$ESCAPED" -o log.level=warning
-	expect_denied "NOPERM.*'multi'"
+	expect_denied "NOPERM.*'evalsha'"
 	expect_calm
 }
 

@@ -271,10 +271,19 @@ redis_is_loading() {
 	expect_back
 }
 
-@test "READONLY, of what has become a replica, is 503" {
+# A load writes nothing, and so a replica that serves what it has will do.
+@test "READONLY, of what has become a replica, is 503 to a change" {
+	local path
 	start
 	rcli replicaof 127.0.0.1 1
-	expect_away
+	for path in /session/counter /session/logout; do
+		ask_as "$cookie" "$path"
+		expect_unavailable
+		expect_hello
+	done
+	ask /session/counter
+	expect_unavailable
+	expect_no_header Set-Cookie
 	expect_logged READONLY
 	rcli replicaof no one
 	expect_back

@@ -189,3 +189,8 @@ readme_users() { # [RULE...]
 		"$KR_BUILD/krsessiond" -t -c "$KR_ROOT/conf/redis-$file.conf"
 	done
 }
+
+@test "README: without Redis" {
+	readme_conf 'Without Redis'
+	expect_it_works
+}
