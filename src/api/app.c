@@ -94,20 +94,6 @@ static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
 	return err ? err : kri_cookie_check(cookie, secure, why);
 }
 
-/* Where the configuration wants a store to begin with, no store means no
- * start. */
-static enum kr_err try_store(struct kri_store *store, struct kri_buffer *why)
-{
-	enum kr_err err = store->ops->check(store);
-
-	if (err)
-		kri_buffer_printf(why,
-				  "%s at the start, and "
-				  "redis.abort_on_connect_fail is on",
-				  kr_strerror(err));
-	return err;
-}
-
 static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 			 struct kri_store *store, struct outcome *outcome)
 {
@@ -116,10 +102,7 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 		.router = &app->router,
 		.cookie = *cookie,
 	};
-	enum kr_err err = try_store(store, &outcome->why);
 
-	if (err)
-		return err;
 	if (kri_cgi_is())
 		return kri_cgi_run(&site, store, &outcome->why);
 	return kri_server_run(&site, store, &outcome->left, &outcome->why);

@@ -84,8 +84,10 @@ enum kr_err kri_cgi_run(const struct kri_site *site, struct kri_store *store,
 	struct kri_stages stages;
 	uv_loop_t loop;
 	int write_error = 0;
-	enum kr_err err;
+	enum kr_err err = kri_store_check(store, why);
 
+	if (err)
+		return err;
 	if (uv_loop_init(&loop))
 		return KR_ERR_SYSTEM;
 	err = kri_stages_open(&stages, site, store, &loop);

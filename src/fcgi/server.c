@@ -402,7 +402,12 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 	err = kri_listener_open(&server->listener, server->site->config, why);
 	if (err)
 		return err;
+	/* The pool's threads are made by its first use, with the signals
+	 * blocked as they are now. */
 	size_pool(server->site->config);
+	err = kri_store_check(server->store, why);
+	if (err)
+		return err;
 	err = open_loops(server);
 	if (err)
 		kri_buffer_printf(why, "cannot make the loops: %s",

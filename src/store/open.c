@@ -15,3 +15,15 @@ enum kr_err kri_store_open(const struct kri_config *config,
 	}
 	return KR_ERR_CONFIG;
 }
+
+enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)
+{
+	enum kr_err err = store->ops->check(store);
+
+	if (err)
+		kri_buffer_printf(why,
+				  "%s at the start, and "
+				  "redis.abort_on_connect_fail is on",
+				  kr_strerror(err));
+	return err;
+}

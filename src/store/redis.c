@@ -28,7 +28,7 @@ static enum kr_err check(struct kri_store *base)
 {
 	struct kri_redis_store *store = (struct kri_redis_store *)base;
 
-	if (!store->config->redis_abort_on_connect_fail)
+	if (!kri_topology_aborts(store->topology))
 		return KR_OK;
 	return kri_topology_ping(store->topology);
 }

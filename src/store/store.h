@@ -163,6 +163,11 @@ enum kr_err kri_store_open(const struct kri_config *config,
 			   struct kri_store **store,
 			   struct kri_buffer *why) KR_MUST_CHECK;
 
+/* Where the configuration wants a store to begin with, no store means no
+ * start: checks it, blocking; an error comes with one line in `why`. */
+enum kr_err kri_store_check(struct kri_store *store,
+			    struct kri_buffer *why) KR_MUST_CHECK;
+
 /*
  * Counts all sessions by walking them, to the end: done is called with the
  * number, or with an error. KR_ERR_MEMORY if it cannot begin. (store/count.c)
