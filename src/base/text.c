@@ -162,39 +162,36 @@ struct kri_text kri_text_cut(struct kri_text *text, char mark)
 	return head;
 }
 
-/* Digits only, and no zero in front of others: a number has one spelling. */
-static bool is_plain_number(struct kri_text digits)
+/* Digits only, and no zero in front of others: a number has one spelling.
+ * With at most 19 of them nothing overflows. */
+static bool read_digits(struct kri_text digits, uint64_t *number)
 {
-	size_t i;
-
-	if (digits.len == 0 || (digits.len > 1 && digits.data[0] == '0'))
+	if (digits.len == 0 || digits.len > 19 ||
+	    (digits.len > 1 && digits.data[0] == '0'))
 		return false;
-	for (i = 0; i < digits.len; i++)
-		if (!is_digit(digits.data[i]))
+	*number = 0;
+	for (size_t i = 0; i < digits.len; i++) {
+		unsigned digit = (unsigned char)digits.data[i] - '0';
+
+		if (digit > 9)
 			return false;
+		*number = *number * 10 + digit;
+	}
 	return true;
 }
 
 enum kr_err kri_text_to_int(struct kri_text text, int64_t min, int64_t max,
 			    int64_t *out)
 {
-	bool minus = kri_text_starts(text, KRI_TEXT("-"));
-	struct kri_text digits =
-		minus ? kri_text(text.data + 1, text.len - 1) : text;
-	int64_t number = 0;
-	size_t i;
+	bool minus = text.len && text.data[0] == '-';
+	uint64_t digits;
+	int64_t number;
 
-	if (!is_plain_number(digits) || (minus && digits.data[0] == '0'))
+	if (!read_digits(kri_text(text.data + minus, text.len - minus),
+			 &digits) ||
+	    (minus && !digits) || digits > (uint64_t)INT64_MAX + minus)
 		return KR_ERR_TYPE;
-	for (i = 0; i < digits.len; i++) {
-		int digit = digits.data[i] - '0';
-
-		/* Signed all the way, as INT64_MIN has no positive twin. */
-		if (__builtin_mul_overflow(number, 10, &number) ||
-		    __builtin_add_overflow(number, minus ? -digit : digit,
-					   &number))
-			return KR_ERR_TYPE;
-	}
+	number = (int64_t)(minus ? -digits : digits);
 	if (number < min || number > max)
 		return KR_ERR_TYPE;
 	*out = number;

@@ -142,41 +142,6 @@ static void instances_see_only_their_own(void **state)
 	}
 }
 
-static void keys_that_are_no_ids_are_not_listed(void **state)
-{
-	static const char *const others[] = {
-		"conformance+++++++++++", /* not base64url */
-		"AAAAAAAAAAAAAAAAAAAAAB", /* unused bits are set */
-		"*_____________________",
-	};
-	const char **ids;
-
-	created(*state, 1);
-	for (size_t i = 0; i < 3; i++) {
-		struct kri_record *record = record_of(*state, 0);
-
-		memcpy(record->id, others[i], KRI_ID_LEN);
-		record->ttl = 5000;
-		assert_int_equal(commit(*state, record, KRI_OP_CREATE), KR_OK);
-	}
-	assert_int_equal(list_all(*state, &ids), 1);
-	for (size_t i = 0; i < 3; i++) {
-		struct kri_record *record = record_of(*state, 0);
-
-		memcpy(record->id, others[i], KRI_ID_LEN);
-		assert_int_equal(commit(*state, record, KRI_OP_DESTROY), KR_OK);
-	}
-}
-
-/* Only ids that a session layer makes come to a store. */
-static bool is_memory(void)
-{
-	for (size_t i = 0; trial_options[i]; i++)
-		if (!strcmp(trial_options[i], "store.kind=memory"))
-			return true;
-	return false;
-}
-
 int run_listing(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,13 +152,6 @@ int run_listing(void)
 		TEST(what_has_ended_is_not_listed),
 		TEST(instances_see_only_their_own),
 	};
-	const struct CMUnitTest shared[] = {
-		TEST(keys_that_are_no_ids_are_not_listed),
-	};
-	int failed = cmocka_run_group_tests_name("listing", tests, NULL, NULL);
 
-	if (!is_memory())
-		failed += cmocka_run_group_tests_name("foreign keys", shared,
-						      NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests_name("listing", tests, NULL, NULL);
 }

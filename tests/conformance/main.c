@@ -6,5 +6,6 @@ int main(int argc, char **argv)
 
 	trial_options = argc > 1 ? (const char *const *)argv + 1 : memory;
 	return !!(run_sessions() + run_renewal() + run_time() + run_values() +
-		  run_batches() + run_listing() + run_full() + run_threads());
+		  run_batches() + run_listing() + run_others() + run_full() +
+		  run_threads());
 }

@@ -91,6 +91,7 @@ int64_t count_all(struct trial *trial);
 int run_batches(void);
 int run_full(void);
 int run_listing(void);
+int run_others(void);
 int run_renewal(void);
 int run_sessions(void);
 int run_threads(void);
