@@ -18,10 +18,16 @@
 #include "base/clock.h"
 #include "base/log_queue.h"
 
-/* A write to a pipe is undivided up to 4096 bytes, and a log is often a
- * pipe. Ids beyond theirs come from a front server gone wrong. */
-#define MESSAGE_MAX 2048
+/* Ids beyond theirs come from a front server gone wrong. */
+#define MESSAGE_MAX 1700
 #define ID_MAX 128
+
+/* The names, quotes and the time of a line of JSON. */
+#define FRAME_MAX 128
+
+/* JSON may spell each byte of a text with two. */
+_Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + FRAME_MAX <= KRI_LOG_LINE_MAX,
+	       "the longest line is written undivided");
 
 #define PAUSE 1000 /* ms between lines that are said now and then */
 

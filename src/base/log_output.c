@@ -6,40 +6,43 @@
 #include "base/log_output.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-#define PATIENCE 1000 /* ms for room */
+#define PATIENCE 1000 /* ms for room, where nobody can say stop */
 #define FOR_EVER (-1)
+#define NO_STOP (-1) /* poll(2) skips it */
 
-static bool await_room(int ms)
+/* A pipe with room takes PIPE_BUF bytes without blocking: pipe(7). */
+static bool await_room(int stop, int ms)
 {
-	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct pollfd files[] = {
+		{.fd = STDERR_FILENO, .events = POLLOUT},
+		{.fd = stop, .events = POLLIN},
+	};
 	int ready;
 
 	do
-		ready = poll(&out, 1, ms);
+		ready = poll(files, 2, ms);
 	while (ready < 0 && errno == EINTR);
-	return ready > 0;
+	return ready > 0 && !files[1].revents;
 }
 
 /* Whether all of it was written. A log that is not read, is closed or has a
  * full disk behind it has nowhere to say so. */
-static bool write_all(struct kri_text text, int patience)
+static bool write_piece(struct kri_text text, int stop, int ms)
 {
 	ssize_t written;
 
 	while (text.len) {
+		if (!await_room(stop, ms))
+			return false;
 		written = write(STDERR_FILENO, text.data, text.len);
 		if (written > 0)
 			text = kri_text(text.data + written,
 					text.len - (size_t)written);
 		else if (written == 0 || (errno != EINTR && errno != EAGAIN))
-			return false;
-		else if (errno == EAGAIN && !await_room(patience))
 			return false;
 	}
 	return true;
@@ -49,26 +52,13 @@ static bool write_all(struct kri_text text, int patience)
 void kri_log_write_soon(struct kri_text line)
 {
 	static atomic_bool stuck;
-	int patience = atomic_load(&stuck) ? 0 : PATIENCE;
-	bool room = await_room(patience);
+	bool wait = !atomic_load(&stuck);
 
-	if (room)
-		room = write_all(line, patience);
-	atomic_store(&stuck, !room);
+	atomic_store(&stuck, !write_piece(line, NO_STOP, wait ? PATIENCE : 0));
 }
 
-static bool write_cancellable(struct kri_text text)
-{
-	bool done;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	done = write_all(text, FOR_EVER);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	return done;
-}
-
-/* The longest run of whole lines that a pipe takes undivided, or one line:
- * so a line is in one write, and several programs can share a pipe. */
+/* The longest run of whole lines that a pipe takes undivided: so no line is
+ * parted, and several programs can share a pipe. */
 static struct kri_text first_piece(struct kri_text lines)
 {
 	const char *end;
@@ -76,8 +66,6 @@ static struct kri_text first_piece(struct kri_text lines)
 	if (lines.len <= PIPE_BUF)
 		return lines;
 	end = memrchr(lines.data, '\n', PIPE_BUF);
-	if (!end)
-		end = memchr(lines.data, '\n', lines.len);
 	return kri_text(lines.data, (size_t)(end - lines.data) + 1);
 }
 
@@ -90,13 +78,13 @@ static uint64_t count_lines(struct kri_text text)
 	return n;
 }
 
-uint64_t kri_log_write_lines(struct kri_text lines)
+uint64_t kri_log_write_lines(struct kri_text lines, int stop)
 {
 	struct kri_text piece;
 
 	while (lines.len) {
 		piece = first_piece(lines);
-		if (!write_cancellable(piece))
+		if (!write_piece(piece, stop, FOR_EVER))
 			return count_lines(lines);
 		lines = kri_text(lines.data + piece.len, lines.len - piece.len);
 	}

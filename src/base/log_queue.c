@@ -5,18 +5,21 @@
  * writing. What does not fit is counted, and said in its place once there is
  * room. Knows nothing of how standard error is written to.
  *
- * All memory is static: a thread that is cancelled within write(2) leaves
- * nothing to free.
+ * All memory is static: a thread that could not be ended in time and is left
+ * behind never sees it freed.
  */
 #include "base/log_queue.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log_output.h"
 
 #define HALF (128 * 1024) /* bytes; two of them are the queue */
+#define GRACE 200         /* ms for the thread to see that it must stop */
 
 /* Lines between their makers and the thread. */
 struct batch {
@@ -29,12 +32,14 @@ struct batch {
 static char halves[2][HALF];
 static kri_log_lost *say_lost;
 static pthread_t writer;
+static int stop; /* an eventfd: readable when the thread must not write on */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under the lock: */
 static struct batch filling = {.data = halves[0]};
 static bool running; /* lines go into the queue, and a thread takes them */
-static bool ending;
+static bool ending;  /* the thread ends when it has written all */
+static bool left;    /* it is stuck in write(2) for good, and never joined */
 static pthread_cond_t filled; /* or ending; the thread waits for it */
 static pthread_cond_t ended;  /* the thread did, and running is false */
 
@@ -43,16 +48,15 @@ static pthread_cond_t ended;  /* the thread did, and running is false */
 /* Says that lines were lost; returns how many are still to be told of. */
 static uint64_t say(uint64_t lost)
 {
-	static struct kri_buffer line; /* kept, as a cancelled thread may not
-					  free it */
+	struct kri_buffer line = KRI_BUFFER_EMPTY;
 
 	if (!lost)
 		return 0;
-	kri_buffer_clear(&line);
 	say_lost(&line, lost);
-	if (line.failed || kri_log_write_lines(kri_buffer_text(&line)))
-		return lost;
-	return 0;
+	if (!line.failed && !kri_log_write_lines(kri_buffer_text(&line), stop))
+		lost = 0;
+	kri_buffer_free(&line);
+	return lost;
 }
 
 /* `lost`: of earlier batches, and not yet said. Returns what is now. */
@@ -61,7 +65,7 @@ static uint64_t write_batch(const struct batch *batch, uint64_t lost)
 	lost = say(lost);
 	if (lost)
 		return lost + batch->lines + batch->lost;
-	lost = kri_log_write_lines(kri_text(batch->data, batch->len));
+	lost = kri_log_write_lines(kri_text(batch->data, batch->len), stop);
 	return say(lost + batch->lost);
 }
 
@@ -92,9 +96,6 @@ static void *run(void *unused)
 	struct batch batch;
 	uint64_t lost = 0;
 
-	/* It may be cancelled while it writes, and only then: there it may
-	 * stay for ever, and holds no lock. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	while (take(&batch))
 		lost = write_batch(&batch, lost);
 	return unused;
@@ -161,6 +162,9 @@ static void init_conditions(void)
 static void after_fork_in_child(void)
 {
 	init_conditions();
+	if (running)
+		close(stop);
+	left = false;
 	set_running(false);
 	pthread_mutex_unlock(&lock);
 }
@@ -184,49 +188,67 @@ static int create(void)
 	return failed;
 }
 
+/* With the lock, which keeps the thread from looking around too early. */
+static enum kr_err start(kri_log_lost *lost)
+{
+	if (running)
+		return KR_OK;
+	if (left)
+		return KR_ERR_SYSTEM;
+	stop = eventfd(0, EFD_CLOEXEC);
+	if (stop < 0)
+		return KR_ERR_SYSTEM;
+	say_lost = lost;
+	set_running(true);
+	if (!create())
+		return KR_OK;
+	set_running(false);
+	close(stop);
+	return KR_ERR_SYSTEM;
+}
+
 enum kr_err kri_log_queue_start(kri_log_lost *lost)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	int failed = 0;
+	enum kr_err err;
 
 	pthread_once(&once, init);
 	pthread_mutex_lock(&lock);
-	if (!running) {
-		say_lost = lost;
-		set_running(true);
-		failed = create();
-		running = !failed;
-	}
+	err = start(lost);
 	pthread_mutex_unlock(&lock);
-	return failed ? KR_ERR_SYSTEM : KR_OK;
+	return err;
 }
 
-/* Whether the thread ended by itself before that time. */
-static bool await_end(const struct timespec *until)
+/* Whether the thread has ended by itself in that time. */
+static bool await_end(int64_t ms)
 {
-	ending = true;
-	pthread_cond_signal(&filled);
-	while (running && !pthread_cond_timedwait(&ended, &lock, until))
+	struct timespec until = kri_clock_timespec(kri_clock_ms() + ms);
+
+	while (running && !pthread_cond_timedwait(&ended, &lock, &until))
 		continue;
 	return !running;
 }
 
+/* Has the thread end, with the lock. False: it is stuck in a write to
+ * something that took less than it had promised, such as a terminal. */
+static bool end_thread(int64_t ms)
+{
+	ending = true;
+	pthread_cond_signal(&filled);
+	return await_end(ms) || (!eventfd_write(stop, 1) && await_end(GRACE));
+}
+
 void kri_log_queue_stop(int64_t ms)
 {
-	struct timespec until = kri_clock_timespec(kri_clock_ms() + ms);
-	bool alone;
-
 	pthread_mutex_lock(&lock);
-	if (!running) {
-		pthread_mutex_unlock(&lock);
-		return;
+	if (running && end_thread(ms)) {
+		pthread_join(writer, NULL);
+		close(stop);
+		set_running(false);
+	} else if (running) {
+		pthread_detach(writer);
+		left = true;
+		running = false;
 	}
-	alone = await_end(&until);
-	pthread_mutex_unlock(&lock);
-	if (!alone)
-		pthread_cancel(writer);
-	pthread_join(writer, NULL);
-	pthread_mutex_lock(&lock);
-	set_running(false);
 	pthread_mutex_unlock(&lock);
 }

@@ -7,6 +7,7 @@
 #define KRI_BASE_LOG_QUEUE_H
 
 #include "base/buffer.h"
+#include "base/log_output.h"
 
 /* Makes the line, with its end, which says that `n` lines were lost. */
 typedef void kri_log_lost(struct kri_buffer *out, uint64_t n);
@@ -19,9 +20,9 @@ enum kr_err kri_log_queue_start(kri_log_lost *lost) KR_MUST_CHECK;
 void kri_log_queue_stop(int64_t ms);
 
 /*
- * A line with its end. With the thread: copied, and dropped and counted if
- * the queue is full. Without: written, after waiting at most a second for
- * room, and dropped if there is none.
+ * A line with its end, KRI_LOG_LINE_MAX bytes at most. With the thread: copied,
+ * and dropped and counted if the queue is full. Without: written, after waiting
+ * at most a second for room, and dropped if there is none.
  */
 void kri_log_queue_put(struct kri_text line);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -250,6 +251,19 @@ static void ends_a_json_line_with_one_newline(void **state)
 	assert_string_equal(strchr(caught_text(), '\n'), "\n");
 }
 
+static void fits_the_longest_json_line_into_one_write(void **state)
+{
+	char quotes[3001];
+	struct kri_log_ids ids = {.request = quotes, .session = quotes};
+
+	(void)state;
+	memset(quotes, '"', 3000);
+	quotes[3000] = '\0';
+	kri_log_setup(KRI_LOG_INFO, KRI_LOG_JSON);
+	kri_log(KRI_LOG_WARNING, &ids, "%s", quotes);
+	assert_in_range(strlen(caught_text()), 3900, PIPE_BUF);
+}
+
 static void leaves_errno_as_it_was(void **state)
 {
 	int after;
@@ -321,6 +335,7 @@ int main(void)
 		caught_test(writes_json_with_all_members),
 		caught_test(leaves_unknown_ids_out_of_json),
 		caught_test(ends_a_json_line_with_one_newline),
+		caught_test(fits_the_longest_json_line_into_one_write),
 		caught_test(leaves_errno_as_it_was),
 		caught_test(keeps_lines_of_many_threads_whole),
 	};
