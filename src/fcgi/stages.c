@@ -108,9 +108,12 @@ static int64_t due_of(struct kri_batch *batch)
 }
 
 /* It keeps its session's turn meanwhile, or the next batch of this loop would
- * make it lose once more. */
+ * make it lose once more; the batch that it leaves is not to be joined, as
+ * soon it may be another. */
 static void repeat(struct kri_stages *stages, struct kr_context *c, int64_t due)
 {
+	if (c->line)
+		c->line->batch = NULL;
 	c->phase = c->visit.n ? KRI_TO_LOAD : KRI_TO_HANDLE;
 	c->due = due;
 	if (due) {

@@ -85,6 +85,28 @@ static void who_only_reads_or_writes_does_not_wait(void **state)
 	assert_answer(t, 2, 200, "Painted");
 }
 
+/* A batch that is over may be the next one's memory: it is not the batch
+ * that the session was in. */
+static void who_runs_again_keeps_its_turn(void **state)
+{
+	struct trial *t = *state;
+
+	keep(t, ID_A, "purple");
+	t->store.at_once = true;
+	t->store.intruders = 2;
+	ask(t, "PATH_INFO=/counter", COOKIE(ID_A));
+	turn(t);
+	assert_int_equal(t->sent, 0);
+	t->store.at_once = false;
+	ask(t, "PATH_INFO=/counter", COOKIE(ID_A));
+	turn(t);
+	assert_int_equal(t->store.waiting, 0);
+	run(t);
+	assert_answer(t, 0, 200, "{\"counter\":3}");
+	assert_answer(t, 1, 200, "{\"counter\":4}");
+	assert_int_equal(t->runs, 4);
+}
+
 static void whatever_goes_wrong_the_next_one_has_its_turn(void **state)
 {
 	static const enum kr_err errs[] = {KR_ERR_UNAVAILABLE, KR_ERR_FULL,
@@ -156,6 +178,7 @@ int main(void)
 		TEST(more_than_a_batch_that_waited_go_one_after_the_other),
 		TEST(other_sessions_do_not_wait),
 		TEST(who_only_reads_or_writes_does_not_wait),
+		TEST(who_runs_again_keeps_its_turn),
 		TEST(whatever_goes_wrong_the_next_one_has_its_turn),
 		TEST(who_has_waited_for_too_long_is_answered_503),
 		TEST(who_stands_in_the_line_of_another_cookie_is_answered),
