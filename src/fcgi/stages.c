@@ -310,9 +310,12 @@ void kri_stages_add(struct kri_stages *stages, struct kr_context *c)
 
 void kri_stages_turn(struct kri_stages *stages)
 {
-	while (stages->gathered.first)
-		walk(stages);
-	stages->link->store->ops->flush(stages->link);
+	do {
+		while (stages->gathered.first)
+			walk(stages);
+		/* One that fails answers, and lets others have their turn. */
+		stages->link->store->ops->flush(stages->link);
+	} while (stages->gathered.first);
 }
 
 /* ---- life ------------------------------------------------------------- */

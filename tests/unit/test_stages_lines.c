@@ -149,6 +149,24 @@ static void who_has_waited_for_too_long_is_answered_503(void **state)
 	assert_int_equal(t->runs, 1);
 }
 
+/* The connection breaks when it is written to, at the end of the turn. */
+static void who_gets_its_turn_by_a_broken_flush_is_not_forgotten(void **state)
+{
+	struct trial *t = *state;
+
+	keep(t, ID_A, "purple");
+	ask(t, "PATH_INFO=/counter", COOKIE(ID_A));
+	turn(t);
+	ask(t, "PATH_INFO=/counter", COOKIE(ID_A));
+	turn(t);
+	t->store.breaks = 1;
+	turn(t);
+	assert_answer(t, 0, 503, "Retry-After");
+	assert_int_equal(t->store.waiting, 1);
+	run(t);
+	assert_answer(t, 1, 200, "{\"counter\":1}");
+}
+
 /* The line is that of its first cookie, the session is the second's. */
 static void who_stands_in_the_line_of_another_cookie_is_answered(void **state)
 {
@@ -181,6 +199,7 @@ int main(void)
 		TEST(who_runs_again_keeps_its_turn),
 		TEST(whatever_goes_wrong_the_next_one_has_its_turn),
 		TEST(who_has_waited_for_too_long_is_answered_503),
+		TEST(who_gets_its_turn_by_a_broken_flush_is_not_forgotten),
 		TEST(who_stands_in_the_line_of_another_cookie_is_answered),
 	};
 
