@@ -29,7 +29,8 @@ static struct kr_context *pop(struct kri_queue *queue)
 
 /* ---- respond ---------------------------------------------------------- */
 
-static void end(struct kri_stages *stages, struct kr_context *c)
+/* Those that waited for it have their turn. */
+static void leave_line(struct kri_stages *stages, struct kr_context *c)
 {
 	struct kr_context *waiting = kri_lines_leave(&stages->lines, c);
 
@@ -39,6 +40,11 @@ static void end(struct kri_stages *stages, struct kr_context *c)
 		push(&stages->gathered, waiting);
 		waiting = next;
 	}
+}
+
+static void end(struct kri_stages *stages, struct kr_context *c)
+{
+	leave_line(stages, c);
 	kri_exchange_end(c);
 	kri_stages_drop(stages, c);
 }
@@ -192,7 +198,8 @@ static void handle(struct kri_batch *batch)
 	handled(batch);
 }
 
-/* The records are there: who proves its claim has its session. */
+/* The records are there: who proves its claim has its session. Who does not
+ * must not hold up its owner: an id is no secret. */
 static void loaded(void *arg)
 {
 	struct kri_batch *batch = arg;
@@ -205,6 +212,8 @@ static void loaded(void *arg)
 			continue;
 		c->load_us += took;
 		kri_exchange_adopt(c);
+		if (!c->visit.session.record)
+			leave_line(batch->stages, c);
 	}
 	if (kri_batch_is_blocking(batch))
 		kri_batch_work(batch, handled);

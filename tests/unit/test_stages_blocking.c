@@ -123,6 +123,25 @@ static void an_atomic_one_of_its_session_waits_for_it(void **state)
 	assert_int_equal(t->runs, 2);
 }
 
+/* An id is no secret: who knows only that must not hold up its owner. */
+static void who_has_proven_nothing_keeps_nobody_waiting(void **state)
+{
+	struct trial *t = *state;
+
+	keep(t, ID_A, "purple");
+	ask(t, "PATH_INFO=/slow/counter", "HTTP_COOKIE=sid=" ID_A OTHER);
+	turn(t);
+	ask(t, "PATH_INFO=/counter", COOKIE(ID_A));
+	turn(t);
+	while (t->store.waiting)
+		answer_oldest(t);
+	assert_answer(t, 1, 200, "{\"counter\":1}");
+	assert_false(is_answered(t, 0));
+	let_through(t);
+	assert_string_equal(fake_get(fake_find(&t->store, ID_A), "counter"),
+			    "1");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -135,6 +154,7 @@ int main(void)
 		TEST(after_a_conflict_it_runs_again),
 		TEST(what_could_not_be_loaded_blocks_nothing),
 		TEST(an_atomic_one_of_its_session_waits_for_it),
+		TEST(who_has_proven_nothing_keeps_nobody_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
