@@ -15,7 +15,7 @@
 
 struct kri_line {
 	char id[KRI_ID_LEN];
-	const struct kri_batch *batch; /* that is at work on the session */
+	const struct kri_batch *batch; /* at work on the session, or NULL */
 	size_t holders;                /* exchanges that it is the turn of */
 	struct kr_context *first;      /* who waits, in the order of arrival */
 	struct kr_context **last;

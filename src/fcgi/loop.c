@@ -156,8 +156,14 @@ static void end_turn(uv_prepare_t *prepare)
 static void start_handles(struct kri_loop *loop)
 {
 	uv_prepare_init(&loop->uv, &loop->prepare);
+<<<<<<< HEAD
 	loop->prepare.data = loop->wake.data = loop;
 	uv_prepare_start(&loop->prepare, end_turn);
+=======
+	uv_check_init(&loop->uv, &loop->check);
+	loop->prepare.data = loop->check.data = loop->wake.data = loop;
+	uv_check_start(&loop->check, begin_turn);
+>>>>>>> core-tests
 }
 
 enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
@@ -176,6 +182,9 @@ enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 	err = kri_stages_open(&loop->stages, site, store, &loop->uv);
 	if (!err)
 		err = kri_peers_open(&loop->peers, &loop->uv, &loop->stages);
+	/* libuv calls that first which was started last: what the store does
+	 * before the wait has to see all of the turn, or it writes twice. */
+	uv_prepare_start(&loop->prepare, end_turn);
 	loop->peers.give = give_to_heir;
 	loop->peers.arg = loop;
 	return err;

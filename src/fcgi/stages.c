@@ -37,7 +37,8 @@ static void note_work(struct kri_stages *stages, int64_t now)
 
 /* ---- respond ---------------------------------------------------------- */
 
-static void end(struct kri_stages *stages, struct kr_context *c)
+/* Those that waited for it have their turn. */
+static void leave_line(struct kri_stages *stages, struct kr_context *c)
 {
 	struct kr_context *waiting = kri_lines_leave(&stages->lines, c);
 
@@ -47,6 +48,11 @@ static void end(struct kri_stages *stages, struct kr_context *c)
 		push(&stages->gathered, waiting);
 		waiting = next;
 	}
+}
+
+static void end(struct kri_stages *stages, struct kr_context *c)
+{
+	leave_line(stages, c);
 	kri_exchange_end(c);
 	kri_stages_drop(stages, c);
 }
@@ -116,9 +122,12 @@ static int64_t due_of(struct kri_batch *batch)
 }
 
 /* It keeps its session's turn meanwhile, or the next batch of this loop would
- * make it lose once more. */
+ * make it lose once more; the batch that it leaves is not to be joined, as
+ * soon it may be another. */
 static void repeat(struct kri_stages *stages, struct kr_context *c, int64_t due)
 {
+	if (c->line)
+		c->line->batch = NULL;
 	c->phase = c->visit.n ? KRI_TO_LOAD : KRI_TO_HANDLE;
 	c->due = due;
 	if (due) {
@@ -198,7 +207,8 @@ static void handle(struct kri_batch *batch)
 	handled(batch);
 }
 
-/* The records are there: who proves its claim has its session. */
+/* The records are there: who proves its claim has its session. Who does not
+ * must not hold up its owner: an id is no secret. */
 static void loaded(void *arg)
 {
 	struct kri_batch *batch = arg;
@@ -212,6 +222,8 @@ static void loaded(void *arg)
 			continue;
 		c->load_us += took;
 		kri_exchange_adopt(c);
+		if (!c->visit.session.record)
+			leave_line(batch->stages, c);
 	}
 	if (kri_batch_is_blocking(batch))
 		kri_batch_work(batch, handled);
@@ -318,9 +330,12 @@ void kri_stages_add(struct kri_stages *stages, struct kr_context *c)
 
 void kri_stages_turn(struct kri_stages *stages)
 {
-	while (stages->gathered.first)
-		walk(stages);
-	stages->link->store->ops->flush(stages->link);
+	do {
+		while (stages->gathered.first)
+			walk(stages);
+		/* One that fails answers, and lets others have their turn. */
+		stages->link->store->ops->flush(stages->link);
+	} while (stages->gathered.first);
 }
 
 /* ---- life ------------------------------------------------------------- */

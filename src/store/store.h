@@ -127,7 +127,8 @@ struct kri_store_ops {
 		       size_t n, kri_store_done *done, void *arg);
 
 	/* Sends what has been asked for since the last flush: once a turn of
-	 * the loop, so that all of it is one write. */
+	 * the loop, so that all of it is one write. What cannot be sent may
+	 * be done before it returns. */
 	void (*flush)(struct kri_link *link);
 
 	/* For operators. As load, and `left` too. */

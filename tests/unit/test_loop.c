@@ -1,0 +1,179 @@
+/*
+ * A loop as a thread: how it begins and ends, and in which order a turn ends.
+ * Its requests are the stages' and the peers' tests.
+ */
+#include "fcgi/loop.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "fake_store.h"
+
+struct trial {
+	struct kri_config config;
+	struct kri_router router;
+	struct kri_site site;
+	struct fake_store store;
+	struct kri_store_ops ops;
+	struct kri_loop loop;
+	uv_prepare_t prepare; /* the store's own */
+	int early; /* times that it came before the loop had flushed */
+	int prepared;
+	atomic_int ended;
+};
+
+static struct trial *trial;
+
+static void count_end(void *arg)
+{
+	((struct trial *)arg)->ended++;
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct trial *t = prepare->data;
+
+	t->prepared++;
+	t->early += t->store.flushes < t->prepared;
+}
+
+/* As the Redis client: it flushes itself what nobody has. */
+static enum kr_err attach(struct kri_store *store, struct uv_loop_s *loop,
+			  struct kri_link **link)
+{
+	struct trial *t = trial;
+
+	uv_prepare_init(loop, &t->prepare);
+	t->prepare.data = t;
+	uv_prepare_start(&t->prepare, on_prepare);
+	return fake_attach(store, loop, link);
+}
+
+static void detach(struct kri_link **link)
+{
+	uv_close((uv_handle_t *)&trial->prepare, NULL);
+	fake_detach(link);
+}
+
+static int setup(void **state)
+{
+	struct trial *t = calloc(1, sizeof(*t));
+
+	if (!t || kri_config_init(&t->config) || kri_gateway_setup())
+		return -1;
+	fake_open(&t->store);
+	t->ops = *t->store.base.ops;
+	t->ops.attach = attach;
+	t->ops.detach = detach;
+	t->store.base.ops = &t->ops;
+	t->site = (struct kri_site){.config = &t->config, .router = &t->router};
+	t->loop.ended = count_end;
+	t->loop.arg = t;
+	*state = trial = t;
+	return kri_loop_open(&t->loop, &t->site, &t->store.base) ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	struct trial *t = *state;
+
+	kri_loop_close(&t->loop);
+	kri_router_free(&t->router);
+	kri_config_free(&t->config);
+	free(t);
+	return 0;
+}
+
+static void start(struct trial *t)
+{
+	assert_int_equal(
+		pthread_create(&t->loop.thread, NULL, kri_loop_run, &t->loop),
+		0);
+}
+
+static void stop(struct trial *t)
+{
+	kri_loop_drain(&t->loop);
+	pthread_join(t->loop.thread, NULL);
+	assert_int_equal(t->ended, 1);
+}
+
+static void a_loop_that_was_never_started_is_closed(void **state)
+{
+	struct trial *t = *state;
+
+	assert_int_equal(t->loop.connections, 0);
+}
+
+static void a_loop_with_nothing_to_do_ends_when_it_is_told(void **state)
+{
+	struct trial *t = *state;
+
+	start(t);
+	stop(t);
+	assert_true(t->loop.answered);
+	assert_true(t->store.detached);
+}
+
+static void a_connection_that_is_given_to_it_is_counted(void **state)
+{
+	struct trial *t = *state;
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	start(t);
+	kri_loop_give(&t->loop, pair, 1);
+	while (t->loop.connections != 1)
+		usleep(1000);
+	close(pair[1]);
+	while (t->loop.connections != 0)
+		usleep(1000);
+	stop(t);
+}
+
+/* It is half-closed, and the loop waits for the peer to do the rest. */
+static void a_connection_is_ended_when_the_loop_is_to_end(void **state)
+{
+	struct trial *t = *state;
+	char byte;
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	start(t);
+	kri_loop_give(&t->loop, pair, 1);
+	kri_loop_drain(&t->loop);
+	while (read(pair[1], &byte, 1) != 0)
+		usleep(1000);
+	close(pair[1]);
+	stop(t);
+}
+
+/* What it has for the store in a turn goes out in one write: the store's own
+ * look comes after the turn's end. */
+static void the_store_looks_when_the_turn_has_ended(void **state)
+{
+	struct trial *t = *state;
+
+	start(t);
+	stop(t);
+	assert_true(t->prepared > 0);
+	assert_int_equal(t->early, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_loop_that_was_never_started_is_closed),
+		TEST(a_loop_with_nothing_to_do_ends_when_it_is_told),
+		TEST(a_connection_that_is_given_to_it_is_counted),
+		TEST(a_connection_is_ended_when_the_loop_is_to_end),
+		TEST(the_store_looks_when_the_turn_has_ended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
