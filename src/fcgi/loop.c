@@ -153,19 +153,6 @@ static void end_turn(uv_prepare_t *prepare)
 
 /* ---- life ------------------------------------------------------------- */
 
-static void start_handles(struct kri_loop *loop)
-{
-	uv_prepare_init(&loop->uv, &loop->prepare);
-<<<<<<< HEAD
-	loop->prepare.data = loop->wake.data = loop;
-	uv_prepare_start(&loop->prepare, end_turn);
-=======
-	uv_check_init(&loop->uv, &loop->check);
-	loop->prepare.data = loop->check.data = loop->wake.data = loop;
-	uv_check_start(&loop->check, begin_turn);
->>>>>>> core-tests
-}
-
 enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 			  struct kri_store *store)
 {
@@ -177,8 +164,9 @@ enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 		uv_loop_close(&loop->uv);
 		return KR_ERR_SYSTEM;
 	}
+	uv_prepare_init(&loop->uv, &loop->prepare);
+	loop->prepare.data = loop->wake.data = loop;
 	pthread_mutex_init(&loop->inbox.lock, NULL);
-	start_handles(loop);
 	err = kri_stages_open(&loop->stages, site, store, &loop->uv);
 	if (!err)
 		err = kri_peers_open(&loop->peers, &loop->uv, &loop->stages);
