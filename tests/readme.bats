@@ -62,7 +62,7 @@ up_is_up() {
 # A file of these lines with addresses in place of names. A name's own port,
 # and its folder, are gone with it.
 readme_conf() { # TITLE [SED EXPRESSION...]
-	local title=$1 edits=() edit
+	local title=$1 edits=(-e '') edit
 	shift
 	for edit; do
 		edits+=(-e "$edit")
