@@ -78,6 +78,7 @@ static void read_inbox(uv_async_t *wake)
 	struct kri_loop *loop = wake->data;
 	struct kri_inbox *inbox = &loop->inbox, got;
 
+	kri_stages_wake(&loop->stages);
 	pthread_mutex_lock(&inbox->lock);
 	got = *inbox;
 	inbox->fds = NULL;
@@ -109,7 +110,7 @@ static int64_t get(const atomic_llong *value)
 
 int64_t kri_loop_turn(const struct kri_loop *loop)
 {
-	int64_t begin = get(&loop->turn_at);
+	int64_t begin = get(&loop->stages.turn_at);
 
 	return begin ? kri_clock_us() - begin : 0;
 }
@@ -149,14 +150,15 @@ static void end_turn(uv_prepare_t *prepare)
 			      kri_peers_count(&loop->peers),
 			      memory_order_relaxed);
 	set(&loop->busy_us, kri_loop_busy(loop));
-	set(&loop->turn_at, 0);
+	set(&loop->stages.turn_at, 0);
 }
 
+/* What has been called back by another's handle, such as the store's. */
 static void begin_turn(uv_check_t *check)
 {
 	struct kri_loop *loop = check->data;
 
-	set(&loop->turn_at, kri_clock_us());
+	kri_stages_wake(&loop->stages);
 }
 
 /* ---- life ------------------------------------------------------------- */

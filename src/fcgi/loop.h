@@ -38,7 +38,6 @@ struct kri_loop {
 	/* For the main thread, at any time: */
 	atomic_size_t connections;
 	atomic_llong busy_us;  /* in all turns that have ended */
-	atomic_llong turn_at;  /* kri_clock_us() of the turn's begin; 0: waits */
 	atomic_bool answered;  /* it drains, and all has been answered */
 	void (*ended)(void *); /* called by the loop's thread at its end */
 	void *arg;

@@ -27,6 +27,13 @@ static struct kr_context *pop(struct kri_queue *queue)
 	return c;
 }
 
+void kri_stages_wake(struct kri_stages *stages)
+{
+	if (!atomic_load_explicit(&stages->turn_at, memory_order_relaxed))
+		atomic_store_explicit(&stages->turn_at, kri_clock_us(),
+				      memory_order_relaxed);
+}
+
 /* ---- respond ---------------------------------------------------------- */
 
 /* Those that waited for it have their turn. */
@@ -70,6 +77,7 @@ static void come_due(uv_timer_t *timer)
 	struct kr_context *c, *next;
 	int64_t now = kri_clock_ms();
 
+	kri_stages_wake(stages);
 	stages->repeating = (struct kri_queue){.last = NULL};
 	stages->repeating.last = &stages->repeating.first;
 	for (c = all.first; c; c = next) {
@@ -156,6 +164,7 @@ static void committed(void *arg)
 	struct kri_batch *batch = arg;
 	int64_t took = kri_clock_us() - batch->since;
 
+	kri_stages_wake(batch->stages);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
@@ -175,6 +184,7 @@ static void handled(struct kri_batch *batch)
 	struct kri_link *link = batch->stages->link;
 	size_t n;
 
+	kri_stages_wake(batch->stages);
 	part(batch);
 	n = kri_batch_collect(batch);
 	batch->since = kri_clock_us();
@@ -205,6 +215,7 @@ static void loaded(void *arg)
 	struct kri_batch *batch = arg;
 	int64_t took = kri_clock_us() - batch->since;
 
+	kri_stages_wake(batch->stages);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
