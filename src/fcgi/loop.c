@@ -78,6 +78,7 @@ static void read_inbox(uv_async_t *wake)
 	struct kri_loop *loop = wake->data;
 	struct kri_inbox *inbox = &loop->inbox, got;
 
+	kri_stages_wake(&loop->stages);
 	pthread_mutex_lock(&inbox->lock);
 	got = *inbox;
 	inbox->fds = NULL;

@@ -96,6 +96,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	struct kri_peer *peer = poll->data;
 
 	(void)events;
+	kri_stages_wake(peer->peers->stages);
 	if (status < 0) {
 		/* Nothing can be waited for any more; a busy one is closed
 		 * when its answer cannot be written. */

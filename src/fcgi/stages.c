@@ -27,11 +27,10 @@ static struct kr_context *pop(struct kri_queue *queue)
 	return c;
 }
 
-/* The loop is at work since then, unless it was before. */
-static void note_work(struct kri_stages *stages, int64_t now)
+void kri_stages_wake(struct kri_stages *stages)
 {
 	if (!atomic_load_explicit(&stages->turn_at, memory_order_relaxed))
-		atomic_store_explicit(&stages->turn_at, now,
+		atomic_store_explicit(&stages->turn_at, kri_clock_us(),
 				      memory_order_relaxed);
 }
 
@@ -78,6 +77,7 @@ static void come_due(uv_timer_t *timer)
 	struct kr_context *c, *next;
 	int64_t now = kri_clock_ms();
 
+	kri_stages_wake(stages);
 	stages->repeating = (struct kri_queue){.last = NULL};
 	stages->repeating.last = &stages->repeating.first;
 	for (c = all.first; c; c = next) {
@@ -162,9 +162,9 @@ static void part(struct kri_batch *batch)
 static void committed(void *arg)
 {
 	struct kri_batch *batch = arg;
-	int64_t now = kri_clock_us(), took = now - batch->since;
+	int64_t took = kri_clock_us() - batch->since;
 
-	note_work(batch->stages, now);
+	kri_stages_wake(batch->stages);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
@@ -184,6 +184,7 @@ static void handled(struct kri_batch *batch)
 	struct kri_link *link = batch->stages->link;
 	size_t n;
 
+	kri_stages_wake(batch->stages);
 	part(batch);
 	n = kri_batch_collect(batch);
 	batch->since = kri_clock_us();
@@ -212,9 +213,9 @@ static void handle(struct kri_batch *batch)
 static void loaded(void *arg)
 {
 	struct kri_batch *batch = arg;
-	int64_t now = kri_clock_us(), took = now - batch->since;
+	int64_t took = kri_clock_us() - batch->since;
 
-	note_work(batch->stages, now);
+	kri_stages_wake(batch->stages);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
@@ -324,7 +325,6 @@ static void walk(struct kri_stages *stages)
 
 void kri_stages_add(struct kri_stages *stages, struct kr_context *c)
 {
-	note_work(stages, c->begun);
 	push(&stages->gathered, c);
 }
 

@@ -50,10 +50,9 @@ struct kri_stages {
 	size_t under_way;           /* exchanges that were taken */
 	int64_t requests;           /* that have begun, in so many */
 	int64_t batches;
-	/* kri_clock_us() of the first thing that was done in this turn; 0:
-	 * nothing yet. Other threads see by it how long a turn lasts. */
-	atomic_llong turn_at;
 	unsigned random;
+	atomic_llong turn_at; /* kri_clock_us() of the turn's begin; 0: the
+			       * loop waits. Others may read it. */
 	struct kri_buffer out;
 	/* Sends an answer and is done with the exchange's connection. */
 	void (*send)(void *arg, struct kr_context *c, struct kri_text answer);
@@ -70,6 +69,10 @@ enum kr_err kri_stages_open(struct kri_stages *stages,
  * before _free. */
 void kri_stages_close(struct kri_stages *stages);
 void kri_stages_free(struct kri_stages *stages);
+
+/* The loop has something to do: if it waited, its turn begins. Called first
+ * by all that it calls back, as nothing else tells that the wait is over. */
+void kri_stages_wake(struct kri_stages *stages);
 
 /* An unused exchange; NULL without memory. */
 struct kr_context *kri_stages_take(struct kri_stages *stages);

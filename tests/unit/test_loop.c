@@ -4,6 +4,8 @@
  */
 #include "fcgi/loop.h"
 
+#include <semaphore.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,7 +22,10 @@ struct trial {
 	uv_prepare_t prepare; /* the store's own */
 	int early; /* times that it came before the loop had flushed */
 	int prepared;
-	atomic_int ended;
+	uv_poll_t bell; /* rung: the store answers */
+	int rung;
+	sem_t entered, gate; /* of a handler that holds its loop */
+	atomic_int ended, answered;
 };
 
 static struct trial *trial;
@@ -38,6 +43,16 @@ static void on_prepare(uv_prepare_t *prepare)
 	t->early += t->store.flushes < t->prepared;
 }
 
+static void on_bell(uv_poll_t *bell, int status, int events)
+{
+	eventfd_t n;
+
+	(void)status;
+	(void)events;
+	if (!eventfd_read(trial->rung, &n) && bell->data)
+		fake_answer(&trial->store, 0);
+}
+
 /* As the Redis client: it flushes itself what nobody has. */
 static enum kr_err attach(struct kri_store *store, struct uv_loop_s *loop,
 			  struct kri_link **link)
@@ -47,27 +62,64 @@ static enum kr_err attach(struct kri_store *store, struct uv_loop_s *loop,
 	uv_prepare_init(loop, &t->prepare);
 	t->prepare.data = t;
 	uv_prepare_start(&t->prepare, on_prepare);
+	uv_poll_init(loop, &t->bell, t->rung);
+	t->bell.data = t;
+	uv_poll_start(&t->bell, UV_READABLE, on_bell);
 	return fake_attach(store, loop, link);
 }
 
 static void detach(struct kri_link **link)
 {
 	uv_close((uv_handle_t *)&trial->prepare, NULL);
+	uv_close((uv_handle_t *)&trial->bell, NULL);
 	fake_detach(link);
+}
+
+static enum kr_err hold(struct kr_context *c)
+{
+	sem_post(&trial->entered);
+	while (sem_wait(&trial->gate))
+		;
+	return kr_text(c, 200, "Held");
+}
+
+static void count_answer(void *arg, struct kr_context *c,
+			 struct kri_text answer)
+{
+	(void)c;
+	(void)answer;
+	((struct trial *)arg)->answered++;
+}
+
+static enum kr_err map(struct kri_router *router)
+{
+	char path[] = "/hold";
+	struct kri_route route = {.path = path,
+				  .methods = KR_GET,
+				  .flags = KR_SESSION,
+				  .handler = hold};
+
+	return kri_router_add(router, &route);
 }
 
 static int setup(void **state)
 {
 	struct trial *t = calloc(1, sizeof(*t));
 
-	if (!t || kri_config_init(&t->config) || kri_gateway_setup())
+	if (!t || kri_config_init(&t->config) || map(&t->router) ||
+	    kri_gateway_setup() || sem_init(&t->entered, 0, 0) ||
+	    sem_init(&t->gate, 0, 0))
 		return -1;
+	t->rung = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	fake_open(&t->store);
 	t->ops = *t->store.base.ops;
 	t->ops.attach = attach;
 	t->ops.detach = detach;
 	t->store.base.ops = &t->ops;
-	t->site = (struct kri_site){.config = &t->config, .router = &t->router};
+	t->site = (struct kri_site){.config = &t->config,
+				    .router = &t->router,
+				    .cookie = {.name = KRI_TEXT("sid"),
+					       .path = KRI_TEXT("/")}};
 	t->loop.ended = count_end;
 	t->loop.arg = t;
 	*state = trial = t;
@@ -79,6 +131,9 @@ static int teardown(void **state)
 	struct trial *t = *state;
 
 	kri_loop_close(&t->loop);
+	close(t->rung);
+	sem_destroy(&t->entered);
+	sem_destroy(&t->gate);
 	kri_router_free(&t->router);
 	kri_config_free(&t->config);
 	free(t);
@@ -163,6 +218,58 @@ static void the_store_looks_when_the_turn_has_ended(void **state)
 	assert_int_equal(t->early, 0);
 }
 
+/* A request whose session is to be loaded. */
+static void ask(struct trial *t)
+{
+	static char *params[] = {"REQUEST_METHOD=GET", "PATH_INFO=/hold",
+				 "HTTP_COOKIE=sid=AAAAAAAAAAAAAAAAAAAAAA"
+				 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+				 NULL};
+	struct kr_context *c = kri_stages_take(&t->loop.stages);
+
+	assert_non_null(c);
+	t->loop.stages.send = count_answer;
+	t->loop.stages.arg = t;
+	kri_exchange_begin(c, params, KR_OK);
+	assert_int_equal(c->phase, KRI_TO_LOAD);
+	kri_stages_add(&t->loop.stages, c);
+}
+
+/* Handlers run when the store's reply has come, which is before the loop
+ * knows that it has waited. */
+static void a_handler_that_holds_its_loop_is_seen_and_counted(void **state)
+{
+	struct trial *t = *state;
+	int64_t longest = 0, give_up = kri_clock_ms() + 3000;
+
+	ask(t);
+	start(t);
+	eventfd_write(t->rung, 1);
+	while (sem_wait(&t->entered))
+		;
+	while (longest < 20000 && kri_clock_ms() < give_up)
+		longest = kri_loop_turn(&t->loop);
+	sem_post(&t->gate);
+	while (!t->answered)
+		usleep(1000);
+	stop(t);
+	assert_true(longest >= 20000);
+	assert_true(kri_loop_busy(&t->loop) >= 20000);
+}
+
+static void a_loop_that_waits_is_not_at_work(void **state)
+{
+	struct trial *t = *state;
+	int64_t begin = kri_clock_us();
+
+	start(t);
+	while (kri_clock_us() - begin < 50000)
+		usleep(1000);
+	assert_int_equal(kri_loop_turn(&t->loop), 0);
+	stop(t);
+	assert_true(kri_loop_busy(&t->loop) < 25000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -173,6 +280,8 @@ int main(void)
 		TEST(a_connection_that_is_given_to_it_is_counted),
 		TEST(a_connection_is_ended_when_the_loop_is_to_end),
 		TEST(the_store_looks_when_the_turn_has_ended),
+		TEST(a_handler_that_holds_its_loop_is_seen_and_counted),
+		TEST(a_loop_that_waits_is_not_at_work),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
