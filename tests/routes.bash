@@ -2,8 +2,8 @@
 #
 # Every route, status, header and refusal, through a front server. The files
 # routes_*.bats are links to this one, and the name says what is different:
-# the front server (nginx, lighttpd), or Redis, behind nginx (tls with a user
-# of the smallest ACL, sentinel, cluster).
+# the front server (nginx, lighttpd, apache, haproxy, caddy, h2o), or Redis,
+# behind nginx (tls with a user of the smallest ACL, sentinel, cluster).
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -15,7 +15,7 @@ source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 VARIANT=${BATS_TEST_FILENAME##*_}
 VARIANT=${VARIANT%.bats}
 FRONT=nginx
-[[ $VARIANT != lighttpd ]] || FRONT=lighttpd
+[[ ! -e $KR_ROOT/conf/$VARIANT.conf ]] || FRONT=$VARIANT
 
 NO_USER='{"error":"No active session or user not set"}'
 MISSING_USER="{\"error\":\"Missing 'user' query parameter\",\
