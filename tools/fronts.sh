@@ -6,10 +6,10 @@
 # shellcheck disable=SC2034 # for those who read this file
 readonly fronts=(lighttpd nginx apache haproxy caddy h2o)
 
-# Debian's packages of a front server.
+# Debian's packages of a front server, a line each.
 front_packages() { # FRONT
 	case $1 in
-	lighttpd) echo lighttpd lighttpd-mod-openssl ;;
+	lighttpd) printf '%s\n' lighttpd lighttpd-mod-openssl ;;
 	apache) echo apache2 ;;
 	*) echo "$1" ;;
 	esac

@@ -6,10 +6,12 @@
  * A session that has ended has no version: then nothing is written, so that
  * a logout is never undone by a request that began before it. HSET is the
  * first write, as Redis refuses it when it is full, and only before a script
- * has written anything.
+ * has written anything. Lua 5.1 calls unpack what later ones, which a server
+ * may have, call table.unpack.
  */
 static const char commit[] =
 	"local call, key, argv = redis.call, KEYS[1], ARGV\n"
+	"local unpack = table.unpack or unpack\n"
 	"local ttl, exact, last = argv[1], argv[2], 3 + 2 * argv[3]\n"
 	"local version = call('HGET', key, '@ver')\n"
 	"if not version then return -1 end\n"

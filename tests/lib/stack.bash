@@ -10,11 +10,12 @@
 #   - no sanitizer has complained.
 
 KR_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
-# What the caller calls KRSESSION_BUILD and KRSESSION_SANITIZE: to krsessiond
+# What the caller calls KRSESSION_BUILD and so on: to krsessiond
 # such names are misspelt options, so no process below may see them.
 export KR_BUILD=${KRSESSION_BUILD:-${KR_BUILD:-$KR_ROOT/build}}
 export KR_SANITIZE=${KRSESSION_SANITIZE:-${KR_SANITIZE-}}
-unset KRSESSION_BUILD KRSESSION_SANITIZE
+export KR_REDIS=${KRSESSION_REDIS_SERVER:-${KR_REDIS:-redis-server}}
+unset KRSESSION_BUILD KRSESSION_SANITIZE KRSESSION_REDIS_SERVER
 # shellcheck disable=SC2034 # read by bats: servers of a file are shared
 BATS_NO_PARALLELIZE_WITHIN_FILE=true
 
@@ -156,7 +157,7 @@ redis_start() { # [OPTION...]
 redis_start_as() { # NAME [OPTION...]
 	local name=$1
 	shift
-	server_start "$name" redis-server --port 0 --save '' --appendonly no \
+	server_start "$name" "$KR_REDIS" --port 0 --save '' --appendonly no \
 		--loglevel warning --unixsocket "$STACK/$name.sock" \
 		--dir "$STACK" "$@"
 	within 10 redis_answers "$name" || fail "Redis does not start"
