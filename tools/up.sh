@@ -119,7 +119,7 @@ start() {
 
 start_redis() {
 	[[ -z $redis_url ]] || return 0
-	start redis "$redis_server" --port 0 --save '' --appendonly no \
+	start redis-server "$redis_server" --port 0 --save '' --appendonly no \
 		--unixsocket "$run/redis.sock" --unixsocketperm 700
 	wait_for "$redis_server does not answer" \
 		redis-cli -s redis.sock --no-auth-warning ping

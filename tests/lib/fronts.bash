@@ -3,7 +3,7 @@
 # The front servers of a stack: each started with its file in conf/ as it
 # stands. Comes with lib/stack.bash, whose folder holds all of it.
 
-# shellcheck source=../../tools/fronts.sh
+# shellcheck source=tools/fronts.sh
 source "$KR_ROOT/tools/fronts.sh"
 
 # Sets URL. The certificate is made for this stack alone, so whoever answers

@@ -19,7 +19,7 @@ unset KRSESSION_BUILD KRSESSION_SANITIZE KRSESSION_REDIS_SERVER
 # shellcheck disable=SC2034 # read by bats: servers of a file are shared
 BATS_NO_PARALLELIZE_WITHIN_FILE=true
 
-# shellcheck source=fronts.bash
+# shellcheck source=tests/lib/fronts.bash
 source "$KR_ROOT/tests/lib/fronts.bash"
 
 fail() { # TEXT...
