@@ -57,7 +57,7 @@ install_fronts() { # FRONT...
 			< <(front_packages "$front")
 	done
 	missing=$(missing_packages "${packages[@]}")
-	if [[ " ${missing//$'\n'/ } " == *" h2o "* ]] && ! h2o_is_offered; then
+	if [[ " ${missing//$'\n'/ } " == *" h2o "* ]] && ! apt_has h2o; then
 		install_h2o
 		missing=$(missing_packages "${packages[@]}")
 	fi
@@ -71,6 +71,8 @@ install_redis_server() { # PROGRAM
 	local missing=
 
 	[[ $1 != valkey-server ]] || missing=$(missing_packages "$1")
+	[[ -z $missing ]] || apt_has "$missing" ||
+		die "this Debian has no $missing; Debian 13 has"
 	[[ -z $missing ]] || install_packages "$missing"
 	command -v "$1" >/dev/null ||
 		refuse "--redis-server: there is no program '$1'"
@@ -120,10 +122,11 @@ apt_install() {
 		apt-get -q -y --no-install-recommends install "$@"
 }
 
-h2o_is_offered() {
-	apt_knows h2o ||
+# Like apt_knows, after a look at the mirror if need be.
+apt_has() { # PACKAGE
+	apt_knows "$1" ||
 		quietly "apt-get update" as_root apt-get -q update
-	apt_knows h2o
+	apt_knows "$1"
 }
 
 # Debian 13 has no h2o. Debian 12's package works there as it is.
