@@ -209,8 +209,8 @@ param_answers() {
 	through_each is_told_503_for_killed
 }
 
-# A store that is away is krsessiond's to tell; no front server puts its own
-# words in the place of that.
+# When Redis is away, krsessiond says so; no front server puts its own words
+# in the place of that.
 passes_503_on() {
 	fetch /session/counter
 	expect_unavailable
