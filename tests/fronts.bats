@@ -103,7 +103,7 @@ hides_versions() {
 
 limits_headers() {
 	fetch_with_header 6000 && expect 200 'Hello, Session World!' || return
-	fetch_with_header 40000
+	fetch_with_header 24000
 	[[ $code =~ ^4(00|13|31)$ ]] || fail "a long header got $code"
 }
 

@@ -260,6 +260,16 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	expect_json 200 "{\"key\":\"k\",\"value\":\"${form#*value=}\"}"
 }
 
+@test "a form far beyond that is 413 as well, in one piece or in chunks" {
+	local form
+	form=key=k\&value=$(printf '%060000d' 0)
+	visit --data "$form" /session/set
+	expect_json 413 '{"error":"Request body larger than 8192 bytes"}'
+	visit --http1.1 --data "$form" --header 'Transfer-Encoding: chunked' \
+		/session/set
+	expect_json 413 '{"error":"Request body larger than 8192 bytes"}'
+}
+
 @test "a body that is no form is 415" {
 	for type in application/json text/plain multipart/form-data \
 		application/x-www-form-urlencodedish; do

@@ -14,9 +14,12 @@
 #include "fcgi/pace.h"
 #include "fcgi/stages.h"
 
-/* Bytes of a request that are looked at: more than front servers' limits on
- * headers with our limit on a body. What is longer is received slowly. */
-#define WINDOW (64 << 10)
+/* Bytes of a request that are looked at: more than usual headers with our
+ * limit on a body. What is longer is received slowly. It must be well below
+ * what a front server can write while we read nothing, or both would wait for
+ * the other: on a Unix socket poll() holds writers back from a quarter of the
+ * buffer (208 KiB) on, overhead included. */
+#define WINDOW (32 << 10)
 
 /* Answers up to this size fit a socket's buffer, which is empty then. */
 #define SMALL_ANSWER (32 << 10)
