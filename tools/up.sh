@@ -12,7 +12,7 @@ address=127.0.0.1
 front=lighttpd
 redis_url=      # empty: a private one
 redis_named_by= # where the URL came from
-redis_server=redis-server # the program of the private one
+redis_server=redis-server # of the private one; or valkey-server
 
 run=
 parts=()        # names, in the order of their start
