@@ -247,7 +247,7 @@ restart_loading() {
 		redis.call("SET", "filler:" .. i, i, "EX", 1000) end' 0
 	rcli save
 	redis_stop_hard
-	server_start redis redis-server --bind 127.0.0.1 --port "$PORT" \
+	server_start redis "$KR_REDIS" --bind 127.0.0.1 --port "$PORT" \
 		--save '' --unixsocket "$STACK/redis.sock" --dir "$STACK" \
 		--key-load-delay 100 --loading-process-events-interval-bytes 1024
 	within 5 redis_is_loading

@@ -2,8 +2,8 @@
 #
 # Every route, status, header and refusal, through a front server. The files
 # routes_*.bats are links to this one, and the name says what is different:
-# the front server (nginx, lighttpd), or Redis, behind nginx (tls with a user
-# of the smallest ACL, sentinel, cluster).
+# the front server (nginx, lighttpd, apache, haproxy, caddy, h2o), or Redis,
+# behind nginx (tls with a user of the smallest ACL, sentinel, cluster).
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -15,7 +15,7 @@ source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 VARIANT=${BATS_TEST_FILENAME##*_}
 VARIANT=${VARIANT%.bats}
 FRONT=nginx
-[[ $VARIANT != lighttpd ]] || FRONT=lighttpd
+[[ ! -e $KR_ROOT/conf/$VARIANT.conf ]] || FRONT=$VARIANT
 
 NO_USER='{"error":"No active session or user not set"}'
 MISSING_USER="{\"error\":\"Missing 'user' query parameter\",\
@@ -258,6 +258,16 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	expect_json 413 '{"error":"Request body larger than 8192 bytes"}'
 	visit '/session/get?key=k'
 	expect_json 200 "{\"key\":\"k\",\"value\":\"${form#*value=}\"}"
+}
+
+@test "a form far beyond that is 413 as well, in one piece or in chunks" {
+	local form
+	form=key=k\&value=$(printf '%060000d' 0)
+	visit --data "$form" /session/set
+	expect_json 413 '{"error":"Request body larger than 8192 bytes"}'
+	visit --http1.1 --data "${form:0:20000}" --header 'Transfer-Encoding: chunked' \
+		/session/set
+	expect_json 413 '{"error":"Request body larger than 8192 bytes"}'
 }
 
 @test "a body that is no form is 415" {

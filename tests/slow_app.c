@@ -6,6 +6,8 @@
  * The gate is a file named by the parameter `gate`. A run of a handler adds a
  * byte to "<gate>.waiting", so that a test knows how many came, and the nth
  * goes on when the gate has n bytes.
+ *
+ * /param?name=NAME answers at once, with the FastCGI parameter of that name.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,12 +105,22 @@ static enum kr_err login(struct kr_context *c)
 	return err ? err : kr_text(c, 200, "logged in");
 }
 
+static enum kr_err param(struct kr_context *c)
+{
+	const char *name = kr_query(c, "name");
+	const char *value = name ? kr_request_param(c, name) : NULL;
+
+	return kr_text(c, 200, value ? value : "-");
+}
+
 static enum kr_err map_all(struct kr_app *app)
 {
 	const unsigned slow = KR_SESSION | KR_BLOCKING;
 	enum kr_err err =
 		kr_map(app, KR_GET, "/slow/hello", hello, KR_BLOCKING);
 
+	if (!err)
+		err = kr_map(app, KR_GET, "/param", param, 0);
 	if (!err)
 		err = kr_map(app, KR_GET, "/slow/unmarked", hello, 0);
 	if (!err)

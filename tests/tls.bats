@@ -167,6 +167,17 @@ sni_start() { # NAME
 	done
 }
 
+@test "a file that is not there is told as that" {
+	local status=0
+	kr_listen krsessiond krsessiond "unix:$KR_SOCKET" \
+		-o redis.endpoint=rediss://localhost \
+		-o "redis.tls_ca_file=$STACK/nowhere.pem"
+	server_wait krsessiond 10 || status=$?
+	[ "$status" -eq 2 ]
+	expect_logged "redis.tls_ca_file = $STACK/nowhere.pem: cannot be used: \
+No such file or directory"
+}
+
 # ---- the handshake ------------------------------------------------------
 
 @test "TLS 1.2 will do, but not where 1.3 is the least" {

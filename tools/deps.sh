@@ -4,6 +4,8 @@
 
 # shellcheck source=tools/mirror.sh
 . "$root/tools/mirror.sh"
+# shellcheck source=tools/fronts.sh
+. "$root/tools/fronts.sh"
 
 readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libfcgi-dev libuv1-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev
@@ -20,6 +22,7 @@ readonly rebuild_packages=(build-essential debhelper fakeroot)
 dev_deps() {
 	(($# == 0)) || refuse "deps takes nothing"
 	install_missing
+	install_fronts "${fronts[@]}"
 	say "everything needed is installed"
 }
 
@@ -43,6 +46,36 @@ install_bench_packages() {
 	missing=$(missing_packages "${bench_packages[@]}")
 	# shellcheck disable=SC2086 # package names, to be split
 	[[ -z $missing ]] || install_packages $missing
+}
+
+# Front servers, of those that tools/fronts.sh knows.
+install_fronts() { # FRONT...
+	local front packages=() missing
+
+	for front; do
+		mapfile -t -O "${#packages[@]}" packages \
+			< <(front_packages "$front")
+	done
+	missing=$(missing_packages "${packages[@]}")
+	if [[ " ${missing//$'\n'/ } " == *" h2o "* ]] && ! apt_has h2o; then
+		install_h2o
+		missing=$(missing_packages "${packages[@]}")
+	fi
+	# shellcheck disable=SC2086 # package names, to be split
+	[[ -z $missing ]] || install_packages $missing
+}
+
+# The program of --redis-server, if it is one that Debian has. Its command
+# line tool is that of redis-server, which is always installed.
+install_redis_server() { # PROGRAM
+	local missing=
+
+	[[ $1 != valkey-server ]] || missing=$(missing_packages "$1")
+	[[ -z $missing ]] || apt_has "$missing" ||
+		die "this Debian has no $missing; Debian 13 has"
+	[[ -z $missing ]] || install_packages "$missing"
+	command -v "$1" >/dev/null ||
+		refuse "--redis-server: there is no program '$1'"
 }
 
 # Those of the named packages that are not installed.
@@ -89,6 +122,33 @@ apt_install() {
 		apt-get -q -y --no-install-recommends install "$@"
 }
 
+# Like apt_knows, after a look at the mirror if need be.
+apt_has() { # PACKAGE
+	apt_knows "$1" ||
+		quietly "apt-get update" as_root apt-get -q update
+	apt_knows "$1"
+}
+
+# Debian 13 has no h2o. Debian 12's package works there as it is.
+install_h2o() {
+	local mirror
+
+	need_root h2o
+	say "installing Debian 12's h2o, as this Debian has none"
+	mirror=$(debian_mirror)
+	quietly "installing h2o" install_old_h2o "$mirror"
+}
+
+install_old_h2o() (
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	cd "$work" &&
+		write_private_apt deb bookworm "$1" &&
+		privately apt-get -q update &&
+		privately apt-get -q download h2o &&
+		install_unstarted "$work"/h2o_*.deb
+)
+
 have_hiredis() {
 	pkg-config --exists 'hiredis >= 1.1' 'hiredis_ssl >= 1.1'
 }
@@ -126,21 +186,25 @@ rebuild_hiredis() {
 build_hiredis() (
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
-	export APT_CONFIG=$work/apt.conf
 	export DEB_BUILD_OPTIONS="nocheck noautodbgsym"
 	cd "$work" &&
-		write_private_apt "$1" &&
-		apt-get -q update &&
-		apt-get -q -b source hiredis &&
+		write_private_apt deb-src trixie "$1" &&
+		privately apt-get -q update &&
+		privately apt-get -q -b source hiredis &&
 		as_root dpkg -i libhiredis[0-9]*_*.deb libhiredis-dev_*.deb
 )
 
-write_private_apt() {
+# With the apt configuration that write_private_apt has left here.
+privately() { # COMMAND...
+	APT_CONFIG=$PWD/apt.conf "$@"
+}
+
+write_private_apt() { # deb|deb-src SUITE MIRROR
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 	mkdir -p lists/partial cache/archives/partial || return
-	printf 'deb-src [signed-by=%s] %s trixie main\n' \
-		"$keyring" "$1" >sources.list
+	printf '%s [signed-by=%s] %s %s main\n' \
+		"$1" "$keyring" "$3" "$2" >sources.list
 	cat >apt.conf <<-CONF
 		Dir::Etc::SourceList "$PWD/sources.list";
 		Dir::Etc::SourceParts "/dev/null";

@@ -7,6 +7,7 @@
 . "$root/tools/build.sh"
 
 sanitizer=
+redis_server=redis-server
 filters=()
 tags='!slow'
 said= # folder: what each program said, *.tap
@@ -16,6 +17,8 @@ failures=() # a line each, for the end
 dev_test() {
 	read_test_options "$@"
 	build "$sanitizer"
+	install_fronts "${fronts[@]}"
+	install_redis_server "$redis_server"
 	said=$(mktemp -d)
 	trap 'rm -rf "$said"' EXIT
 	prepare_environment
@@ -34,6 +37,11 @@ read_test_options() {
 			shift
 			;;
 		--all) tags= ;;
+		--redis-server)
+			need_value "$@"
+			redis_server=$2
+			shift
+			;;
 		-*) refuse "test does not know '$1'" ;;
 		*) filters+=("$1") ;;
 		esac
@@ -44,6 +52,7 @@ read_test_options() {
 prepare_environment() {
 	KRSESSION_BUILD=$(build_folder "$sanitizer")
 	export KRSESSION_BUILD KRSESSION_SANITIZE=$sanitizer
+	export KRSESSION_REDIS_SERVER=$redis_server
 	export CMOCKA_MESSAGE_OUTPUT=TAP
 	export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 	export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}

@@ -12,6 +12,7 @@ address=127.0.0.1
 front=lighttpd
 redis_url=      # empty: a private one
 redis_named_by= # where the URL came from
+redis_server=redis-server # of the private one; or valkey-server
 
 run=
 parts=()        # names, in the order of their start
@@ -22,6 +23,8 @@ dev_up() {
 	read_up_options "$@"
 	check_port_free
 	build ""
+	install_fronts "$front"
+	install_redis_server "$redis_server"
 	make_run_folder
 	start_redis
 	start_krsessiond
@@ -48,12 +51,13 @@ read_up_options() {
 		--address) address=$2 ;;
 		--front) front=$2 ;;
 		--redis) redis_url=$2 redis_named_by=--redis ;;
+		--redis-server) redis_server=$2 redis_url= ;;
 		*) refuse "up does not know '$1'" ;;
 		esac
 		shift 2
 	done
-	[[ $front == @(lighttpd|nginx) ]] ||
-		refuse "--front takes lighttpd or nginx, not '$front'"
+	[[ " ${fronts[*]} " == *" $front "* ]] ||
+		refuse "--front takes one of ${fronts[*]}, not '$front'"
 	[[ $port =~ ^[1-9][0-9]{0,4}$ && $port -lt 65536 ]] ||
 		refuse "--port takes 1 to 65535, not '$port'"
 	[[ $address =~ ^[0-9A-Za-z.:-]+$ ]] ||
@@ -115,9 +119,9 @@ start() {
 
 start_redis() {
 	[[ -z $redis_url ]] || return 0
-	start redis-server redis-server --port 0 --save '' --appendonly no \
+	start redis-server "$redis_server" --port 0 --save '' --appendonly no \
 		--unixsocket "$run/redis.sock" --unixsocketperm 700
-	wait_for "redis-server does not answer" \
+	wait_for "$redis_server does not answer" \
 		redis-cli -s redis.sock --no-auth-warning ping
 }
 
@@ -134,28 +138,17 @@ start_krsessiond() {
 }
 
 start_front() {
+	local command
+
 	make_certificate
 	ln -s "$root/conf/$front.conf" .
-	listen_lines >"$front-listen.conf"
-	case $front in
-	nginx) start nginx nginx -e stderr -p . -c "$run/nginx.conf" ;;
-	lighttpd) start lighttpd lighttpd -D -f "$run/lighttpd.conf" ;;
-	esac
+	front_listen_lines "$front" "$(in_brackets "$address")" "$port" \
+		>"$front-listen.conf"
+	mapfile -t command < <(front_command "$front" "$run")
+	start "$front" "${command[@]}"
 	wait_for "krsessiond does not answer behind $front" answers /hello
 	wait_for "the Redis of ${redis_named_by:-./dev up} does not answer" \
 		sessions_work
-}
-
-listen_lines() {
-	local host
-
-	host=$(in_brackets "$address")
-	case $front in
-	nginx) printf 'listen %s:%s ssl;\n' "$host" "$port" ;;
-	lighttpd)
-		printf 'server.bind = "%s"\nserver.port = %s\n' "$host" "$port"
-		;;
-	esac
 }
 
 make_certificate() {

@@ -114,7 +114,7 @@ static const char *id_of(const char *id)
 {
 	static const char harmless[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "abcdefghijklmnopqrstuvwxyz"
-				       "0123456789_.:-";
+				       "0123456789_.:@-";
 	size_t len = id ? strspn(id, harmless) : 0;
 
 	return len >= 1 && len <= ID_MAX && !id[len] ? id : NULL;

@@ -7,17 +7,22 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct kri_tls {
 	SSL_CTX *context;
 	bool verify;
 };
 
-/* OpenSSL's last word on it. */
+/* OpenSSL's first word on it: the later ones only say which of its parts
+ * passed that on, such as "system lib" for a file that is not there. */
 static const char *reason(void)
 {
-	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+	unsigned long code = ERR_peek_error();
+	const char *text = ERR_reason_error_string(code);
 
+	if (ERR_SYSTEM_ERROR(code))
+		return strerror(ERR_GET_REASON(code));
 	return text ? text : "unknown error";
 }
 

@@ -10,13 +10,17 @@
 #   - no sanitizer has complained.
 
 KR_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
-# What the caller calls KRSESSION_BUILD and KRSESSION_SANITIZE: to krsessiond
+# What the caller calls KRSESSION_BUILD and so on: to krsessiond
 # such names are misspelt options, so no process below may see them.
 export KR_BUILD=${KRSESSION_BUILD:-${KR_BUILD:-$KR_ROOT/build}}
 export KR_SANITIZE=${KRSESSION_SANITIZE:-${KR_SANITIZE-}}
-unset KRSESSION_BUILD KRSESSION_SANITIZE
+export KR_REDIS=${KRSESSION_REDIS_SERVER:-${KR_REDIS:-redis-server}}
+unset KRSESSION_BUILD KRSESSION_SANITIZE KRSESSION_REDIS_SERVER
 # shellcheck disable=SC2034 # read by bats: servers of a file are shared
 BATS_NO_PARALLELIZE_WITHIN_FILE=true
+
+# shellcheck source=tests/lib/fronts.bash
+source "$KR_ROOT/tests/lib/fronts.bash"
 
 fail() { # TEXT...
 	printf '%s\n' "$@" >&2
@@ -153,7 +157,7 @@ redis_start() { # [OPTION...]
 redis_start_as() { # NAME [OPTION...]
 	local name=$1
 	shift
-	server_start "$name" redis-server --port 0 --save '' --appendonly no \
+	server_start "$name" "$KR_REDIS" --port 0 --save '' --appendonly no \
 		--loglevel warning --unixsocket "$STACK/$name.sock" \
 		--dir "$STACK" "$@"
 	within 10 redis_answers "$name" || fail "Redis does not start"
@@ -249,51 +253,6 @@ kr_answers() { # ADDRESS PATH [STATUS]
 	local answer
 	answer=$("$KR_BUILD/tests/fcgi_client" -q -t 1000 "$1" "$2" 2>&1)
 	[[ $answer == "${3:-200} "* ]]
-}
-
-# ---- front servers ------------------------------------------------------
-
-# Sets URL. The certificate is made for this stack alone, so whoever answers
-# under it is our server, whatever else runs on this machine.
-front_start() { # nginx|lighttpd
-	front_certificate
-	cp "$KR_ROOT/conf/$1.conf" "$STACK"
-	for _ in {1..5}; do
-		front_try "$1" $((RANDOM % 10000 + 20000)) && return
-		! server_running front || server_kill front
-	done
-	fail "no front server on any port"
-}
-
-front_certificate() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
-		-nodes -days 2 -subj /CN=localhost -addext \
-		subjectAltName=DNS:localhost,IP:127.0.0.1 -addext \
-		basicConstraints=critical,CA:TRUE \
-		-keyout "$STACK/tls.key" -out "$STACK/tls.crt" 2>"$STACK/openssl.log"
-}
-
-front_try() { # nginx|lighttpd PORT
-	export URL=https://127.0.0.1:$2
-	"front_$1" "$2"
-	within 5 front_settled && server_running front
-}
-
-front_nginx() { # PORT
-	echo "listen 127.0.0.1:$1 ssl;" >"$STACK/nginx-listen.conf"
-	server_start front nginx -e stderr -p . -c "$STACK/nginx.conf"
-}
-
-front_lighttpd() { # PORT
-	printf 'server.bind = "127.0.0.1"\nserver.port = %s\n' "$1" \
-		>"$STACK/lighttpd-listen.conf"
-	server_start front lighttpd -D -f "$STACK/lighttpd.conf"
-}
-
-# Either answers or has given up, as it does when the port is taken.
-front_settled() {
-	! server_running front || curl --silent --fail --noproxy "*" --max-time 1 \
-		--cacert "$STACK/tls.crt" --output /dev/null "$URL/hello"
 }
 
 # ---- the gate of slow_app -----------------------------------------------

@@ -234,7 +234,7 @@ sentinel_start_one() { # NAME PORT
 		sentinel failover-timeout mymaster 4000
 		sentinel parallel-syncs mymaster 2
 	CONF
-	server_start "$1" redis-server "$STACK/$1.conf" --sentinel
+	server_start "$1" "$KR_REDIS" "$STACK/$1.conf" --sentinel
 }
 
 sentinel_is_ready() {
