@@ -26,7 +26,9 @@ digest() { # NAME
 	printf %s "$text" | sha256sum | cut -d' ' -f1
 }
 
-# Fills in the users of TEMPLATE.
+# Fills in the users of TEMPLATE. "default" is off and yet has every right:
+# Redis loads its AOF in that user's name, and would leave out each MULTI that
+# it may not do. Nobody can log in as a user that is off.
 users() { # TEMPLATE NAME...
 	template=$1
 	shift
@@ -110,7 +112,8 @@ state() { # ADDRESS:PORT
 # An answer that is not PONG says why: LOADING, or MISCONF when the disk is
 # full.
 health() {
-	said=$(redis-cli -p "${1:-6379}" ping 2>&1) || true
+	said=$(REDISCLI_AUTH=none redis-cli --user health --no-auth-warning \
+		-p "${1:-6379}" ping 2>&1) || true
 	echo "$said"
 	[ "$said" = PONG ]
 }
