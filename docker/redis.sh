@@ -16,9 +16,18 @@ complain() {
 	exit 1
 }
 
+# The first line of its file, as krsessiond takes it too.
 secret() { # NAME
-	{ cat "/secrets/$1-password" | grep . ; } 2>/dev/null ||
+	line=$(sed -n 1p "/secrets/$1-password" 2>/dev/null) || line=
+	[ -n "$line" ] ||
 		complain "cannot read the secret /secrets/$1-password, or it is empty"
+	printf '%s\n' "$line"
+}
+
+# The same as a word of Redis' configuration.
+quoted_secret() { # NAME
+	line=$(secret "$1") || exit
+	printf '%s\n' "$line" | sed 's/[\\"]/\\&/g; s/.*/"&"/'
 }
 
 digest() { # NAME
@@ -53,7 +62,7 @@ keep() { # FILE LINE...
 
 serve() {
 	users redis.acl redis
-	operator=$(secret operator)
+	operator=$(quoted_secret operator)
 	keep /data/node.conf "${REPLICA_OF:+replicaof $REPLICA_OF}"
 	exec redis-server /data/node.conf - <<-CONF
 		$(cat /etc/krsession/redis.conf)
@@ -66,7 +75,7 @@ serve() {
 
 sentinel() {
 	users sentinel.acl sentinel
-	operator=$(secret operator)
+	operator=$(quoted_secret operator)
 	keep /data/sentinel.conf 'port 26379' 'protected-mode no' \
 		'aclfile /tmp/users.acl' 'dir /tmp' \
 		"sentinel monitor mymaster $PRIMARY 2" \
@@ -89,7 +98,6 @@ cli() {
 form() { # ADDRESS:PORT...
 	REDISCLI_AUTH=$(secret operator)
 	export REDISCLI_AUTH
-	set -- "$@" # the nodes
 	if state "$1" | grep -q '^cluster_slots_assigned:16384'; then
 		echo "redis: the Cluster is formed already"
 		return

@@ -13,7 +13,6 @@ source "${BASH_SOURCE[0]%/*}/docker_engine.bash"
 # The project, and all that is its own; nothing runs yet.
 docker_project() { # [FILE'S MIDDLE NAME...]
 	local name
-	docker_begin
 	COMPOSE_PROJECT_NAME=$(tr '[:upper:]' '[:lower:]' <<<"${STACK##*/}")
 	COMPOSE_FILE=$KR_ROOT/docker/compose.yaml
 	for name; do
@@ -34,6 +33,8 @@ docker_up() { # [COMPOSE UP ARGUMENT...]
 # "docker" or "docker-NAME-NAME...", where each NAME is a file of docker/.
 world_start() { # WORLD
 	local names
+	docker_begin
+	[[ ! $DOCKER_MISSING ]] || return 0
 	IFS=- read -ra names <<<"${1#docker}"
 	docker_project "${names[@]:1}"
 	docker_up || fail "the containers do not start" \
@@ -47,15 +48,25 @@ docker_certificate() {
 		>"$STACK/tls.crt"
 }
 
+# Of a suite whose tests share one world; others say it themselves.
+setup() {
+	skip_without_engine
+}
+
 # It began with the rest.
 front_start() {
+	[[ ! $DOCKER_MISSING ]] || return 0
 	curl --silent --fail --noproxy "*" --cacert "$STACK/tls.crt" \
 		--output /dev/null "$URL/hello"
 }
 
 stack_close() {
 	local bad=0
-	[[ -e $STACK/project ]] || { rm -rf "$STACK" && return; }
+	if [[ ! -e $STACK/project ]]; then
+		rm -rf "$STACK"
+		return
+	fi
+	servers_end
 	docker_stop_daemons || bad=1
 	docker compose logs --no-color >"$STACK/containers.log" 2>&1
 	stack_check || bad=1
@@ -99,6 +110,17 @@ container_is() { # SERVICE FIELD OF .State
 
 container_health() { # SERVICE STATUS
 	[[ $(container_is "$1" Health.Status) == "$2" ]]
+}
+
+# Both ways to go, under load; see expect_load in lib/load.bash.
+restarted_and_killed() { # SERVICE PROGRAM [refused]
+	load_start 3
+	docker compose restart "$1" >>"$STACK/compose.log" 2>&1
+	load_goes_on 30
+	container_crash "$1" "$2"
+	load_goes_on 30
+	expect_load "${@:3}"
+	within 20 container_health "$1" healthy
 }
 
 # Its main program dies, and the restart policy has to see to it.

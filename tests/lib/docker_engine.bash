@@ -9,16 +9,23 @@ KR_TAG=test-$(cksum <<<"$BATS_RUN_TMPDIR" | cut -d' ' -f1)
 export KR_TAG
 DOCKER_IMAGES=(setup redis krsessiond lighttpd nginx)
 
-# Skips where there is no engine, and nothing that makes one.
+# An engine and the images. Without an engine, and nothing that makes one, it
+# leaves in $DOCKER_MISSING what to say; setup_file cannot skip by itself.
 docker_begin() {
+	local lock
 	exec {lock}>"$BATS_RUN_TMPDIR/docker.lock"
 	flock "$lock"
+	export DOCKER_MISSING=
 	docker_engine && docker_build
 	local status=$?
 	exec {lock}>&-
-	((status != 77)) || skip "no container engine: docker info fails, and \
-${DOCKER_TOOLS##*/../} is not there"
-	return "$status"
+	((status != 77)) || DOCKER_MISSING="no container engine: 'docker info' \
+fails, and ../shared/tools/docker-engine/up is not there"
+	((status == 0 || status == 77))
+}
+
+skip_without_engine() {
+	[[ ! ${DOCKER_MISSING-} ]] || skip "$DOCKER_MISSING"
 }
 
 docker_engine() {
@@ -26,7 +33,7 @@ docker_engine() {
 	[[ -x $DOCKER_TOOLS/up ]] || return 77
 	: >"$BATS_RUN_TMPDIR/docker.ours"
 	"$DOCKER_TOOLS/up" >"$BATS_RUN_TMPDIR/docker.log" 2>&1 \
-		3>&- 4>&- {lock}>&- ||
+		3>&- 4>&- {lock}>&- </dev/null ||
 		fail "no engine" "$(tail "$BATS_RUN_TMPDIR/docker.log")"
 }
 
@@ -44,7 +51,8 @@ docker_build() {
 }
 
 docker_end() {
+	local images=("${DOCKER_IMAGES[@]/#/krsession/}")
 	[[ ! -e $BATS_RUN_TMPDIR/docker.built ]] ||
-		docker image rm "${DOCKER_IMAGES[@]/%/:$KR_TAG}" || true
+		docker image rm "${images[@]/%/:$KR_TAG}" >/dev/null
 	[[ ! -e $BATS_RUN_TMPDIR/docker.ours ]] || "$DOCKER_TOOLS/down"
 }
