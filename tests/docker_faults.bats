@@ -32,6 +32,7 @@ beside() { # SERVICE SHELL_COMMAND
 }
 
 expect_up_fails() { # TEXT
+	: >"$STACK/compose.log"
 	! docker_up || fail "docker compose up did not complain"
 	grep -qF -e "$1" "$STACK/compose.log" ||
 		fail "not said: $1" "$(tail "$STACK/compose.log")"
@@ -78,17 +79,17 @@ container_failed() { # SERVICE
 	docker_project
 	mkdir -m 755 "$STACK/own"
 	for name in redis sentinel operator; do
-		echo 'my own "\'"$name's" >"$STACK/own/$name-password"
+		printf 'my own "\\ %s%s\n' "$name" "'s" >"$STACK/own/$name-password"
 	done
 	front_certificate
 	mkdir -m 755 "$STACK/certificates"
 	install -m 644 "$STACK"/tls.{crt,key} "$STACK/certificates"
-	before=$(cat "$STACK"/own/* "$STACK"/certificates/*)
+	was=$(cat "$STACK"/own/* "$STACK"/certificates/*)
 	export KR_SECRETS=$STACK/own KR_CERTIFICATES=$STACK/certificates
 	docker_up
 	visit /session/counter
 	expect_json 200 '{"message":"Counter incremented","counter":1}'
-	[ "$(cat "$STACK"/own/* "$STACK"/certificates/*)" = "$before" ]
+	[ "$(cat "$STACK"/own/* "$STACK"/certificates/*)" = "$was" ]
 }
 
 @test "a certificate that cannot be read ends the front servers" {
@@ -104,7 +105,7 @@ container_failed() { # SERVICE
 	expect_container_says front "couldn't read X509 certificate from"
 	expect_ended front
 	export COMPOSE_FILE+=:$KR_ROOT/docker/compose.nginx.yaml
-	! KR_CERTIFICATES=$STACK/certificates docker_up
+	KR_CERTIFICATES=$STACK/certificates expect_up_fails 'front-1 is unhealthy'
 	expect_container_says front 'cannot load certificate "/certificates/tls.crt"'
 	expect_ended front
 }
@@ -154,7 +155,8 @@ session_is_back() {
 	world_start docker
 	visit '/session/login?user=max'
 	docker compose stop redis >>"$STACK/compose.log" 2>&1
-	before=$(beside redis 'cd /data/appendonlydir && base=$(ls *.base.rdb) &&
+	# shellcheck disable=SC2016 # expanded in the container
+	was=$(beside redis 'cd /data/appendonlydir && base=$(ls *.base.rdb) &&
 		mv $base old && { printf REDIS0099; tail -c +10 old; } >$base &&
 		cat *.*')
 	docker compose start redis >>"$STACK/compose.log" 2>&1
@@ -162,7 +164,7 @@ session_is_back() {
 	expect_ended redis
 	visit /session/whoami
 	expect_unavailable
-	[ "$(beside redis 'cat /data/appendonlydir/*.*')" = "$before" ]
+	[ "$(beside redis 'cat /data/appendonlydir/*.*')" = "$was" ]
 	beside redis 'cd /data/appendonlydir && mv old *.base.rdb'
 	docker_up
 	visit /session/whoami

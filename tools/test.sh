@@ -133,8 +133,9 @@ run_suites() {
 	local suites=() file status=0
 
 	for file in "$root"/tests/*.bats; do
-		[[ -e $file ]] && wanted "$file" && timely "$file" || continue
-		suites+=("$file")
+		if [[ -e $file ]] && wanted "$file" && timely "$file"; then
+			suites+=("$file")
+		fi
 	done
 	((${#suites[@]})) || return 0
 	unspread bats --tap --jobs "$(nproc)" --print-output-on-failure \

@@ -7,7 +7,7 @@
 # docker compose itself reads COMPOSE_FILE, COMPOSE_PROJECT_NAME and what the
 # files of docker/ ask of the environment, so commands need no options.
 
-# shellcheck source=lib/docker_engine.bash
+# shellcheck source=tests/lib/docker_engine.bash source-path=SCRIPTDIR/../..
 source "${BASH_SOURCE[0]%/*}/docker_engine.bash"
 
 # The project, and all that is its own; nothing runs yet.
@@ -26,8 +26,8 @@ docker_project() { # [FILE'S MIDDLE NAME...]
 	: >"$STACK/project"
 }
 
-docker_up() { # [COMPOSE UP ARGUMENT...]
-	docker compose up -d --wait "$@" >>"$STACK/compose.log" 2>&1
+docker_up() {
+	docker compose up -d --wait >>"$STACK/compose.log" 2>&1
 }
 
 # "docker" or "docker-NAME-NAME...", where each NAME is a file of docker/.
