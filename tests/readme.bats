@@ -10,6 +10,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 # shellcheck source=lib/topologies.bash
 source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/readme.bash
+source "$BATS_TEST_DIRNAME/lib/readme.bash"
 
 setup() {
 	stack_open
@@ -17,14 +19,6 @@ setup() {
 
 teardown() {
 	stack_close
-}
-
-# The indented lines that follow the first line with such a beginning.
-readme_lines() { # BEGINNING OF A LINE
-	awk -v begin="$1" '
-		!on && index($0, begin) == 1 { on = 1; next }
-		on && /^    / { print substr($0, 5); seen = 1; next }
-		seen { exit }' "$KR_ROOT/README.md"
 }
 
 # ---- try it -------------------------------------------------------------
@@ -41,19 +35,9 @@ up_is_up() {
 
 # bats test_tags=slow
 @test "the commands of 'Try it' print what stands there" {
-	local expected said line
 	free_port port
 	up_start "$port"
-	cd "$BATS_TEST_TMPDIR"
-	while IFS= read -r line; do
-		if [[ $line == '# '* ]]; then
-			[ "$said" = "${line#\# }" ]
-			expected+=x
-		else
-			said=$(bash -c "${line//:5000\//:$port/} --silent")
-		fi
-	done < <(readme_lines '## Try it')
-	[ "$expected" = xxxxxxx ]
+	readme_try "$port"
 	server_stop up || [ $? -eq 143 ]
 }
 

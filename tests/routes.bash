@@ -3,7 +3,9 @@
 # Every route, status, header and refusal, through a front server. The files
 # routes_*.bats are links to this one, and the name says what is different:
 # the front server (nginx, lighttpd, apache, haproxy, caddy, h2o), or Redis,
-# behind nginx (tls with a user of the smallest ACL, sentinel, cluster).
+# behind nginx (tls with a user of the smallest ACL, sentinel, cluster), or that
+# all of it is in containers (docker, docker-nginx and so on: the files of
+# docker/ that are put together).
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -16,6 +18,10 @@ VARIANT=${BATS_TEST_FILENAME##*_}
 VARIANT=${VARIANT%.bats}
 FRONT=nginx
 [[ ! -e $KR_ROOT/conf/$VARIANT.conf ]] || FRONT=$VARIANT
+if [[ $VARIANT == docker* ]]; then
+	# shellcheck source=lib/docker.bash
+	source "$BATS_TEST_DIRNAME/lib/docker.bash"
+fi
 
 NO_USER='{"error":"No active session or user not set"}'
 MISSING_USER="{\"error\":\"Missing 'user' query parameter\",\

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+#
+# What is printed in README.md, for tests that do as it says. Comes after
+# lib/stack.bash.
+
+# The indented lines that follow the first line with such a beginning.
+readme_lines() { # BEGINNING OF A LINE
+	awk -v begin="$1" '
+		!on && index($0, begin) == 1 { on = 1; next }
+		on && /^    / { print substr($0, 5); seen = 1; next }
+		seen { exit }' "$KR_ROOT/README.md"
+}
+
+# Runs the commands of 'Try it' at that port; each must print what stands
+# below it.
+readme_try() { # PORT
+	local expected said line
+	cd "$BATS_TEST_TMPDIR" || return
+	while IFS= read -r line; do
+		if [[ $line == '# '* ]]; then
+			[[ $said == "${line#\# }" ]] ||
+				fail "README prints ${line#\# }" "got $said" || return
+			expected+=x
+		else
+			said=$(bash -c "${line//:5000\//:$1/} --silent")
+		fi
+	done < <(readme_lines '## Try it')
+	[[ $expected == xxxxxxx ]]
+}
