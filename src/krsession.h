@@ -15,10 +15,8 @@
  *             struct kr_app *app = NULL;
  *             int status = 1;
  *
- *             if (!kr_app_open(&app) && !kr_map(app, KR_GET, "/hello", hello, 0))
- *                     status = kr_app_main(app, argc, argv);
- *             kr_app_close(&app);
- *             return status;
+ *             if (!kr_app_open(&app) && !kr_map(app, KR_GET, "/hello", hello,
+ * 0)) status = kr_app_main(app, argc, argv); kr_app_close(&app); return status;
  *     }
  *
  * A handler never writes to the client: it fills a response, which is sent

@@ -264,7 +264,7 @@ begin_slow_hello() {
 	done
 	[ "$(grep -c 'warning .*/slow/unmarked.*KR_BLOCKING' \
 		"$STACK/slow.log")" -eq 1 ]
-	! grep 'warning .*/slow/hello' "$STACK/slow.log"
+	run ! grep 'warning .*/slow/hello' "$STACK/slow.log"
 }
 
 # The scheduling policies of its threads, one a line; proc(5): 0 other, 3

@@ -53,7 +53,8 @@ enum kr_err kr_session_get_bytes(struct kr_session *session, const char *key,
 				 const void **value, size_t *size)
 {
 	struct kri_text text;
-	enum kr_err err = value && size ? get(session, key, &text) : KR_ERR_ARGUMENT;
+	enum kr_err err =
+		value && size ? get(session, key, &text) : KR_ERR_ARGUMENT;
 
 	if (err)
 		return err;

@@ -47,8 +47,7 @@ struct kri_batch *kri_batch_open(struct kri_stages *stages)
 		return batch;
 	}
 	batch = make(stages);
-	if (batch &&
-	    (!batch->members || !batch->records || !batch->commits)) {
+	if (batch && (!batch->members || !batch->records || !batch->commits)) {
 		free_batch(batch);
 		return NULL;
 	}
@@ -102,8 +101,7 @@ size_t kri_batch_collect(struct kri_batch *batch)
 			batch->commits[n++] = batch->records[i];
 	for (size_t i = 0; i < batch->n; i++) {
 		const struct kr_context *c = batch->members[i];
-		struct kri_record *record =
-			c ? c->visit.session.record : NULL;
+		struct kri_record *record = c ? c->visit.session.record : NULL;
 
 		if (record && record->operation == KRI_OP_CREATE)
 			batch->commits[n++] = record;
@@ -117,8 +115,7 @@ bool kri_batch_is_blocking(const struct kri_batch *batch)
 {
 	const struct kr_context *c = batch->n == 1 ? batch->members[0] : NULL;
 
-	return c && c->phase == KRI_TO_HANDLE &&
-	       c->route->flags & KR_BLOCKING;
+	return c && c->phase == KRI_TO_HANDLE && c->route->flags & KR_BLOCKING;
 }
 
 static void work(uv_work_t *work)

@@ -128,8 +128,7 @@ static bool may_repeat(const struct kr_context *c, enum kr_err err)
 {
 	return err == KR_ERR_RENEWED ||
 	       (err == KR_ERR_CONFLICT &&
-		kri_clock_us() - c->begun <
-			c->site->config->io_timeout * 1000);
+		kri_clock_us() - c->begun < c->site->config->io_timeout * 1000);
 }
 
 /* Nothing stays of the run that lost: however often it runs again, it takes

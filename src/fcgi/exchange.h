@@ -27,7 +27,7 @@ enum kri_phase {
 	KRI_TO_HANDLE,  /* its route's function */
 	KRI_TO_COMMIT,  /* the fate of the record that its answer stands on */
 	KRI_TO_RESPOND, /* its response is complete */
-	KRI_TO_REPEAT   /* it lost a race: again from the load, a little later */
+	KRI_TO_REPEAT /* it lost a race: again from the load, a little later */
 };
 
 struct kr_context {

@@ -68,7 +68,8 @@ void kri_loop_drain(struct kri_loop *loop);
 /* us that its turn has lasted; 0: it waits. */
 int64_t kri_loop_turn(const struct kri_loop *loop);
 
-/* us that it has been at work since it was opened, the turn at hand included. */
+/* us that it has been at work since it was opened, the turn at hand included.
+ */
 int64_t kri_loop_busy(const struct kri_loop *loop);
 
 #endif

@@ -33,7 +33,7 @@ struct server {
 	struct kri_share *shares; /* as judged last */
 	struct past {
 		int64_t busy, requests, batches;
-	} *past; /* of each loop, then */
+	} * past; /* of each loop, then */
 	int n, started, active;
 	int64_t judged_at;  /* kri_clock_us() */
 	int64_t rest_until; /* kri_clock_ms(); the listener rests */
@@ -124,8 +124,8 @@ static double depth_of(const struct server *server, const struct past *then,
 
 	if (!batches)
 		return 0;
-	return (double)(now->requests - then->requests) /
-	       (double)batches / full;
+	return (double)(now->requests - then->requests) / (double)batches /
+	       full;
 }
 
 static void measure(struct server *server, int64_t now)
@@ -144,8 +144,7 @@ static void measure(struct server *server, int64_t now)
 		server->shares[i] = (struct kri_share){
 			.busy = (double)(here.busy - then->busy) / passed,
 			.depth = depth_of(server, then, &here),
-			.connections =
-				(size_t)read_counter(&loop->connections),
+			.connections = (size_t)read_counter(&loop->connections),
 		};
 		*then = here;
 	}
@@ -161,8 +160,8 @@ static void judge(struct server *server)
 		return;
 	measure(server, now);
 	if (kri_balance(server->shares, server->n, &server->active, &move))
-		kri_loop_shed(server->loops[move.from],
-			      server->loops[move.to], move.n);
+		kri_loop_shed(server->loops[move.from], server->loops[move.to],
+			      move.n);
 }
 
 /* ---- the main thread -------------------------------------------------- */
@@ -229,8 +228,7 @@ static bool all_answered(const struct server *server)
  * requests may take, and then a moment for what nobody waits for. */
 static int await_loops(const struct server *server)
 {
-	int64_t until =
-		kri_clock_ms() + server->site->config->drain_timeout;
+	int64_t until = kri_clock_ms() + server->site->config->drain_timeout;
 	int64_t grace = 0;
 	eventfd_t ended = 0, more;
 

@@ -115,8 +115,7 @@ static int64_t due_of(struct kri_batch *batch)
 	}
 	if (tries < 2)
 		return 0;
-	batch->stages->random =
-		batch->stages->random * 1103515245u + 12345u;
+	batch->stages->random = batch->stages->random * 1103515245u + 12345u;
 	return kri_clock_ms() + 1 +
 	       (batch->stages->random >> 16) % (1u << (tries < 6 ? tries : 6));
 }
@@ -252,8 +251,7 @@ static void begin(struct kri_batch *batch)
  * store may take is told so. */
 static bool is_late(const struct kr_context *c)
 {
-	return kri_clock_us() - c->begun >=
-	       c->site->config->io_timeout * 1000;
+	return kri_clock_us() - c->begun >= c->site->config->io_timeout * 1000;
 }
 
 /* Whether it is its turn to go with that batch. */

@@ -21,7 +21,7 @@ struct kri_batch {
 	struct kri_stages *stages;
 	struct kr_context **members; /* n of them; NULL: it has gone */
 	size_t n;
-	struct kri_arena arena; /* of the records, with what was loaded */
+	struct kri_arena arena;      /* of the records, with what was loaded */
 	struct kri_record **records; /* to load, each session once */
 	size_t records_n;
 	struct kri_record **commits; /* what the commit stage collects */

@@ -49,7 +49,7 @@ struct kri_call {
 		uint64_t sent;  /* uv_now() */
 		size_t got;     /* replies so far */
 		unsigned tries;
-		bool asking;    /* an ASK sent it where it goes */
+		bool asking; /* an ASK sent it where it goes */
 		bool settled;
 	} way;
 };
@@ -93,7 +93,8 @@ void kri_client_submit(struct kri_client *client,
  * end of a turn is written before the loop waits. */
 void kri_client_flush(struct kri_client *client);
 
-/* How many servers hold keys, as far as is known: 1, or a cluster's primaries. */
+/* How many servers hold keys, as far as is known: 1, or a cluster's primaries.
+ */
 size_t kri_client_places(const struct kri_client *client);
 
 #endif

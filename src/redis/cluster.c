@@ -21,12 +21,12 @@ struct kri_cluster {
 	struct kri_slots slots;
 	struct kri_calls waiting; /* for the next map */
 
-	bool asking;       /* for a map */
-	size_t asked;      /* so many nodes so far, */
-	size_t first;      /* from this one on, which knew it last time */
-	bool disabled;     /* one of them said that it is of no cluster */
-	uint64_t ask_at;   /* uv_now() before which nobody is asked again */
-	uv_timer_t timer;  /* ends the wait for a node, or the pause */
+	bool asking;      /* for a map */
+	size_t asked;     /* so many nodes so far, */
+	size_t first;     /* from this one on, which knew it last time */
+	bool disabled;    /* one of them said that it is of no cluster */
+	uint64_t ask_at;  /* uv_now() before which nobody is asked again */
+	uv_timer_t timer; /* ends the wait for a node, or the pause */
 	struct kri_arena arena;
 	struct kri_call call; /* the question */
 	struct kri_pipeline pipeline;
@@ -111,7 +111,8 @@ static void leave(struct kri_cluster *cluster)
 	struct kri_client *client = cluster->client;
 
 	if (atomic_exchange(&client->topology->is_cluster, false))
-		kri_log(KRI_LOG_WARNING, NULL, "redis %s: is no cluster any more",
+		kri_log(KRI_LOG_WARNING, NULL,
+			"redis %s: is no cluster any more",
 			client->topology->name.data);
 	client->cluster = NULL;
 	for (size_t i = 0; i < cluster->slots.n; i++)
@@ -169,8 +170,7 @@ static void on_answer(struct kri_pipeline *pipeline)
 
 void kri_cluster_refresh(struct kri_cluster *cluster)
 {
-	if (cluster->asking ||
-	    uv_now(cluster->client->loop) < cluster->ask_at)
+	if (cluster->asking || uv_now(cluster->client->loop) < cluster->ask_at)
 		return;
 	add_seeds(cluster);
 	if (!cluster->slots.n)
@@ -206,7 +206,8 @@ static void await_map(struct kri_cluster *cluster, struct kri_call *call)
 	if (!cluster->asking)
 		uv_timer_start(&cluster->timer, on_time,
 			       cluster->ask_at > now ? cluster->ask_at - now
-						     : ASK_PAUSE, 0);
+						     : ASK_PAUSE,
+			       0);
 }
 
 /* With a map that is new enough, there is no hope. */
@@ -224,9 +225,9 @@ void kri_cluster_detour(struct kri_cluster *cluster, struct kri_call *call,
 void kri_cluster_route(struct kri_cluster *cluster, struct kri_call *call)
 {
 	struct kri_slots *slots = &cluster->slots;
-	struct kri_node *node =
-		call->key.data ? slots->owners[kri_slot_of(call->key)]
-			       : kri_slots_place(slots, call->place);
+	struct kri_node *node = call->key.data
+					? slots->owners[kri_slot_of(call->key)]
+					: kri_slots_place(slots, call->place);
 
 	if (node)
 		kri_connection_give(connection_of(cluster, node), call);
@@ -396,7 +397,8 @@ bool kri_cluster_redirect(struct kri_connection *connection,
 		follow(connection, call, moved ? moved : ask, !moved);
 	else
 		await_map(client->cluster, call);
-	/* The connection of before the cluster was known has served its time. */
+	/* The connection of before the cluster was known has served its time.
+	 */
 	if (client->cluster && !connection->node && !connection->calls.head)
 		kri_connection_close(connection);
 	return true;

@@ -25,8 +25,8 @@ void kri_calls_purge(struct kri_calls *calls)
 }
 
 void kri_connection_init(struct kri_connection *connection,
-			 struct kri_client *client,
-			 const struct kri_goal *goal, const char *name)
+			 struct kri_client *client, const struct kri_goal *goal,
+			 const char *name)
 {
 	*connection = (struct kri_connection){
 		.client = client,
@@ -137,8 +137,8 @@ static enum kri_loss loss_of(const struct kri_call *call, uint64_t written)
 }
 
 /* Gives all calls back; none has been settled by it when this returns. */
-static void lose(struct kri_connection *connection, enum kr_err err,
-		 bool open, uint64_t written)
+static void lose(struct kri_connection *connection, enum kr_err err, bool open,
+		 uint64_t written)
 {
 	struct kri_calls calls = connection->calls;
 	struct kri_call *call;
@@ -188,7 +188,8 @@ void kri_connection_break(struct kri_connection *connection, enum kr_err err,
 		broke(connection, err, why, blame);
 }
 
-/* ---- calls whose time is over --------------------------------------------- */
+/* ---- calls whose time is over ---------------------------------------------
+ */
 
 /* The first settled call, if it has been waited for in vain; or the one whose
  * reply is half read, which cannot be taken out any more. */

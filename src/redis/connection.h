@@ -64,8 +64,8 @@ struct kri_connection {
 };
 
 void kri_connection_init(struct kri_connection *connection,
-			 struct kri_client *client,
-			 const struct kri_goal *goal, const char *name);
+			 struct kri_client *client, const struct kri_goal *goal,
+			 const char *name);
 
 /* Whether it fails calls at once for the time being. */
 bool kri_connection_rests(const struct kri_connection *connection);

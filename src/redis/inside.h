@@ -16,11 +16,11 @@
 
 struct kri_topology {
 	struct kri_endpoint endpoint;
-	struct kri_tls *tls; /* NULL: without */
+	struct kri_tls *tls;                 /* NULL: without */
 	struct kri_dial dial, sentinel_dial; /* patterns for the clients' */
-	struct kri_buffer name;       /* of the endpoint, for messages */
-	atomic_size_t address;        /* the endpoint's that worked last */
-	atomic_bool is_cluster;       /* for the log */
+	struct kri_buffer name;              /* of the endpoint, for messages */
+	atomic_size_t address;  /* the endpoint's that worked last */
+	atomic_bool is_cluster; /* for the log */
 	struct kri_outages outages;
 	_Atomic int64_t next_nonsense; /* for the log, see kri_log_is_due() */
 };
@@ -32,17 +32,17 @@ struct kri_client {
 	uv_loop_t *loop;
 	struct kri_dial dial, sentinel_dial;
 	struct kri_lookups lookups;
-	struct kri_connection primary;    /* unless it is a cluster */
-	struct kri_cluster *cluster;      /* NULL: one server */
-	struct kri_connection *dirty;     /* those to flush */
-	struct kri_calls limbo;           /* to be sent again */
+	struct kri_connection primary;     /* unless it is a cluster */
+	struct kri_cluster *cluster;       /* NULL: one server */
+	struct kri_connection *dirty;      /* those to flush */
+	struct kri_calls limbo;            /* to be sent again */
 	struct kri_pipeline *first, *last; /* under way, by deadline */
-	struct kri_pipeline *done;        /* to be given back, in order */
+	struct kri_pipeline *done;         /* to be given back, in order */
 	struct kri_pipeline **done_end;
 	uv_timer_t timer; /* for the first deadline */
 	bool late;        /* it has passed, and what came is still unread */
 	uv_prepare_t prepare;
-	int handles;      /* to be closed before it can be freed */
+	int handles; /* to be closed before it can be freed */
 	bool submitting;
 	bool draining;
 	bool closed;
@@ -55,9 +55,9 @@ void kri_client_answered(struct kri_connection *connection,
 			 struct kri_call *call);
 
 enum kri_loss {
-	KRI_LOSS_AWAY,  /* no connection could be had */
+	KRI_LOSS_AWAY,   /* no connection could be had */
 	KRI_LOSS_UNSENT, /* the connection broke, nothing had been written */
-	KRI_LOSS_DOUBT  /* it broke, and the call may have been carried out */
+	KRI_LOSS_DOUBT   /* it broke, and the call may have been carried out */
 };
 
 void kri_client_lost(struct kri_connection *connection, struct kri_call *call,

@@ -57,8 +57,8 @@ static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
 			 const char *host, struct kri_lookup **out)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct kri_lookup *lookup = calloc(1, sizeof(*lookup) +
-						      strlen(host) + 1);
+	struct kri_lookup *lookup =
+		calloc(1, sizeof(*lookup) + strlen(host) + 1);
 
 	if (!lookup)
 		return KR_ERR_MEMORY;
@@ -81,8 +81,7 @@ enum kr_err kri_lookup_start(struct kri_lookups *lookups,
 			     struct kri_waiter *waiter)
 {
 	struct kri_lookup *lookup = find(lookups, host);
-	enum kr_err err =
-		lookup ? KR_OK : begin(lookups, loop, host, &lookup);
+	enum kr_err err = lookup ? KR_OK : begin(lookups, loop, host, &lookup);
 
 	if (err)
 		return err;

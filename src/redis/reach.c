@@ -149,8 +149,8 @@ static void on_address(struct kri_reach *reach, const struct kri_reply *reply)
 {
 	struct kri_buffer why = KRI_BUFFER_EMPTY;
 	struct kri_address primary = {0};
-	enum kr_err err = kri_sentinel_read(reply, reach->goal.service,
-					    &primary, &why);
+	enum kr_err err =
+		kri_sentinel_read(reply, reach->goal.service, &primary, &why);
 
 	if (err) {
 		fail_try(reach, err, why.len ? why.data : kr_strerror(err));

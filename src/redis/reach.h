@@ -15,9 +15,9 @@
 struct kri_goal {
 	const struct kri_address *addresses; /* n of them, of it ... */
 	size_t n;
-	atomic_size_t *first;         /* where to begin */
+	atomic_size_t *first; /* where to begin */
 	const struct kri_dial *dial;
-	const char *service;          /* ... or of the Sentinels, if not NULL */
+	const char *service; /* ... or of the Sentinels, if not NULL */
 	const struct kri_dial *sentinel_dial;
 	int64_t timeout; /* ms for all of it */
 };

@@ -118,9 +118,9 @@ static void *make_string(const redisReadTask *task, char *data, size_t len)
 static void *make_array(const redisReadTask *task, size_t n)
 {
 	size_t size = sizeof(struct kri_reply *);
-	struct kri_reply *reply = make_with(
-		task, KRI_REPLY_ARRAY,
-		n < PTRDIFF_MAX / size ? n * size : PTRDIFF_MAX);
+	struct kri_reply *reply =
+		make_with(task, KRI_REPLY_ARRAY,
+			  n < PTRDIFF_MAX / size ? n * size : PTRDIFF_MAX);
 
 	if (!reply || reply == &nothing)
 		return reply;

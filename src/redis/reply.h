@@ -29,8 +29,8 @@ struct kri_reply {
 struct kri_sink {
 	struct kri_arena *arena; /* NULL: nobody waits for a reply */
 	size_t room;             /* bytes it may still take of the arena */
-	bool over;    /* it did not fit: what there is of it is not it */
-	bool refused; /* a reply came that nobody waited for */
+	bool over;     /* it did not fit: what there is of it is not it */
+	bool refused;  /* a reply came that nobody waited for */
 	char said[96]; /* what that one said, if it was an error */
 };
 

@@ -140,9 +140,9 @@ static bool load_entry(struct kri_slots *slots, const struct kri_reply *entry,
 		       const struct kri_node *asked, struct kri_node **owners)
 {
 	const struct kri_reply *primary = entry->elements[2];
-	struct kri_node *node = kri_slots_node(
-		slots, host_of(primary, asked),
-		(int)primary->elements[1]->integer);
+	struct kri_node *node =
+		kri_slots_node(slots, host_of(primary, asked),
+			       (int)primary->elements[1]->integer);
 
 	for (int64_t slot = entry->elements[0]->integer;
 	     node && slot <= entry->elements[1]->integer; slot++)

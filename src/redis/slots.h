@@ -13,9 +13,9 @@
 
 struct kri_node {
 	struct kri_address address;
-	struct kri_buffer name; /* host:port, for messages */
-	size_t owns;            /* how many slots */
-	atomic_size_t first;    /* its only address */
+	struct kri_buffer name;           /* host:port, for messages */
+	size_t owns;                      /* how many slots */
+	atomic_size_t first;              /* its only address */
 	struct kri_connection connection; /* the cluster's */
 };
 

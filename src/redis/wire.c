@@ -44,8 +44,7 @@ static void delete_write(void *data)
 {
 	const redisLibuvEvents *events = data;
 
-	if ((events->events & UV_WRITABLE) &&
-	    !sdslen(events->context->c.obuf))
+	if ((events->events & UV_WRITABLE) && !sdslen(events->context->c.obuf))
 		redisLibuvDelWrite(data);
 }
 

@@ -27,8 +27,8 @@ struct kri_wire {
 	void *arg;
 	uint64_t appended; /* bytes that it was given to write */
 	uint64_t heard;    /* uv_now() when something was read last */
-	bool held;    /* what is sent now goes with the flush */
-	bool writing; /* in a flush */
+	bool held;         /* what is sent now goes with the flush */
+	bool writing;      /* in a flush */
 	bool tls;
 };
 

@@ -139,8 +139,7 @@ static bool is_outrun(const struct kri_visit *visit)
 
 static void lose_session(struct kri_visit *visit)
 {
-	kri_session_begin(&visit->session, visit->config,
-			  visit->session.arena);
+	kri_session_begin(&visit->session, visit->config, visit->session.arena);
 	visit->standing = KRI_STANDING_OUTRUN;
 }
 
@@ -206,9 +205,9 @@ enum kr_err kri_visit_settle(struct kri_visit *visit)
 		err = visit->seen->err;
 	if (!err && record)
 		err = record->err;
-	visit->settled = !err && (visit->standing == KRI_STANDING_OPEN ||
-				  kri_session_cookie(&visit->session) ==
-					  KRI_COOKIE_SET);
+	visit->settled =
+		!err && (visit->standing == KRI_STANDING_OPEN ||
+			 kri_session_cookie(&visit->session) == KRI_COOKIE_SET);
 	return err;
 }
 
@@ -256,8 +255,7 @@ const char *kri_visit_id(const struct kri_visit *visit)
 {
 	const struct kr_session *session = &visit->session;
 
-	return session->record ? session->record->id
-			       : kri_session_id(session);
+	return session->record ? session->record->id : kri_session_id(session);
 }
 
 void kri_visit_end(struct kri_visit *visit)

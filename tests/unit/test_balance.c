@@ -109,7 +109,8 @@ static void the_last_loop_stays(void **state)
  * second at once. */
 static void a_loop_goes_only_when_the_others_keep_up_without_it(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.4, 0, 40, 0}, {0.4, 0, 40, 0}};
+	const struct kri_share shares[LOOPS] = {{0.4, 0, 40, 0},
+						{0.4, 0, 40, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -135,7 +136,8 @@ static void uneven_loads_are_evened_out(void **state)
 
 static void a_small_difference_is_not_worth_a_move(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.6, 0, 10, 0}, {0.4, 0, 500, 0}};
+	const struct kri_share shares[LOOPS] = {{0.6, 0, 10, 0},
+						{0.4, 0, 500, 0}};
 	struct kri_move move;
 	int active = 2;
 
@@ -176,7 +178,8 @@ static void a_difference_that_cannot_be_mended_does_not_keep_them_there(
 /* One loop that is behind beside one that has nothing to do. */
 static void before_a_loop_joins_the_others_take_what_they_can(void **state)
 {
-	const struct kri_share shares[LOOPS] = {{0.8, 0, 80, 0}, {0.1, 0, 10, 0}};
+	const struct kri_share shares[LOOPS] = {{0.8, 0, 80, 0},
+						{0.1, 0, 10, 0}};
 	struct kri_move move;
 	int active = 2;
 

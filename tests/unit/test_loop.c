@@ -116,10 +116,10 @@ static int setup(void **state)
 	t->ops.attach = attach;
 	t->ops.detach = detach;
 	t->store.base.ops = &t->ops;
-	t->site = (struct kri_site){.config = &t->config,
-				    .router = &t->router,
-				    .cookie = {.name = KRI_TEXT("sid"),
-					       .path = KRI_TEXT("/")}};
+	t->site = (struct kri_site){
+		.config = &t->config,
+		.router = &t->router,
+		.cookie = {.name = KRI_TEXT("sid"), .path = KRI_TEXT("/")}};
 	t->loop.ended = count_end;
 	t->loop.arg = t;
 	*state = trial = t;

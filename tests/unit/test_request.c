@@ -358,19 +358,21 @@ static void an_empty_or_missing_content_length_is_unsaid(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_true(length_of(f, "CONTENT_LENGTH=") ==
-		    KRI_LENGTH_UNSAID);
+	assert_true(length_of(f, "CONTENT_LENGTH=") == KRI_LENGTH_UNSAID);
 	assert_true(length_of(f, "HTTPS=on") == KRI_LENGTH_UNSAID);
 }
 
 static void a_content_length_that_is_no_number_is_told(void **state)
 {
-	static char *const params[] = {
-		"CONTENT_LENGTH=-1",   "CONTENT_LENGTH=-2",
-		"CONTENT_LENGTH=-5",   "CONTENT_LENGTH=+5",
-		"CONTENT_LENGTH=5, 5", "CONTENT_LENGTH=0x10",
-		"CONTENT_LENGTH= 5",   "CONTENT_LENGTH=abc",
-		"CONTENT_LENGTH=9223372036854775808"};
+	static char *const params[] = {"CONTENT_LENGTH=-1",
+				       "CONTENT_LENGTH=-2",
+				       "CONTENT_LENGTH=-5",
+				       "CONTENT_LENGTH=+5",
+				       "CONTENT_LENGTH=5, 5",
+				       "CONTENT_LENGTH=0x10",
+				       "CONTENT_LENGTH= 5",
+				       "CONTENT_LENGTH=abc",
+				       "CONTENT_LENGTH=9223372036854775808"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(params) / sizeof(*params); i++)
