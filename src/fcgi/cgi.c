@@ -60,20 +60,18 @@ static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 }
 
 /* Each turn of the loop is followed by the stages, as in loop.c. */
-static void run(struct kri_stages *stages)
+static enum kr_err run(struct kri_stages *stages)
 {
 	struct kr_context *c = kri_stages_take(stages);
-	enum kr_err err;
 
 	if (!c)
-		return;
-	err = read_body(&c->body);
-	kri_exchange_begin(c, environ, err);
+		return KR_ERR_MEMORY;
+	kri_exchange_begin(c, environ, read_body(&c->body));
 	kri_stages_add(stages, c);
 	for (;;) {
 		kri_stages_turn(stages);
 		if (!stages->under_way)
-			return;
+			return KR_OK;
 		uv_run(stages->loop, UV_RUN_ONCE);
 	}
 }
@@ -94,7 +92,7 @@ enum kr_err kri_cgi_run(const struct kri_site *site, struct kri_store *store,
 	stages.send = send_answer;
 	stages.arg = &write_error;
 	if (!err)
-		run(&stages);
+		err = run(&stages);
 	kri_stages_close(&stages);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	uv_loop_close(&loop);

@@ -46,7 +46,6 @@ struct kr_context {
 	/* The stages' own. */
 	struct kr_context *next; /* in the one list that it is in */
 	struct kri_line *line;   /* of its session, while it is its turn */
-	struct kri_batch *batch;
 	int64_t due; /* kri_clock_ms() at which it is to run again */
 
 	struct kri_gateway *gateway; /* NULL in plain CGI */

@@ -176,6 +176,8 @@ enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 	uv_prepare_start(&loop->prepare, end_turn);
 	loop->peers.give = give_to_heir;
 	loop->peers.arg = loop;
+	if (err)
+		kri_loop_close(loop);
 	return err;
 }
 

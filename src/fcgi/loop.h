@@ -44,7 +44,7 @@ struct kri_loop {
 	void *arg;
 };
 
-/* KR_ERR_MEMORY, KR_ERR_SYSTEM. */
+/* Into memory that is all zero. KR_ERR_MEMORY, KR_ERR_SYSTEM. */
 enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 			  struct kri_store *store) KR_MUST_CHECK;
 

@@ -221,13 +221,23 @@ static void receive(struct kri_peer *peer)
 		return;
 	}
 	become(peer, KRI_PEER_BUSY);
+	peer->served = true;
 	c->peer = peer;
 	kri_exchange_begin(c, kri_gateway_params(c->gateway), body_err);
 	kri_stages_add(peers->stages, c);
 }
 
+/* When draining, who has been served is asked to go. Who has come without a
+ * request has just connected: it is about to be sent. */
 static void await(struct kri_peer *peer, enum kri_peer_state state)
 {
+	if (peer->peers->draining && state == KRI_PEER_IDLE) {
+		if (peer->served) {
+			leave(peer);
+			return;
+		}
+		state = KRI_PEER_PARTIAL;
+	}
 	become(peer, state);
 	if (!peer->watched || peer->muted)
 		watch_or_close(peer, UV_READABLE);
@@ -340,6 +350,12 @@ static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 
 /* ---- time ------------------------------------------------------------- */
 
+/* Not one that only connected, and is waited for as the server drains. */
+static bool has_begun(const struct kri_peer *peer)
+{
+	return peer->served || peer->intake.gathered;
+}
+
 /* Closes those of the list that have been in it for too long. */
 static void expire(struct kri_peers *peers, enum kri_peer_state state,
 		   int64_t timeout, const char *what)
@@ -350,7 +366,7 @@ static void expire(struct kri_peers *peers, enum kri_peer_state state,
 
 	while ((peer = peers->lists[state].first) &&
 	       now - peer->since >= timeout) {
-		if (what && kri_log_is_due(&next))
+		if (what && has_begun(peer) && kri_log_is_due(&next))
 			kri_log(KRI_LOG_WARNING, NULL,
 				"the front server %s within %lld ms: "
 				"connection closed",
@@ -432,13 +448,6 @@ void kri_peers_drain(struct kri_peers *peers)
 		next = peer->next;
 		look(peer);
 	}
-	while ((peer = peers->lists[KRI_PEER_IDLE].first))
-		leave(peer);
-}
-
-size_t kri_peers_at_work(const struct kri_peers *peers)
-{
-	return kri_peers_count(peers) - peers->lists[KRI_PEER_IDLE].n;
 }
 
 size_t kri_peers_count(const struct kri_peers *peers)
@@ -467,6 +476,8 @@ enum kr_err kri_peers_open(struct kri_peers *peers, uv_loop_t *loop,
 
 void kri_peers_close(struct kri_peers *peers)
 {
+	if (!peers->loop)
+		return;
 	for (int state = 0; state < KRI_PEER_STATES; state++)
 		while (peers->lists[state].first)
 			close_peer(peers->lists[state].first);

@@ -27,6 +27,7 @@ struct kri_peer {
 	int64_t since;                /* kri_clock_ms() of its state */
 	int fd;
 	enum kri_peer_state state;
+	bool served;  /* it has sent a request */
 	bool watched; /* the poll is in use */
 	bool muted;   /* and stopped, as something came while it was busy */
 	struct kri_intake intake;
@@ -58,7 +59,7 @@ struct kri_peers {
 enum kr_err kri_peers_open(struct kri_peers *peers, uv_loop_t *loop,
 			   struct kri_stages *stages) KR_MUST_CHECK;
 
-/* Closes all connections and the timer. */
+/* Closes all connections and the timer; nothing if never opened. */
 void kri_peers_close(struct kri_peers *peers);
 
 /* The loop has run out. */
@@ -73,8 +74,7 @@ void kri_peers_shed(struct kri_peers *peers, size_t n);
 /* Answers what has come, and closes connections as they fall idle. */
 void kri_peers_drain(struct kri_peers *peers);
 
-/* How many there are, and how many of them are not idle. */
+/* How many there are. */
 size_t kri_peers_count(const struct kri_peers *peers);
-size_t kri_peers_at_work(const struct kri_peers *peers);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -328,12 +329,9 @@ static int count_loops(const struct kri_config *config)
 /* libuv makes its pool when it is first used, as large as this says. */
 static void size_pool(const struct kri_config *config)
 {
-	char number[KRI_INT_SIZE + 1];
-	struct kri_text text = kri_text_of_int(config->threads, number);
+	char number[8];
 
-	number[text.len] = '\0';
-	memmove(number, text.data, text.len);
-	number[text.len] = '\0';
+	snprintf(number, sizeof(number), "%d", (int)config->threads);
 	setenv("UV_THREADPOOL_SIZE", number, 1);
 }
 
@@ -360,7 +358,9 @@ static enum kr_err open_loops(struct server *server)
 		loop->ended = ring;
 		loop->arg = server;
 		err = kri_loop_open(loop, server->site, server->store);
-		if (!err)
+		if (err)
+			free(loop);
+		else
 			server->loops[i] = loop;
 	}
 	return err;

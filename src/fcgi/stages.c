@@ -349,10 +349,10 @@ enum kr_err kri_stages_open(struct kri_stages *stages,
 	};
 	stages->gathered.last = &stages->gathered.first;
 	stages->repeating.last = &stages->repeating.first;
-	if (kri_random(&stages->random, sizeof(stages->random)))
-		return KR_ERR_SYSTEM;
 	uv_timer_init(loop, &stages->timer);
 	stages->timer.data = stages;
+	if (kri_random(&stages->random, sizeof(stages->random)))
+		return KR_ERR_SYSTEM;
 	return store->ops->attach(store, loop, &stages->link);
 }
 

@@ -43,8 +43,11 @@ enum kr_err kri_token_make(struct kri_token *token)
 
 enum kr_err kri_token_renew(struct kri_token *token, const char *id)
 {
-	memcpy(token->id, id, KRI_ID_LEN + 1);
-	return kri_random(token->secret, sizeof(token->secret));
+	enum kr_err err = kri_random(token->secret, sizeof(token->secret));
+
+	if (!err)
+		memcpy(token->id, id, KRI_ID_LEN + 1);
+	return err;
 }
 
 enum kr_err kri_token_digest(const struct kri_token *token,
