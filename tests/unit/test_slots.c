@@ -3,18 +3,15 @@
  */
 #include "redis/slots.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-static unsigned slot(const char *prefix, const char *key)
+static unsigned slot(const char *key)
 {
-	return kri_slot_of(kri_text_of(prefix), kri_text_of(key));
+	return kri_slot_of(kri_text_of(key));
 }
 
 static struct kri_reply number(int64_t integer)
@@ -61,7 +58,7 @@ static int setup(void **state)
 {
 	static struct kri_slots slots;
 
-	kri_slots_init(&slots);
+	slots = (struct kri_slots){0};
 	*state = &slots;
 	return 0;
 }
@@ -75,19 +72,24 @@ static int teardown(void **state)
 static void slots_are_those_of_the_specification(void **state)
 {
 	(void)state;
-	assert_int_equal(slot("", "123456789"), 0x31c3);
-	assert_int_equal(slot("", "foo"), 12182);
-	assert_int_equal(slot("f", "oo"), 12182);
-	assert_int_equal(slot("", ""), 0);
+	assert_int_equal(slot("123456789"), 0x31c3);
+	assert_int_equal(slot("foo"), 12182);
+	assert_int_equal(slot(""), 0);
 }
 
 static void only_a_hash_tag_counts_if_there_is_one(void **state)
 {
 	(void)state;
-	assert_int_equal(slot("{foo}:", "abc"), 12182);
-	assert_int_equal(slot("x{foo}{bar}", ""), 12182);
-	assert_int_not_equal(slot("foo{}", "a"), slot("foo{}", "b"));
-	assert_int_not_equal(slot("{foo", "a"), slot("{foo", "b"));
+	assert_int_equal(slot("{foo}:abc"), 12182);
+	assert_int_equal(slot("x{foo}{bar}"), 12182);
+	assert_int_not_equal(slot("foo{}a"), slot("foo{}b"));
+	assert_int_not_equal(slot("{fooa"), slot("{foob"));
+	assert_int_not_equal(slot("}foo{a"), slot("}foo{b"));
+}
+
+static const struct kri_node *owner(void **state, unsigned of)
+{
+	return ((const struct kri_slots *)*state)->owners[of];
 }
 
 static void a_node_is_made_once(void **state)
@@ -97,8 +99,8 @@ static void a_node_is_made_once(void **state)
 	assert_non_null(node);
 	assert_ptr_equal(kri_slots_node(*state, "h", 1), node);
 	assert_ptr_not_equal(kri_slots_node(*state, "h", 2), node);
-	assert_int_equal(kri_slots_count(*state), 2);
-	assert_ptr_equal(kri_slots_get(*state, 0), node);
+	assert_int_equal(((struct kri_slots *)*state)->n, 2);
+	assert_string_equal(node->name.data, "h:1");
 }
 
 static void a_map_gives_slots_their_owner(void **state)
@@ -111,10 +113,10 @@ static void a_map_gives_slots_their_owner(void **state)
 		kri_slots_load(*state, answer(&a, 5, 7, "h"), asked, &changed),
 		KR_OK);
 	assert_true(changed);
-	assert_null(kri_slots_owner(*state, 4));
-	assert_string_equal(kri_slots_owner(*state, 5)->address.host, "h");
-	assert_int_equal(kri_slots_owner(*state, 7)->address.port, 7000);
-	assert_null(kri_slots_owner(*state, 8));
+	assert_null(owner(state, 4));
+	assert_string_equal(owner(state, 5)->address.host, "h");
+	assert_int_equal(owner(state, 7)->address.port, 7000);
+	assert_null(owner(state, 8));
 }
 
 static void the_same_map_again_is_no_news(void **state)
@@ -145,8 +147,7 @@ static void a_node_without_a_name_is_the_one_that_was_asked(void **state)
 						answer(&a, 0, 9, names[i]),
 						asked, &changed),
 				 KR_OK);
-		assert_string_equal(kri_slots_owner(*state, 0)->address.host,
-				    "seed");
+		assert_string_equal(owner(state, 0)->address.host, "seed");
 	}
 }
 
@@ -170,7 +171,7 @@ static void what_is_no_map_changes_nothing(void **state)
 	assert_int_equal(kri_slots_load(*state, &a.list, asked, &changed),
 			 KR_ERR_PROTOCOL);
 	assert_false(changed);
-	assert_null(kri_slots_owner(*state, 0));
+	assert_null(owner(state, 0));
 }
 
 static void a_slot_that_moved_has_a_new_owner(void **state)
@@ -178,86 +179,101 @@ static void a_slot_that_moved_has_a_new_owner(void **state)
 	struct kri_node *node = kri_slots_node(*state, "h", 1);
 
 	kri_slots_move(*state, 42, node);
-	assert_ptr_equal(kri_slots_owner(*state, 42), node);
-	assert_null(kri_slots_owner(*state, 43));
+	assert_ptr_equal(owner(state, 42), node);
+	assert_null(owner(state, 43));
 }
 
-static void one_asks_and_then_there_is_a_pause(void **state)
+static void places_are_the_nodes_that_own_something(void **state)
 {
-	assert_true(kri_slots_begin(*state, NULL));
-	kri_slots_end(*state);
-	assert_false(kri_slots_begin(*state, NULL));
+	struct kri_node *first = kri_slots_node(*state, "h", 1);
+	struct kri_node *second = kri_slots_node(*state, "h", 2);
+
+	assert_null(kri_slots_place(*state, 0));
+	kri_slots_move(*state, 42, second);
+	assert_ptr_equal(kri_slots_place(*state, 0), second);
+	kri_slots_move(*state, 43, first);
+	assert_ptr_equal(kri_slots_place(*state, 0), first);
+	assert_ptr_equal(kri_slots_place(*state, 1), second);
+	kri_slots_move(*state, 42, first);
+	assert_null(kri_slots_place(*state, 1));
 }
 
-/* ---- waiting for who asks ---------------------------------------------- */
-
-static bool leave_seat(void *arg)
+static void a_new_map_takes_places_away(void **state)
 {
-	(void)arg;
-	return true;
+	struct kri_node *asked = kri_slots_node(*state, "seed", 1);
+	struct answer a;
+	bool changed = false;
+
+	kri_slots_move(*state, 42, asked);
+	assert_int_equal(
+		kri_slots_load(*state, answer(&a, 0, 9, "h"), asked, &changed),
+		KR_OK);
+	assert_string_equal(kri_slots_place(*state, 0)->address.host, "h");
+	assert_null(kri_slots_place(*state, 1));
 }
 
-static void come_back(void *arg)
+static void there_are_so_many_nodes_and_no_more(void **state)
 {
-	(void)arg;
+	for (int port = 1; port <= KRI_NODES_MAX; port++)
+		assert_non_null(kri_slots_node(*state, "h", port));
+	assert_null(kri_slots_node(*state, "other", 1));
+	assert_non_null(kri_slots_node(*state, "h", 1));
 }
 
-static const struct kri_wait relieved = {leave_seat, come_back, NULL};
+/* ---- redirections ------------------------------------------------------- */
 
-struct second {
-	struct kri_slots *slots;
-	int64_t patience;  /* ms */
-	atomic_bool ended; /* the first is done */
-	bool saw_the_end;  /* it had ended when the second came back */
-	bool ours;
-};
-
-static void *come_second(void *arg)
+static void assert_redirect(const char *text, unsigned slot_, const char *host,
+			    int port)
 {
-	struct second *second = arg;
-	struct kri_deadline deadline;
+	struct kri_redirect to;
 
-	kri_deadline_start(&deadline, &relieved, second->patience);
-	second->ours = kri_slots_begin(second->slots, &deadline);
-	second->saw_the_end = second->ended;
-	kri_deadline_end(&deadline);
-	return NULL;
+	assert_true(kri_slots_read_redirect(kri_text_of(text), &to));
+	assert_int_equal(to.slot, slot_);
+	assert_string_equal(to.host, host);
+	assert_int_equal(to.port, port);
 }
 
-static void who_comes_second_waits_and_need_not_ask(void **state)
+static void redirections_are_read(void **state)
 {
-	struct second second = {.slots = *state, .patience = 10000};
-	pthread_t thread;
-
-	assert_true(kri_slots_begin(*state, NULL));
-	assert_int_equal(pthread_create(&thread, NULL, come_second, &second),
-			 0);
-	usleep(20000); /* so that it has mostly come to wait */
-	second.ended = true;
-	kri_slots_end(*state);
-	pthread_join(thread, NULL);
-	assert_true(second.saw_the_end);
-	assert_false(second.ours);
+	(void)state;
+	assert_redirect("MOVED 3999 127.0.0.1:6381", 3999, "127.0.0.1", 6381);
+	assert_redirect("ASK 0 node-1.example:1", 0, "node-1.example", 1);
+	assert_redirect("MOVED 16383 ::1:7000", 16383, "::1", 7000);
+	assert_redirect("MOVED 3999 :6381", 3999, "", 6381);
 }
 
-static void who_comes_second_waits_no_longer_than_it_may(void **state)
+static void redirections_without_sense_are_known(void **state)
 {
-	struct second second = {.slots = *state, .patience = 30};
-	pthread_t thread;
+	static const char *const texts[] = {
+		"MOVED",
+		"MOVED 1",
+		"MOVED 1 ",
+		"MOVED 1 127.0.0.1",
+		"MOVED 1 127.0.0.1:",
+		"MOVED 1 127.0.0.1:0",
+		"MOVED 1 127.0.0.1:65536",
+		"MOVED 16384 127.0.0.1:7000",
+		"MOVED -1 127.0.0.1:7000",
+		"MOVED x 127.0.0.1:7000",
+	};
+	struct kri_redirect to;
 
-	assert_true(kri_slots_begin(*state, NULL));
-	assert_int_equal(pthread_create(&thread, NULL, come_second, &second),
-			 0);
-	pthread_join(thread, NULL);
-	assert_false(second.ours);
-	kri_slots_end(*state);
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		assert_false(
+			kri_slots_read_redirect(kri_text_of(texts[i]), &to));
 }
 
-static void who_may_not_wait_goes_on_at_once(void **state)
+static void a_host_that_is_too_long_is_no_redirection(void **state)
 {
-	assert_true(kri_slots_begin(*state, NULL));
-	assert_false(kri_slots_begin(*state, NULL));
-	kri_slots_end(*state);
+	char text[400] = "MOVED 1 ";
+	struct kri_redirect to;
+
+	(void)state;
+	memset(text + 8, 'h', 256);
+	strcpy(text + 8 + 256, ":7000");
+	assert_false(kri_slots_read_redirect(kri_text_of(text), &to));
+	assert_true(kri_slots_read_redirect(kri_text_of("MOVED 1 h:1"), &to));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -273,10 +289,12 @@ int main(void)
 		TEST(a_node_without_a_name_is_the_one_that_was_asked),
 		TEST(what_is_no_map_changes_nothing),
 		TEST(a_slot_that_moved_has_a_new_owner),
-		TEST(one_asks_and_then_there_is_a_pause),
-		TEST(who_comes_second_waits_and_need_not_ask),
-		TEST(who_comes_second_waits_no_longer_than_it_may),
-		TEST(who_may_not_wait_goes_on_at_once),
+		TEST(places_are_the_nodes_that_own_something),
+		TEST(a_new_map_takes_places_away),
+		TEST(there_are_so_many_nodes_and_no_more),
+		TEST(redirections_are_read),
+		TEST(redirections_without_sense_are_known),
+		TEST(a_host_that_is_too_long_is_no_redirection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
