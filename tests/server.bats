@@ -9,6 +9,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/client.bash
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 
+bats_require_minimum_version 1.5.0 # run !
+
 setup() {
 	stack_open
 	HELD=()
