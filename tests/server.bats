@@ -258,8 +258,7 @@ begin_slow_hello() {
 	slow_start -o server.workers=1
 	for path in '/slow/unmarked?' '/slow/hello?' '/slow/unmarked?'; do
 		rm -f "$STACK/gate"*
-		slow_begin '' "$path"
-		sleep 0.1 # what is to be noticed
+		slow_begin '' "$path" && sleep 0.1 # what is to be noticed
 		slow_go_on
 		slow_end
 		[ "$SLOW_CODE" = 200 ]
