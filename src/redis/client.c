@@ -116,8 +116,6 @@ void kri_client_drain(struct kri_client *client)
 
 void kri_client_submit(struct kri_client *client, struct kri_pipeline *pipeline)
 {
-	bool nested = client->submitting;
-
 	pipeline->way.unsettled = pipeline->n + 1;
 	link_pipeline(client, pipeline);
 	client->submitting = true;
@@ -132,7 +130,7 @@ void kri_client_submit(struct kri_client *client, struct kri_pipeline *pipeline)
 		else
 			route(client, call);
 	}
-	client->submitting = nested;
+	client->submitting = false;
 	release(client, pipeline);
 	kri_client_drain(client);
 }
