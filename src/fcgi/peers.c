@@ -174,6 +174,21 @@ static void read_to_the_end(struct kri_peer *peer)
 		close_peer(peer);
 }
 
+/*
+ * Draining, the next request must not come while we close: on a Unix socket
+ * the front server can send no more from here on, and knows that what it
+ * wanted to send was not taken. TCP has no such thing.
+ */
+static void stop_sender(struct kri_peer *peer)
+{
+	int domain = AF_UNSPEC;
+	socklen_t size = sizeof(domain);
+
+	if (!getsockopt(peer->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) &&
+	    domain == AF_UNIX)
+		shutdown(peer->fd, SHUT_RD);
+}
+
 /* ---- receiving -------------------------------------------------------- */
 
 static void refuse(struct kri_peer *peer, const char *why)
@@ -287,8 +302,6 @@ static void give_away(struct kri_peer *peer)
  * will tell. */
 static void release(struct kri_peer *peer, enum kri_fate fate)
 {
-	if (fate == KRI_FATE_KEEP && peer->peers->draining)
-		fate = KRI_FATE_LINGER;
 	switch (fate) {
 	case KRI_FATE_KEEP:
 		if (peer->intake.gathered)
@@ -336,9 +349,11 @@ static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 {
 	struct kri_peers *peers = arg;
 	struct kri_peer *peer = c->peer;
-	enum kri_fate fate = kri_gateway_send(c->gateway, peers->window, answer,
-					      &peer->rest);
+	enum kri_fate fate;
 
+	if (peers->draining)
+		stop_sender(peer);
+	fate = kri_gateway_send(c->gateway, peers->window, answer, &peer->rest);
 	if (!peer->rest.len) {
 		release(peer, fate);
 		return;
@@ -437,15 +452,22 @@ void kri_peers_shed(struct kri_peers *peers, size_t n)
 	}
 }
 
-/* Each idle one is looked at once more: what has been sent is answered. */
+/* What has been sent is answered; of the others, those that have been served
+ * are stopped, and looked at again for what came meanwhile. */
 void kri_peers_drain(struct kri_peers *peers)
 {
 	struct kri_peer *peer = peers->lists[KRI_PEER_IDLE].first, *next;
 
-	peers->draining = true;
 	peers->shed = 0;
 	for (; peer; peer = next) {
 		next = peer->next;
+		look(peer);
+	}
+	peers->draining = true;
+	for (peer = peers->lists[KRI_PEER_IDLE].first; peer; peer = next) {
+		next = peer->next;
+		if (peer->served)
+			stop_sender(peer);
 		look(peer);
 	}
 }
