@@ -119,7 +119,9 @@ static void on_event(uv_poll_t *poll, int status, int events)
 		read_to_the_end(peer);
 		return;
 	default:
-		look(peer);
+		/* If there are too many, the next turn hears of it again. */
+		if (!kri_stages_is_full(peer->peers->stages))
+			look(peer);
 	}
 }
 
@@ -437,7 +439,10 @@ void kri_peers_add(struct kri_peers *peers, int fd)
 	peer->peers = peers;
 	peer->fd = fd;
 	link_peer(peer, KRI_PEER_IDLE);
-	look(peer);
+	if (kri_stages_is_full(peers->stages))
+		await(peer, KRI_PEER_IDLE);
+	else
+		look(peer);
 }
 
 void kri_peers_shed(struct kri_peers *peers, size_t n)
