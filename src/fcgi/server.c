@@ -264,6 +264,7 @@ static void count(const struct server *server)
 static void drain_all(struct server *server)
 {
 	server->rest_until = 0;
+	kri_listener_refuse(&server->listener);
 	while (!accept_some(server) && !server->rest_until)
 		;
 	kri_listener_close(&server->listener);
