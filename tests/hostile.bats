@@ -120,6 +120,28 @@ split_pair() { # HEX
 	[[ $said == *'answer 200'*closed* ]]
 }
 
+# Two at once, as one connection may hurt another.
+fuzz() { # SECONDS
+	local seed=$((EPOCHSECONDS * 1000 + RANDOM)) other
+	start_both -o store.kind=memory -o server.receive_timeout=200ms
+	"$KR_BUILD/tests/fcgi_fuzz" "$seed" "$1" "$KR_SOCKET" >&2 \
+		3>&- 4>&- &
+	other=$!
+	"$KR_BUILD/tests/fcgi_fuzz" "${seed}1" "$1" "$KR_SOCKET" >&2
+	wait "$other"
+	server_running krsessiond
+	hello_at_once
+}
+
+@test "mutations of good requests hurt nobody" {
+	fuzz 3
+}
+
+# bats test_tags=slow
+@test "mutations of good requests hurt nobody for long" {
+	fuzz 20
+}
+
 # ---- what comes slowly, or never ----------------------------------------
 
 form() { # BYTES: a form of so many, all but its end
@@ -279,6 +301,21 @@ get_large() {
 	mapfile -t -O "${#words[@]}" words < <(get_large)
 	raw "${words[@]}" mute:500 answers:2 shut:
 	[ "$(grep -c 'answer 200' <<<"$said")" -eq 2 ]
+}
+
+@test "large answers leave no memory behind" {
+	local before
+	redis_start
+	own_start -o log.level=info -o server.workers=1 \
+		-o session.io_timeout=10s
+	large_session
+	hello_at_once
+	before=$(resident)
+	"$KR_BUILD/tests/fcgi_client" -q -n 300 -c "Kr.Session=$cookie" \
+		"$KR_SOCKET" '/session/get?key=k' >"$STACK/answers"
+	[ "$(grep -c '^200' "$STACK/answers")" -eq 300 ]
+	# Half of what was sent: 300 of 360 KiB each.
+	(($(resident) - before <= 54000 || ${#KR_SANITIZE}))
 }
 
 # ---- blocking handlers --------------------------------------------------
