@@ -367,20 +367,18 @@ kill_and_compare() { # PRIMARY
 node_restart() { # NAME PORT BUS_PORT
 	node_start "$1" "$2" "${ACL[@]}" --cluster-enabled yes \
 		--cluster-port "$3" --cluster-node-timeout 1000 \
-		--key-load-delay 20000 --loading-process-events-interval-bytes 1
+		--key-load-delay 1000 --loading-process-events-interval-bytes 1024
 }
 
 @test "a node that is killed and restarts in place is used again" {
-	local name victim port bus load
+	local victim port bus load
 	kr_start_cluster
-	for name in redis redis{2..6}; do
-		ncli "$name" config set cluster-replica-no-failover yes
-	done
 	for _ in {1..30}; do
 		ask /session/counter
 	done
 	cookie=$(cookie_value)
 	victim=$(owner_of "$(slot_of "$cookie")")
+	ncli "$(replica_of "$victim")" config set cluster-replica-no-failover yes
 	port=$(node_info "$victim" server tcp_port)
 	bus=$(ncli "$victim" cluster nodes |
 		sed -n 's/.*@\([0-9]*\).* myself,.*/\1/p')
