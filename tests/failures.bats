@@ -83,8 +83,10 @@ expect_logged() { # REGULAR EXPRESSION
 # ---- it stands still ----------------------------------------------------
 
 @test "CLIENT PAUSE is 503 after io_timeout" {
+	local pause=3000
+	[[ ! $KR_SANITIZE ]] || pause=12000
 	start
-	rcli client pause 3000 all
+	rcli client pause "$pause" all
 	ask_as "$cookie" /session/counter
 	expect_unavailable
 	((ms >= 450))

@@ -172,6 +172,25 @@ rcli_password() { # PASSWORD COMMAND...
 	grep -qF "$STACK/redis.sock" "$STACK/krsessiond.log"
 }
 
+# It closes before we have written a word.
+@test "abort_on_connect_fail says why of a Redis that turns us away" {
+	local status=0
+	redis_start
+	rcli config set maxclients 1
+	server_start holder redis-cli -s "$STACK/redis.sock" monitor
+	within 5 redis_is_taken
+	kr_listen krsessiond krsessiond "unix:$KR_SOCKET" \
+		-o redis.abort_on_connect_fail=yes
+	server_wait krsessiond 10 || status=$?
+	[ "$status" -eq 1 ]
+	grep -qi 'max number of clients' "$STACK/krsessiond.log"
+	redis_stop_hard
+}
+
+redis_is_taken() {
+	[[ $(rcli ping 2>&1) == *max* ]]
+}
+
 @test "abort_on_connect_fail lets a start with Redis pass" {
 	start_both -o redis.abort_on_connect_fail=yes
 	ask /session/counter
