@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119
 #
 # Where Redis is: a resolver that does not say, and servers that send us to
 # where it is not.
