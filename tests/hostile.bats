@@ -217,14 +217,14 @@ descriptors_are() { # N
 # ---- many ---------------------------------------------------------------
 
 @test "connections that come and go by the thousand hurt nobody" {
-	local before i
+	local before
 	own_start
 	hello_at_once
 	before=$(descriptors)
-	for i in {1..10}; do
+	for _ in {1..10}; do
 		"$KR_BUILD/tests/fcgi_raw" -n 200 "$KR_SOCKET" leave:
 	done
-	for i in {1..5}; do
+	for _ in {1..5}; do
 		"$KR_BUILD/tests/fcgi_raw" -n 200 "$KR_SOCKET" get:/hello leave:
 	done
 	hello_at_once
@@ -307,11 +307,11 @@ get_large() {
 	local before
 	redis_start
 	own_start -o log.level=info -o server.workers=1 \
-		-o session.io_timeout=10s
+		-o session.io_timeout=60s
 	large_session
 	hello_at_once
 	before=$(resident)
-	"$KR_BUILD/tests/fcgi_client" -q -n 300 -c "Kr.Session=$cookie" \
+	"$KR_BUILD/tests/fcgi_client" -q -t 60000 -n 300 -c "Kr.Session=$cookie" \
 		"$KR_SOCKET" '/session/get?key=k' >"$STACK/answers"
 	[ "$(grep -c '^200' "$STACK/answers")" -eq 300 ]
 	# Half of what was sent: 300 of 360 KiB each.
@@ -321,7 +321,7 @@ get_large() {
 # ---- blocking handlers --------------------------------------------------
 
 @test "blocking handlers that fill the pool hold up nobody else" {
-	local gate=$STACK/gate i
+	local gate=$STACK/gate
 	slow_start -o server.threads=2 -o server.workers=2
 	GATE=$gate
 	peers_start slow -n 8 "$STACK/slow.sock" "get:/slow/hello?gate=$gate"
@@ -331,7 +331,7 @@ get_large() {
 		[ "$code" = 404 ] && ((ms < 1000))
 	done
 	[ "$(stat -c %s "$gate.waiting")" -eq 2 ]
-	for i in {1..8}; do
+	for _ in {1..8}; do
 		slow_go_on
 	done
 	wait "${PEERS[0]}"
