@@ -303,21 +303,6 @@ get_large() {
 	[ "$(grep -c 'answer 200' <<<"$said")" -eq 2 ]
 }
 
-@test "large answers leave no memory behind" {
-	local before
-	redis_start
-	own_start -o log.level=info -o server.workers=1 \
-		-o session.io_timeout=60s
-	large_session
-	hello_at_once
-	before=$(resident)
-	"$KR_BUILD/tests/fcgi_client" -q -t 60000 -n 300 -c "Kr.Session=$cookie" \
-		"$KR_SOCKET" '/session/get?key=k' >"$STACK/answers"
-	[ "$(grep -c '^200' "$STACK/answers")" -eq 300 ]
-	# Half of what was sent: 300 of 360 KiB each.
-	(($(resident) - before <= 54000 || ${#KR_SANITIZE}))
-}
-
 # ---- blocking handlers --------------------------------------------------
 
 @test "blocking handlers that fill the pool hold up nobody else" {
