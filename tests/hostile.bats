@@ -12,6 +12,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 # shellcheck source=lib/hostile.bash
 source "$BATS_TEST_DIRNAME/lib/hostile.bash"
+# shellcheck source=lib/load.bash
+source "$BATS_TEST_DIRNAME/lib/load.bash"
 
 setup() {
 	stack_open
@@ -20,6 +22,7 @@ setup() {
 
 teardown() {
 	peers_end
+	load_end
 	stack_close
 }
 
@@ -393,4 +396,33 @@ stop_under_load() { # kept|unkept
 @test "SIGTERM under load: who has connected is answered" {
 	redis_start
 	stop_under_load unkept
+}
+
+# The new one's socket is renamed over the old one's: the path is never away.
+take_over() { # NEW OLD
+	kr_listen "$1" krsessiond "unix:$STACK/next.sock" -o log.level=info \
+		-o server.socket_mode=0666
+	within 10 kr_answers "$STACK/next.sock" /hello
+	mv "$STACK/next.sock" "$KR_SOCKET"
+	server_stop "$2"
+}
+
+@test "behind nginx no client notices that instances take over" {
+	local i
+	redis_start
+	own_start -o log.level=info -o server.socket_mode=0666
+	front_start nginx
+	load_start 6
+	take_over next0 krsessiond
+	for i in {1..7}; do
+		take_over "next$i" "next$((i - 1))"
+		load_goes_on 5
+	done
+	expect_load_without_503
+}
+
+# The counts alone would let a 503 pass.
+expect_load_without_503() {
+	expect_load
+	run ! grep -h $'\t0 503 ' "$STACK"/load.*
 }
