@@ -168,6 +168,10 @@ static void settle(struct kri_client *client,
 		return;
 	call->pending = false;
 	call->err = leg->err = kri_call_check(&leg->connection, call);
+	/* Ends the one try at a node that was away; else nobody may ever try
+	 * it again. */
+	if (call->err && kri_health_is_bad(&leg->node->health))
+		kri_leg_bad(leg);
 	*stale |= call->err != KR_OK;
 }
 
