@@ -96,8 +96,9 @@ static void dial(struct kri_reach *reach, const struct kri_dial *with,
 {
 	int64_t left = (int64_t)uv_timer_get_due_in(&reach->timer);
 
-	reach->attempt =
-		kri_dial_start(with, address, left - 1, on_dialled, reach);
+	/* A little less: the attempt knows better what it waits for. */
+	reach->attempt = kri_dial_start(with, address, left - left / 20 - 1,
+					on_dialled, reach);
 	if (reach->attempt)
 		return;
 	reach->err = KR_ERR_MEMORY;
