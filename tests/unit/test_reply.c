@@ -16,6 +16,7 @@
 
 struct fixture {
 	struct kri_arena arena;
+	struct kri_sink sink;
 	redisReader *reader;
 };
 
@@ -27,8 +28,9 @@ static int setup(void **state)
 	f.reader = redisReaderCreate();
 	if (!f.reader)
 		return -1;
-	kri_reply_hook(f.reader);
-	f.reader->privdata = &f.arena;
+	memset(&f.sink, 0, sizeof(f.sink));
+	kri_sink_set(&f.sink, &f.arena, LIMIT);
+	kri_reply_hook(f.reader, &f.sink);
 	*state = &f;
 	return 0;
 }
@@ -246,60 +248,103 @@ static void a_count_that_is_negative_is_refused(void **state)
 	assert_refused(*state, "*-2\r\n");
 }
 
-/* ---- the arena's cap -------------------------------------------------- */
+/* ---- replies without room ---------------------------------------------- */
 
-static void a_string_past_the_cap_is_refused(void **state)
+/* It is read to its end, and what comes behind it is whole again. */
+static void assert_passed_over(struct fixture *f)
+{
+	assert_true(f->sink.over);
+	kri_sink_set(&f->sink, &f->arena, LIMIT);
+	assert_text(read_one(f, "+OK\r\n"), KRI_REPLY_STATUS, "OK");
+	assert_false(f->sink.over);
+}
+
+static void a_string_without_room_is_passed_over(void **state)
 {
 	struct fixture *f = *state;
 	static char bytes[LIMIT + 16] = "$65536\r\n";
 
 	memset(bytes + 8, 'x', LIMIT);
 	memcpy(bytes + 8 + LIMIT, "\r\n", 3);
-	assert_refused(f, bytes);
-	assert_true(f->arena.overflow);
+	assert_int_equal(read_one(f, bytes)->type, KRI_REPLY_NIL);
+	assert_passed_over(f);
 }
 
-static void a_count_past_the_cap_is_refused_before_its_elements(void **state)
+static void elements_without_room_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	const struct kri_reply *reply;
+
+	kri_sink_set(&f->sink, &f->arena, 300);
+	reply = read_one(f, "*6\r\n:1\r\n:2\r\n*2\r\n:3\r\n:4\r\n:5\r\n"
+			    ":6\r\n:7\r\n");
+	assert_int_equal(reply->n, 6);
+	assert_int_equal(reply->elements[0]->integer, 1);
+	assert_int_equal(reply->elements[5]->type, KRI_REPLY_NIL);
+	assert_passed_over(f);
+}
+
+static void an_array_without_room_takes_its_elements_along(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_refused(f, "*4294967295\r\n");
-	assert_true(f->arena.overflow);
+	kri_sink_set(&f->sink, &f->arena, 60);
+	assert_int_equal(read_one(f, "*3\r\n:1\r\n$1\r\nx\r\n*1\r\n+y\r\n")
+				 ->type,
+			 KRI_REPLY_NIL);
+	assert_passed_over(f);
 }
 
-static void a_count_past_all_memory_is_refused(void **state)
+static void a_count_past_all_memory_takes_no_memory(void **state)
 {
-	assert_refused(*state, "*9223372036854775807\r\n");
+	struct fixture *f = *state;
+
+	feed(f, KRI_TEXT("*4294967295\r\n:1\r\n"));
+	assert_null(next(f));
+	assert_true(f->sink.over);
 }
 
-static void many_small_elements_past_the_cap_are_refused(void **state)
+static void arrays_that_are_too_deep_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	void *reply = NULL;
 	int result = REDIS_OK;
 
-	feed(f, KRI_TEXT("*4000\r\n"));
-	for (int i = 0; i < 4000 && !result; i++) {
-		feed(f, KRI_TEXT(":1\r\n"));
-		result = redisReaderGetReply(f->reader, &reply);
-	}
-	assert_int_equal(result, REDIS_ERR);
-	assert_null(reply);
-	assert_true(f->arena.overflow);
-}
-
-static void deep_arrays_past_the_cap_are_refused(void **state)
-{
-	struct fixture *f = *state;
-	void *reply = NULL;
-	int result = REDIS_OK;
-
-	for (int i = 0; i < 4000 && !result; i++) {
+	for (int i = 0; i < 100 && !result; i++) {
 		feed(f, KRI_TEXT("*1\r\n"));
 		result = redisReaderGetReply(f->reader, &reply);
 	}
 	assert_int_equal(result, REDIS_ERR);
 	assert_null(reply);
+}
+
+/* ---- replies that nobody asked for ------------------------------------- */
+
+static void a_reply_that_nobody_waits_for_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	kri_sink_set(&f->sink, NULL, 0);
+	assert_refused(f, "+OK\r\n");
+	assert_true(f->sink.refused);
+	assert_string_equal(f->sink.said, "");
+}
+
+static void what_an_error_that_nobody_waits_for_says_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	kri_sink_set(&f->sink, NULL, 0);
+	assert_refused(f, "-ERR max number of clients reached\r\n");
+	assert_string_equal(f->sink.said, "ERR max number of clients reached");
+}
+
+static void a_push_is_refused_though_a_reply_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_refused(f, ">1\r\n$3\r\nfoo\r\n");
+	assert_true(f->sink.refused);
 }
 
 static void any_bytes_are_survived(void **state)
@@ -322,9 +367,9 @@ static void any_bytes_are_survived(void **state)
 			err |= kri_reply_check(reply);
 		redisReaderFree(f->reader);
 		f->reader = redisReaderCreate();
-		kri_reply_hook(f->reader);
-		f->reader->privdata = &f->arena;
+		kri_reply_hook(f->reader, &f->sink);
 		kri_arena_reset(&f->arena);
+		kri_sink_set(&f->sink, round % 5 ? &f->arena : NULL, 2000);
 	}
 	(void)err;
 }
@@ -441,11 +486,14 @@ int main(void)
 		TEST(a_number_that_is_too_great_is_refused),
 		TEST(a_length_that_is_negative_is_refused),
 		TEST(a_count_that_is_negative_is_refused),
-		TEST(a_string_past_the_cap_is_refused),
-		TEST(a_count_past_the_cap_is_refused_before_its_elements),
-		TEST(a_count_past_all_memory_is_refused),
-		TEST(many_small_elements_past_the_cap_are_refused),
-		TEST(deep_arrays_past_the_cap_are_refused),
+		TEST(a_string_without_room_is_passed_over),
+		TEST(elements_without_room_are_passed_over),
+		TEST(an_array_without_room_takes_its_elements_along),
+		TEST(a_count_past_all_memory_takes_no_memory),
+		TEST(arrays_that_are_too_deep_are_refused),
+		TEST(a_reply_that_nobody_waits_for_is_refused),
+		TEST(what_an_error_that_nobody_waits_for_says_is_kept),
+		TEST(a_push_is_refused_though_a_reply_is_waited_for),
 		TEST(any_bytes_are_survived),
 		TEST(other_replies_are_no_errors),
 		TEST(errors_that_another_node_would_not_have_mean_away),

@@ -3,18 +3,24 @@
  */
 #include "redis/slots.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 static unsigned slot(const char *prefix, const char *key)
 {
-	return kri_slot_of(kri_text_of(prefix), kri_text_of(key));
+	char whole[64];
+
+	snprintf(whole, sizeof(whole), "%s%s", prefix, key);
+	return kri_slot_of(kri_text_of(whole));
+}
+
+static const struct kri_node *owner(const struct kri_slots *slots, size_t at)
+{
+	return slots->owners[at];
 }
 
 static struct kri_reply number(int64_t integer)
@@ -61,7 +67,7 @@ static int setup(void **state)
 {
 	static struct kri_slots slots;
 
-	kri_slots_init(&slots);
+	memset(&slots, 0, sizeof(slots));
 	*state = &slots;
 	return 0;
 }
@@ -97,8 +103,7 @@ static void a_node_is_made_once(void **state)
 	assert_non_null(node);
 	assert_ptr_equal(kri_slots_node(*state, "h", 1), node);
 	assert_ptr_not_equal(kri_slots_node(*state, "h", 2), node);
-	assert_int_equal(kri_slots_count(*state), 2);
-	assert_ptr_equal(kri_slots_get(*state, 0), node);
+	assert_int_equal(((struct kri_slots *)*state)->n, 2);
 }
 
 static void a_map_gives_slots_their_owner(void **state)
@@ -111,10 +116,10 @@ static void a_map_gives_slots_their_owner(void **state)
 		kri_slots_load(*state, answer(&a, 5, 7, "h"), asked, &changed),
 		KR_OK);
 	assert_true(changed);
-	assert_null(kri_slots_owner(*state, 4));
-	assert_string_equal(kri_slots_owner(*state, 5)->address.host, "h");
-	assert_int_equal(kri_slots_owner(*state, 7)->address.port, 7000);
-	assert_null(kri_slots_owner(*state, 8));
+	assert_null(owner(*state, 4));
+	assert_string_equal(owner(*state, 5)->address.host, "h");
+	assert_int_equal(owner(*state, 7)->address.port, 7000);
+	assert_null(owner(*state, 8));
 }
 
 static void the_same_map_again_is_no_news(void **state)
@@ -145,7 +150,7 @@ static void a_node_without_a_name_is_the_one_that_was_asked(void **state)
 						answer(&a, 0, 9, names[i]),
 						asked, &changed),
 				 KR_OK);
-		assert_string_equal(kri_slots_owner(*state, 0)->address.host,
+		assert_string_equal(owner(*state, 0)->address.host,
 				    "seed");
 	}
 }
@@ -170,7 +175,7 @@ static void what_is_no_map_changes_nothing(void **state)
 	assert_int_equal(kri_slots_load(*state, &a.list, asked, &changed),
 			 KR_ERR_PROTOCOL);
 	assert_false(changed);
-	assert_null(kri_slots_owner(*state, 0));
+	assert_null(owner(*state, 0));
 }
 
 static void a_slot_that_moved_has_a_new_owner(void **state)
@@ -178,86 +183,89 @@ static void a_slot_that_moved_has_a_new_owner(void **state)
 	struct kri_node *node = kri_slots_node(*state, "h", 1);
 
 	kri_slots_move(*state, 42, node);
-	assert_ptr_equal(kri_slots_owner(*state, 42), node);
-	assert_null(kri_slots_owner(*state, 43));
+	assert_ptr_equal(owner(*state, 42), node);
+	assert_null(owner(*state, 43));
 }
 
-static void one_asks_and_then_there_is_a_pause(void **state)
+static void places_are_those_who_own_slots(void **state)
 {
-	assert_true(kri_slots_begin(*state, NULL));
-	kri_slots_end(*state);
-	assert_false(kri_slots_begin(*state, NULL));
+	struct kri_slots *slots = *state;
+	struct kri_node *idle = kri_slots_node(slots, "idle", 1);
+	struct kri_node *one = kri_slots_node(slots, "h", 1);
+	struct kri_node *two = kri_slots_node(slots, "h", 2);
+
+	assert_non_null(idle);
+	assert_null(kri_slots_place(slots, 0));
+	kri_slots_move(slots, 1, one);
+	kri_slots_move(slots, 2, two);
+	assert_ptr_equal(kri_slots_place(slots, 0), one);
+	assert_ptr_equal(kri_slots_place(slots, 1), two);
+	assert_null(kri_slots_place(slots, 2));
+	kri_slots_move(slots, 1, two);
+	assert_ptr_equal(kri_slots_place(slots, 0), two);
 }
 
-/* ---- waiting for who asks ---------------------------------------------- */
-
-static bool leave_seat(void *arg)
+static void a_map_takes_what_it_leaves_out(void **state)
 {
-	(void)arg;
-	return true;
+	struct kri_slots *slots = *state;
+	struct kri_node *asked = kri_slots_node(slots, "seed", 1);
+	struct answer a;
+	bool changed = false;
+
+	kri_slots_move(slots, 9, asked);
+	assert_int_equal(
+		kri_slots_load(slots, answer(&a, 0, 5, "h"), asked, &changed),
+		KR_OK);
+	assert_null(slots->owners[9]);
+	assert_int_equal(asked->owns, 0);
+	assert_int_equal(slots->owners[0]->owns, 6);
 }
 
-static void come_back(void *arg)
+/* ---- redirections ------------------------------------------------------ */
+
+static bool redirects(const char *text, struct kri_redirect *to)
 {
-	(void)arg;
+	return kri_slots_read_redirect(kri_text_of(text), to);
 }
 
-static const struct kri_wait relieved = {leave_seat, come_back, NULL};
-
-struct second {
-	struct kri_slots *slots;
-	int64_t patience;  /* ms */
-	atomic_bool ended; /* the first is done */
-	bool saw_the_end;  /* it had ended when the second came back */
-	bool ours;
-};
-
-static void *come_second(void *arg)
+static void a_redirection_names_slot_and_node(void **state)
 {
-	struct second *second = arg;
-	struct kri_deadline deadline;
+	struct kri_redirect to;
 
-	kri_deadline_start(&deadline, &relieved, second->patience);
-	second->ours = kri_slots_begin(second->slots, &deadline);
-	second->saw_the_end = second->ended;
-	kri_deadline_end(&deadline);
-	return NULL;
+	(void)state;
+	assert_true(redirects("MOVED 3999 127.0.0.1:6381", &to));
+	assert_int_equal(to.slot, 3999);
+	assert_string_equal(to.host, "127.0.0.1");
+	assert_int_equal(to.port, 6381);
+	assert_true(redirects("ASK 16383 2001:db8::1:6381", &to));
+	assert_string_equal(to.host, "2001:db8::1");
+	assert_true(redirects("MOVED 0 :6381", &to));
+	assert_string_equal(to.host, "");
 }
 
-static void who_comes_second_waits_and_need_not_ask(void **state)
+static void a_redirection_that_makes_no_sense_is_none(void **state)
 {
-	struct second second = {.slots = *state, .patience = 10000};
-	pthread_t thread;
+	static const char *const texts[] = {
+		"MOVED 1", "MOVED ", "MOVED 1 ", "MOVED 1 h", "MOVED 1 h:",
+		"MOVED 1 h:0", "MOVED 1 h:65536", "MOVED 1 h:+1",
+		"MOVED 16384 h:1", "MOVED -1 h:1", "MOVED x h:1", "ASK  h:1",
+	};
+	struct kri_redirect to;
 
-	assert_true(kri_slots_begin(*state, NULL));
-	assert_int_equal(pthread_create(&thread, NULL, come_second, &second),
-			 0);
-	usleep(20000); /* so that it has mostly come to wait */
-	second.ended = true;
-	kri_slots_end(*state);
-	pthread_join(thread, NULL);
-	assert_true(second.saw_the_end);
-	assert_false(second.ours);
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		assert_false(redirects(texts[i], &to));
 }
 
-static void who_comes_second_waits_no_longer_than_it_may(void **state)
+static void a_redirection_to_too_long_a_name_is_none(void **state)
 {
-	struct second second = {.slots = *state, .patience = 30};
-	pthread_t thread;
+	char text[400] = "MOVED 1 ";
+	struct kri_redirect to;
 
-	assert_true(kri_slots_begin(*state, NULL));
-	assert_int_equal(pthread_create(&thread, NULL, come_second, &second),
-			 0);
-	pthread_join(thread, NULL);
-	assert_false(second.ours);
-	kri_slots_end(*state);
-}
-
-static void who_may_not_wait_goes_on_at_once(void **state)
-{
-	assert_true(kri_slots_begin(*state, NULL));
-	assert_false(kri_slots_begin(*state, NULL));
-	kri_slots_end(*state);
+	(void)state;
+	memset(text + 8, 'h', 300);
+	strcpy(text + 308, ":1");
+	assert_false(redirects(text, &to));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -273,10 +281,11 @@ int main(void)
 		TEST(a_node_without_a_name_is_the_one_that_was_asked),
 		TEST(what_is_no_map_changes_nothing),
 		TEST(a_slot_that_moved_has_a_new_owner),
-		TEST(one_asks_and_then_there_is_a_pause),
-		TEST(who_comes_second_waits_and_need_not_ask),
-		TEST(who_comes_second_waits_no_longer_than_it_may),
-		TEST(who_may_not_wait_goes_on_at_once),
+		TEST(places_are_those_who_own_slots),
+		TEST(a_map_takes_what_it_leaves_out),
+		TEST(a_redirection_names_slot_and_node),
+		TEST(a_redirection_that_makes_no_sense_is_none),
+		TEST(a_redirection_to_too_long_a_name_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
