@@ -51,7 +51,8 @@ struct server {
 	answer_fn *answer;
 	const char *hello; /* said to whoever connects, if not NULL */
 	size_t connections, commands, reads, askings;
-	size_t count; /* the test's own */
+	size_t count; /* this and the next are the test's own */
+	void *arg;
 	struct peer *last;
 	bool up;
 };
@@ -62,7 +63,8 @@ struct trial {
 	struct kri_topology *topology;
 	struct kri_client *client;
 	struct kri_arena arena;
-	size_t done; /* pipelines */
+	size_t done;      /* pipelines */
+	uv_timer_t timer; /* the test's own */
 };
 
 static inline void free_peer(uv_handle_t *tcp)
@@ -157,6 +159,7 @@ static inline void on_peer(uv_stream_t *tcp, int status)
 	peer->tcp.data = peer;
 	uv_tcp_init(tcp->loop, &peer->tcp);
 	assert_int_equal(uv_accept(tcp, (uv_stream_t *)&peer->tcp), 0);
+	uv_tcp_nodelay(&peer->tcp, 1);
 	server->connections++;
 	server->last = peer;
 	if (server->hello)
@@ -186,8 +189,7 @@ static inline void close_if_peer_of(uv_handle_t *handle, void *server)
 {
 	struct peer *peer = handle->data;
 
-	if (handle->type == UV_TCP && handle != server && peer &&
-	    !uv_is_closing(handle) && peer->server == server)
+	if (handle->type == UV_TCP && peer && peer->server == server)
 		close_peer(peer);
 }
 
@@ -218,6 +220,8 @@ static inline int setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	kri_log_setup(KRI_LOG_ERROR, KRI_LOG_TEXT);
 	uv_loop_init(&t->loop);
+	uv_timer_init(&t->loop, &t->timer);
+	t->timer.data = t;
 	kri_arena_init(&t->arena, 1024, 1 << 20);
 	for (size_t i = 0; i < SERVERS; i++)
 		start_server(t, &t->servers[i]);
@@ -254,6 +258,7 @@ static inline int teardown(void **state)
 	struct trial *t = *state;
 
 	kri_client_close(&t->client);
+	uv_close((uv_handle_t *)&t->timer, NULL);
 	for (size_t i = 0; i < SERVERS; i++)
 		stop_server(t, &t->servers[i]);
 	uv_run(&t->loop, UV_RUN_DEFAULT);
