@@ -363,6 +363,66 @@ kill_and_compare() { # PRIMARY
 
 # ---- parts that are away ------------------------------------------------
 
+# As it was, in the same place; it takes its time to load.
+node_restart() { # NAME PORT BUS_PORT
+	node_start "$1" "$2" "${ACL[@]}" --cluster-enabled yes \
+		--cluster-port "$3" --cluster-node-timeout 1000 \
+		--key-load-delay 1000 --loading-process-events-interval-bytes 1024
+}
+
+@test "a node that is killed and restarts in place is used again" {
+	local victim port bus load
+	kr_start_cluster
+	for _ in {1..30}; do
+		ask /session/counter
+	done
+	cookie=$(cookie_value)
+	victim=$(owner_of "$(slot_of "$cookie")")
+	ncli "$(replica_of "$victim")" config set cluster-replica-no-failover yes
+	port=$(node_info "$victim" server tcp_port)
+	bus=$(ncli "$victim" cluster nodes |
+		sed -n 's/.*@\([0-9]*\).* myself,.*/\1/p')
+	"$KR_BUILD/tests/fcgi_client" -q -k -n 4 -r 100000 -s 20 \
+		-c "Kr.Session=$cookie" "$KR_SOCKET" /session/counter \
+		>"$STACK/load" 3>&- 4>&- &
+	load=$!
+	server_kill "$victim"
+	within 10 grep -q '^503 ' "$STACK/load"
+	node_restart "$victim" "$port" "$bus"
+	within 15 cluster_state_is "$victim" ok
+	within 3 session_works
+	kill "$load"
+	wait "$load" || true
+}
+
+@test "a single server in the place of a cluster is used" {
+	local name
+	kr_start_cluster -o "redis.endpoint=redis://$LOGIN:$ESCAPED@127.0.0.1:$PORT"
+	for _ in {1..9}; do
+		ask /session/counter
+		[ "$code" = 200 ]
+	done
+	for name in redis redis{2..6}; do
+		server_kill "$name"
+	done
+	unset CLUSTER
+	rm -r "$STACK/redis"
+	node_start redis "$PORT" "${ACL[@]}"
+	within 3 new_sessions
+	ask_as "$(cookie_value)" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":2}'
+	grep -qa 'warning redis .*: is no cluster any more' \
+		"$STACK/krsessiond.log"
+}
+
+# In slots of every node.
+new_sessions() {
+	for _ in {1..30}; do
+		ask /session/counter
+		[ "$code" = 200 ] || return
+	done
+}
+
 # bats test_tags=slow
 @test "with slots that nobody serves sessions are 503, and back within 3 s" {
 	local victim heir witness

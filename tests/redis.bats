@@ -172,6 +172,25 @@ rcli_password() { # PASSWORD COMMAND...
 	grep -qF "$STACK/redis.sock" "$STACK/krsessiond.log"
 }
 
+# It closes before we have written a word.
+@test "abort_on_connect_fail says why of a Redis that turns us away" {
+	local status=0
+	redis_start
+	rcli config set maxclients 1
+	server_start holder redis-cli -s "$STACK/redis.sock" monitor
+	within 5 redis_is_taken
+	kr_listen krsessiond krsessiond "unix:$KR_SOCKET" \
+		-o redis.abort_on_connect_fail=yes
+	server_wait krsessiond 10 || status=$?
+	[ "$status" -eq 1 ]
+	grep -qi 'max number of clients' "$STACK/krsessiond.log"
+	redis_stop_hard
+}
+
+redis_is_taken() {
+	[[ $(rcli ping 2>&1) == *max* ]]
+}
+
 @test "abort_on_connect_fail lets a start with Redis pass" {
 	start_both -o redis.abort_on_connect_fail=yes
 	ask /session/counter
@@ -314,6 +333,68 @@ hello_percentile() {
 	rcli hset "$(redis_key "$cookie")" user max
 	ask_as "$cookie" /session/whoami
 	[[ $code == 401 || $code == 503 ]]
+}
+
+# What one session has too much of is that session's misfortune.
+expect_giant_fails_alone() { # LUA
+	local giant
+	start_both -o server.workers=1 -o server.batch=256
+	ask /session/counter
+	giant=$(cookie_value)
+	warm_session
+	rcli eval "$1" 1 "$(redis_key "$giant")"
+	load_start
+	for _ in 1 2 3; do
+		ask_as "$giant" /session/counter
+		expect_unavailable
+	done
+	load_stop
+	! grep -v '^200 ' "$STACK/load" | grep '^[0-9]'
+	run grep -a 'sessions answer 503' "$STACK/krsessiond.log"
+	[ "$status" -eq 1 ]
+	rcli del "$(redis_key "$giant")"
+}
+
+@test "a session of 300,000 values is 503, and only there" {
+	expect_giant_fails_alone 'for i = 1, 300000 do
+		redis.call("HSET", KEYS[1], "filler" .. i, i) end'
+}
+
+@test "a session with a value of 20 MB is 503, and only there" {
+	expect_giant_fails_alone \
+		'redis.call("HSET", KEYS[1], "big", string.rep("x", 20000000))'
+}
+
+# Sessions that are as big as they may be, all loaded at once: they wait at
+# the socket of a daemon that stands still.
+@test "many big sessions that are loaded at once are served" {
+	local i n=64 cookies=() clients=() pid
+	start_both -o server.workers=1 -o server.batch=256 \
+		-o session.max_value=1MiB -o session.max_size=4MiB
+	for ((i = 0; i < n; i++)); do
+		ask /session/counter
+		cookies+=("$(cookie_value)")
+	done
+	redis_each 'eval "for i = 1, 3 do
+		redis.call(\"HSET\", KEYS[1], \"big\" .. i,
+			string.rep(\"x\", 1000000)) end" 1' >"$STACK/filled"
+	pid=$(server_pid krsessiond)
+	kill -STOP "$pid"
+	for ((i = 0; i < n; i++)); do
+		"$KR_BUILD/tests/fcgi_client" -q -t 60000 \
+			-c "Kr.Session=${cookies[i]}" "$KR_SOCKET" \
+			/session/counter >"$STACK/big.$i" 3>&- 4>&- &
+		clients+=($!)
+	done
+	within 10 at_the_socket "$n" || true
+	kill -CONT "$pid"
+	wait "${clients[@]}"
+	[ "$(cat "$STACK"/big.* | grep -c '^200 ')" -eq "$n" ]
+	rcli flushall
+}
+
+at_the_socket() { # N
+	(($(grep -c "$KR_SOCKET" /proc/net/unix) > $1))
 }
 
 @test "a counter that cannot be counted up is 409 and stays" {

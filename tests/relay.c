@@ -9,6 +9,7 @@
  *     pass       hands it on
  *     delay MS   hands it on that much later
  *     hole       keeps it and the connection: a half-open peer
+ *     drip MS    from the server, hands on one byte in so many ms
  *     cut N      from the server, hands on N bytes and closes
  *     say TEXT   answers the client with TEXT (\r and \n are escaped) and
  *                never asks the server
@@ -78,6 +79,16 @@ static bool hand_on(int to, const char *data, size_t size)
 	return true;
 }
 
+static bool drip(int to, const char *data, size_t size, useconds_t pause)
+{
+	for (size_t i = 0; i < size; i++) {
+		usleep(pause);
+		if (!hand_on(to, data + i, 1))
+			return false;
+	}
+	return true;
+}
+
 /* \r and \n become what they stand for. */
 static size_t unescape(char *text)
 {
@@ -111,6 +122,9 @@ static bool pass(const struct lane *lane, const char *data, size_t size)
 		hand_on(lane->to, data, size < most ? size : most);
 		return false;
 	}
+	if (is(&mode, "drip") && !lane->from_client)
+		return drip(lane->to, data, size,
+			    (useconds_t)atoi(mode.argument) * 1000);
 	if (is(&mode, "delay"))
 		usleep((useconds_t)atoi(mode.argument) * 1000);
 	return hand_on(lane->to, data, size);

@@ -75,6 +75,16 @@ void kri_client_settle(struct kri_client *client, struct kri_call *call,
 	release(client, call->way.pipeline);
 }
 
+/* Gives up on what is left of a pipeline, which goes when it is released. */
+static void settle_rest(struct kri_client *client,
+			struct kri_pipeline *pipeline, enum kr_err err)
+{
+	pipeline->way.unsettled++;
+	for (size_t i = 0; i < pipeline->n; i++)
+		if (!pipeline->calls[i].way.settled)
+			kri_client_settle(client, &pipeline->calls[i], err);
+}
+
 static void route(struct kri_client *client, struct kri_call *call)
 {
 	call->way.asking = false;
@@ -100,7 +110,7 @@ void kri_client_drain(struct kri_client *client)
 	struct kri_pipeline *pipeline;
 	struct kri_call *call;
 
-	if (client->draining || client->submitting)
+	if (client->draining)
 		return;
 	client->draining = true;
 	for (;;) {
@@ -116,11 +126,8 @@ void kri_client_drain(struct kri_client *client)
 
 void kri_client_submit(struct kri_client *client, struct kri_pipeline *pipeline)
 {
-	bool nested = client->submitting;
-
 	pipeline->way.unsettled = pipeline->n + 1;
 	link_pipeline(client, pipeline);
-	client->submitting = true;
 	for (size_t i = 0; i < pipeline->n; i++) {
 		struct kri_call *call = &pipeline->calls[i];
 
@@ -132,7 +139,6 @@ void kri_client_submit(struct kri_client *client, struct kri_pipeline *pipeline)
 		else
 			route(client, call);
 	}
-	client->submitting = nested;
 	release(client, pipeline);
 	kri_client_drain(client);
 }
@@ -256,11 +262,7 @@ void kri_client_lost(struct kri_connection *connection, struct kri_call *call,
  * away, so that these give back only those of others. */
 void kri_client_expire(struct kri_client *client, struct kri_pipeline *pipeline)
 {
-	pipeline->way.unsettled++;
-	for (size_t i = 0; i < pipeline->n; i++)
-		if (!pipeline->calls[i].way.settled)
-			kri_client_settle(client, &pipeline->calls[i],
-					  KR_ERR_TIMEOUT);
+	settle_rest(client, pipeline, KR_ERR_TIMEOUT);
 	for (size_t i = 0; i < pipeline->n; i++) {
 		struct kri_call *call = &pipeline->calls[i];
 
@@ -359,11 +361,7 @@ static void settle_all(struct kri_client *client)
 	struct kri_pipeline *pipeline;
 
 	while ((pipeline = client->first)) {
-		pipeline->way.unsettled++;
-		for (size_t i = 0; i < pipeline->n; i++)
-			if (!pipeline->calls[i].way.settled)
-				kri_client_settle(client, &pipeline->calls[i],
-						  KR_ERR_UNAVAILABLE);
+		settle_rest(client, pipeline, KR_ERR_UNAVAILABLE);
 		release(client, pipeline);
 	}
 }

@@ -17,7 +17,7 @@ struct uv_loop_s;
 struct kri_topology;
 struct kri_client;
 
-#define KRI_CALL_REPLIES 4
+#define KRI_CALL_REPLIES 2
 
 /* Commands that belong together: on one key, sent in one piece. */
 struct kri_call {
@@ -26,8 +26,7 @@ struct kri_call {
 	/* Where its commands begin in the pipeline's buffer; `replies` of
 	 * them, and the end behind the last. */
 	size_t cuts[KRI_CALL_REPLIES + 1];
-	size_t replies;   /* how many there will be, at most KRI_CALL_REPLIES */
-	bool transaction; /* MULTI ... EXEC */
+	size_t replies; /* how many there will be, at most KRI_CALL_REPLIES */
 	/* Sending it twice does what sending it once does: on a connection
 	 * that turns out dead it is sent once more. Others are sent again
 	 * only if not one byte of them had been written. */

@@ -3,8 +3,7 @@
  * owns its key's slot, and follows MOVED and ASK.
  *
  * Any node is asked for the map (CLUSTER SLOTS), one after the other until
- * one gives it. Calls that have nobody to
- * go to wait until that is over.
+ * one gives it. Calls that have nobody to go to wait until that is over.
  */
 #include <stdlib.h>
 
@@ -23,7 +22,8 @@ struct kri_cluster {
 
 	bool asking;      /* for a map */
 	size_t asked;     /* so many nodes so far, */
-	size_t first;     /* from this one on, which knew it last time */
+	size_t first;     /* from this one on, which knew it last time, */
+	size_t at;        /* and this one now */
 	bool disabled;    /* one of them said that it is of no cluster */
 	uint64_t ask_at;  /* uv_now() before which nobody is asked again */
 	uv_timer_t timer; /* ends the wait for a node, or the pause */
@@ -73,10 +73,8 @@ static void on_time(uv_timer_t *timer);
 static void ask_next(struct kri_cluster *cluster)
 {
 	struct kri_slots *slots = &cluster->slots;
-	size_t at = (cluster->first + cluster->asked++) % slots->n;
-	struct kri_connection *connection =
-		connection_of(cluster, slots->nodes[at]);
 
+	cluster->at = (cluster->first + cluster->asked++) % slots->n;
 	/* It is never sent twice: then the next node is asked. */
 	cluster->call.way = (__typeof__(cluster->call.way)){
 		.pipeline = &cluster->pipeline,
@@ -87,7 +85,8 @@ static void ask_next(struct kri_cluster *cluster)
 	uv_timer_start(&cluster->timer, on_time,
 		       (uint64_t)cluster->client->topology->endpoint.io_timeout,
 		       0);
-	kri_connection_give(connection, &cluster->call);
+	kri_connection_give(connection_of(cluster, slots->nodes[cluster->at]),
+			    &cluster->call);
 }
 
 /* Those that waited try again; with no map to be had, they fail. */
@@ -140,7 +139,8 @@ static bool take_map(struct kri_cluster *cluster, const struct kri_node *asked)
 
 	if (cluster->call.err)
 		return false;
-	if (kri_reply_is_error(reply, "ERR This instance has cluster support"))
+	/* Cluster support is off, or the command is unknown. */
+	if (kri_reply_check(reply) == KR_ERR_PROTOCOL)
 		cluster->disabled = true;
 	if (kri_slots_load(&cluster->slots, reply, asked, &changed))
 		return false;
@@ -153,13 +153,12 @@ static bool take_map(struct kri_cluster *cluster, const struct kri_node *asked)
 static void on_answer(struct kri_pipeline *pipeline)
 {
 	struct kri_cluster *cluster = pipeline->arg;
-	struct kri_slots *slots = &cluster->slots;
-	size_t at = (cluster->first + cluster->asked - 1) % slots->n;
+	const struct kri_slots *slots = &cluster->slots;
 
 	if (!cluster->asking)
 		return;
-	if (take_map(cluster, slots->nodes[at])) {
-		cluster->first = at;
+	if (take_map(cluster, slots->nodes[cluster->at])) {
+		cluster->first = cluster->at;
 		end_asking(cluster, true);
 	} else if (cluster->asked < slots->n) {
 		ask_next(cluster);

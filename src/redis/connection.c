@@ -162,7 +162,6 @@ static void drop(struct kri_connection *connection, enum kr_err err)
 
 	kri_reach_cancel(&connection->reach);
 	connection->wire = NULL;
-	connection->proven = false;
 	if (wire && wire->owner)
 		kri_wire_close(&wire);
 	lose(connection, err, open, written);
@@ -291,15 +290,14 @@ static const struct kri_wire_owner owner = {on_reply, on_gone};
 
 /* ---- sending ------------------------------------------------------------ */
 
-/* Each command after ASKING if an ASK sent the call here, but of a
- * transaction only its MULTI. */
+/* Each command after ASKING if an ASK sent the call here. */
 static enum kr_err send_call(struct kri_wire *wire, struct kri_call *call)
 {
 	const char *data = call->way.pipeline->commands.data;
 	enum kr_err err = KR_OK;
 
 	for (size_t i = 0; i < call->replies && !err; i++) {
-		if (call->way.asking && (!call->transaction || i == 0))
+		if (call->way.asking)
 			err = kri_wire_send(wire, KRI_TEXT(ASKING), false);
 		if (!err)
 			err = kri_wire_send(
@@ -367,6 +365,7 @@ static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
 	kri_log(KRI_LOG_INFO, NULL, "redis %s: connected", connection->name);
 	connection->wire = wire;
 	connection->open_since = now(connection);
+	connection->proven = false;
 	kri_wire_own(wire, &owner, connection);
 	connection->calls = (struct kri_calls){0};
 	while ((call = kri_calls_pop(&calls)))

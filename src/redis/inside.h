@@ -43,7 +43,6 @@ struct kri_client {
 	bool late;        /* it has passed, and what came is still unread */
 	uv_prepare_t prepare;
 	int handles; /* to be closed before it can be freed */
-	bool submitting;
 	bool draining;
 	bool closed;
 };

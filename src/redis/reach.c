@@ -17,7 +17,8 @@ struct kri_reach {
 
 	uv_timer_t timer;  /* ends the running try */
 	uint64_t deadline; /* uv_now() of the end of it all */
-	size_t tried;      /* how many of the addresses */
+	size_t from;       /* the first address */
+	size_t tried;      /* how many of them */
 	struct kri_attempt *attempt;
 	struct kri_wire *wire; /* what is asked a question */
 	struct kri_arena arena;
@@ -69,10 +70,9 @@ static void finish(struct kri_reach *reach, struct kri_wire *wire)
 
 static void succeed(struct kri_reach *reach, struct kri_wire *wire)
 {
-	size_t at = atomic_load(reach->goal.first) + reach->tried - 1;
-
 	if (reach->tried > 1)
-		atomic_store(reach->goal.first, at % reach->goal.n);
+		atomic_store(reach->goal.first,
+			     (reach->from + reach->tried - 1) % reach->goal.n);
 	kri_sink_set(&wire->sink, NULL, 0);
 	finish(reach, wire);
 }
@@ -107,7 +107,7 @@ static void dial(struct kri_reach *reach, const struct kri_dial *with,
 static void try_next(struct kri_reach *reach)
 {
 	const struct kri_goal *goal = &reach->goal;
-	size_t at = (atomic_load(goal->first) + reach->tried) % goal->n;
+	size_t at = (reach->from + reach->tried) % goal->n;
 
 	drop_try(reach);
 	uv_timer_start(&reach->timer, on_time,
@@ -238,6 +238,7 @@ struct kri_reach *kri_reach_start(const struct kri_goal *goal,
 	reach->goal = *goal;
 	reach->done = done;
 	reach->arg = arg;
+	reach->from = atomic_load(goal->first);
 	kri_arena_init(&reach->arena, 1024, 2 * REPLY_ROOM);
 	uv_update_time(loop);
 	reach->deadline = uv_now(loop) + (uint64_t)goal->timeout;

@@ -20,9 +20,6 @@ _Static_assert(sizeof(enum kri_reply_type) == sizeof(int),
 	       "the type is an int");
 _Static_assert((int)KRI_REPLY_NIL < REDIS_REPLY_PUSH, "none of ours is a PUSH");
 
-/* Ours have three levels; the reader keeps a task for each. */
-#define DEPTH_MAX 16
-
 /* Stands for all that had no room. */
 static struct kri_reply nothing = {.type = KRI_REPLY_NIL};
 
@@ -55,15 +52,6 @@ static struct kri_reply *put(const redisReadTask *task, struct kri_reply *reply)
 	return reply;
 }
 
-static bool is_too_deep(const redisReadTask *task)
-{
-	int depth = 0;
-
-	while ((task = task->parent))
-		depth++;
-	return depth > DEPTH_MAX;
-}
-
 /* A reply in its place: in its parent's elements, if it has a parent. Room
  * for `more` bytes follows it. NULL, which ends the connection, if nobody
  * waits for one. */
@@ -73,8 +61,7 @@ static struct kri_reply *make_with(const redisReadTask *task,
 	struct kri_sink *sink = task->privdata;
 	struct kri_reply *reply = NULL;
 
-	if (!sink->arena || task->type == REDIS_REPLY_PUSH ||
-	    is_too_deep(task)) {
+	if (!sink->arena || task->type == REDIS_REPLY_PUSH) {
 		sink->refused = true;
 		return NULL;
 	}

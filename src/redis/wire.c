@@ -224,14 +224,24 @@ void kri_wire_flush(struct kri_wire *wire)
 	redisAsyncHandleWrite(ac);
 }
 
+/* Of what OpenSSL was given and has not taken, whole records may have gone. */
 uint64_t kri_wire_written(const struct kri_wire *wire)
 {
+	const redisLibuvEvents *events = wire->ac->ev.data;
+
+	if (wire->tls && (wire->writing || (events->events & UV_WRITABLE)))
+		return wire->appended;
 	return wire->appended - sdslen(wire->ac->c.obuf);
 }
 
+/* An array of which whole elements have come leaves no bytes, but a task. */
 bool kri_wire_is_quiet(const struct kri_wire *wire)
 {
-	return wire->ac->c.reader->pos == wire->ac->c.reader->len;
+	const redisReader *reader = wire->ac->c.reader;
+
+	return reader->pos == reader->len &&
+	       (reader->ridx < 0 ||
+		(!reader->ridx && reader->task[0]->type < 0));
 }
 
 void kri_wire_close(struct kri_wire **wire)

@@ -62,10 +62,10 @@ enum kr_err kri_wire_ask(struct kri_wire *wire,
 /* Writes all that was sent; the wire may be gone afterwards. */
 void kri_wire_flush(struct kri_wire *wire);
 
-/* How many bytes of those it was given the kernel has taken. */
+/* How many bytes of those it was given may have gone. */
 uint64_t kri_wire_written(const struct kri_wire *wire);
 
-/* Whether nothing has come that was not asked for. */
+/* Whether it is between two replies. */
 bool kri_wire_is_quiet(const struct kri_wire *wire);
 
 /* The owner hears nothing of it any more. */

@@ -1,274 +1,493 @@
 /*
- * The client and one server: what comes of calls when all is well.
+ * The client with one server, as its caller sees it: replies, errors, broken
+ * connections, and what a caller may do when a pipeline is done.
  */
 #include "redis_trial.h"
 
-static void a_client_does_not_connect_before_the_first_call(void **state)
-{
-	struct trial *t = *state;
+#include <signal.h>
 
-	open_client(t, 1, NULL);
-	run_for(t, 20);
-	assert_int_equal(t->servers[0].connections, 0);
-	assert_int_equal(ask(t, "GET", "k"), KR_OK);
-	assert_int_equal(t->servers[0].connections, 1);
-	assert_int_equal(ask(t, "GET", "k"), KR_OK);
-	assert_int_equal(t->servers[0].connections, 1);
+/* ---- replies ------------------------------------------------------------ */
+
+static void replies_go_to_the_calls_that_asked(void **state)
+{
+	struct trip trip = {0};
+
+	(void)state;
+	open_first(1000);
+	get(&trip, "a");
+	get(&trip, "b");
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_said(&trip.calls[1], "OK");
+	assert_heard(0, "GET a\nGET b\n");
+	end_trip(&trip);
 }
 
-static const char *echo(struct peer *peer, const char *name, const char *key)
+static void a_call_of_two_commands_has_two_replies(void **state)
 {
-	static char text[64];
+	struct trip trip = {0};
+	struct kri_call *call = get(&trip, "a");
 
-	if (strcmp(name, "GET"))
-		return answer_well(peer, name, key);
-	sprintf(text, "$%zu\r\n%s\r\n", strlen(key), key);
-	return text;
-}
-
-static void replies_go_to_the_calls_they_answer(void **state)
-{
-	struct trial *t = *state;
-	char keys[CALLS][8];
-	struct job *job = make_job(t);
-
-	open_client(t, 1, NULL);
-	t->servers[0].answer = echo;
-	for (size_t i = 0; i < CALLS; i++) {
-		sprintf(keys[i], "k%zu", i);
-		add_call(job, "GET", keys[i]);
-	}
-	submit(job);
-	await(job);
-	for (size_t i = 0; i < CALLS; i++) {
-		assert_int_equal(job->calls[i].err, KR_OK);
-		assert_string_equal(job->calls[i].reply[0]->text.data, keys[i]);
-	}
-	free_job(job);
-}
-
-static void a_call_has_a_reply_for_each_command(void **state)
-{
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-	struct kri_call *call = add_transaction(job, "k");
-
-	open_client(t, 1, NULL);
-	submit(job);
-	await(job);
+	(void)state;
+	open_first(1000);
+	add_command(&trip, call, "TTL");
+	travel(&trip);
 	assert_int_equal(call->err, KR_OK);
-	assert_int_equal(call->reply[2]->type, KRI_REPLY_STATUS);
-	assert_int_equal(t->servers[0].commands, 3);
-	free_job(job);
+	assert_string_equal(call->reply[1]->text.data, "OK");
+	end_trip(&trip);
 }
 
-static void what_is_submitted_in_a_turn_is_one_write(void **state)
+static void a_pipeline_of_no_calls_is_done_at_once(void **state)
 {
-	struct trial *t = *state;
-	struct job *jobs[20];
-	size_t reads;
+	struct trip trip = {0};
 
-	open_client(t, 1, NULL);
-	assert_int_equal(ask(t, "GET", "k"), KR_OK);
-	reads = t->servers[0].reads;
-	for (size_t i = 0; i < 20; i++) {
-		jobs[i] = make_job(t);
-		add_call(jobs[i], "GET", "a");
-		add_call(jobs[i], "SET", "b");
-		submit(jobs[i]);
+	(void)state;
+	open_first(1000);
+	(void)get(&trip, "a");
+	trip.pipeline.n = 0;
+	submit(&trip);
+	assert_int_equal(trip.done, 1);
+	end_trip(&trip);
+}
+
+static void say_no(struct peer *peer, const char *command)
+{
+	(void)command;
+	say(peer, "-ERR no such command\r\n");
+}
+
+static void an_error_reply_is_a_reply(void **state)
+{
+	struct trip trip = {0};
+
+	(void)state;
+	trial.servers[0].serve = say_no;
+	open_first(1000);
+	get(&trip, "a");
+	travel(&trip);
+	assert_said(&trip.calls[0], "ERR no such command");
+	end_trip(&trip);
+}
+
+/* Each byte by itself, as fast as the loop turns. */
+static void drip(struct peer *peer, const char *command)
+{
+	static const char reply[] = "$6\r\npurple\r\n";
+
+	(void)command;
+	for (size_t i = 0; i < sizeof(reply) - 1; i++)
+		say(peer, (char[]){reply[i], '\0'});
+}
+
+static void a_reply_may_come_in_pieces(void **state)
+{
+	struct trip trip = {0};
+
+	(void)state;
+	trial.servers[0].serve = drip;
+	open_first(1000);
+	get(&trip, "a");
+	get(&trip, "b");
+	travel(&trip);
+	assert_said(&trip.calls[0], "purple");
+	assert_said(&trip.calls[1], "purple");
+	end_trip(&trip);
+}
+
+static void say_much_of_big(struct peer *peer, const char *command)
+{
+	char reply[8192];
+
+	if (strcmp(command, "GET big") != 0) {
+		say(peer, "+OK\r\n");
+		return;
 	}
-	kri_client_flush(t->client);
-	await(jobs[19]);
-	assert_int_equal(t->servers[0].reads, reads + 1);
-	for (size_t i = 0; i < 20; i++)
-		free_job(jobs[i]);
+	memset(reply, 'x', sizeof(reply));
+	memcpy(reply, "$8000\r\n", 7);
+	strcpy(reply + 8007, "\r\n");
+	say(peer, reply);
 }
 
-static const char *say_wrongtype(struct peer *peer, const char *name,
-				 const char *key)
+static void a_reply_beyond_its_room_fails_its_call_alone(void **state)
 {
-	return strcmp(name, "GET") ? answer_well(peer, name, key)
-				   : "-WRONGTYPE Operation\r\n";
+	struct trip trip = {0};
+
+	(void)state;
+	trial.servers[0].serve = say_much_of_big;
+	open_first(1000);
+	get(&trip, "a");
+	get(&trip, "big");
+	get(&trip, "b");
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_int_equal(trip.calls[1].err, KR_ERR_LIMIT);
+	assert_said(&trip.calls[2], "OK");
+	assert_int_equal(try_get("c"), KR_OK);
+	assert_int_equal(trial.servers[0].connections, 1);
+	end_trip(&trip);
 }
 
-static void an_error_that_says_nothing_of_the_server_is_a_reply(void **state)
-{
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-	struct kri_call *call = add_call(job, "GET", "k");
+/* ---- connections that break --------------------------------------------- */
 
-	open_client(t, 1, NULL);
-	t->servers[0].answer = say_wrongtype;
-	submit(job);
-	await(job);
-	assert_int_equal(call->err, KR_OK);
-	assert_int_equal(call->reply[0]->type, KRI_REPLY_ERROR);
-	free_job(job);
-	assert_int_equal(ask(t, "SET", "k"), KR_OK);
-	assert_int_equal(t->servers[0].connections, 1);
+/* The first connection takes a command and ends with half a reply. */
+static void cut_first(struct peer *peer, const char *command)
+{
+	(void)command;
+	if (peer->number > 1) {
+		say(peer, "+OK\r\n");
+		return;
+	}
+	say(peer, "$6\r\npur");
+	hang_up(peer);
 }
 
-static void a_pipeline_of_nothing_is_done_at_once(void **state)
+static void what_may_be_repeated_is_sent_once_more(void **state)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t);
+	struct trip trip = {0};
 
-	open_client(t, 1, NULL);
-	submit(job);
-	assert_true(job->done);
-	free_job(job);
+	(void)state;
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	trial.servers[0].serve = cut_first;
+	get(&trip, "a");
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_heard(0, "GET warm\nGET a\nGET a\n");
+	end_trip(&trip);
 }
 
-static void without_a_cluster_there_is_one_place(void **state)
+static void what_may_not_be_repeated_fails(void **state)
 {
-	struct trial *t = *state;
+	struct trip trip = {0};
 
-	open_client(t, 2, NULL);
-	assert_int_equal(kri_client_places(t->client), 1);
-	assert_int_equal(ask(t, "PING", NULL), KR_OK);
-	assert_int_equal(kri_client_places(t->client), 1);
+	(void)state;
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	trial.servers[0].serve = cut_first;
+	incr(&trip, "a");
+	travel(&trip);
+	assert_int_equal(trip.calls[0].err, KR_ERR_UNAVAILABLE);
+	assert_heard(0, "GET warm\nINCR a\n");
+	end_trip(&trip);
 }
 
-/* ---- giant replies ------------------------------------------------------ */
-
-static const char *say_much(struct peer *peer, const char *name,
-			    const char *key)
+static void cut_always(struct peer *peer, const char *command)
 {
-	static char text[70000] = "$65536\r\n";
-
-	if (strcmp(key, "giant"))
-		return answer_well(peer, name, key);
-	memset(text + 8, 'x', 65536);
-	strcpy(text + 8 + 65536, "\r\n");
-	return text;
+	(void)command;
+	hang_up(peer);
 }
 
-static void a_giant_reply_is_the_misfortune_of_its_call_alone(void **state)
+static void nothing_is_sent_more_than_twice(void **state)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-
-	open_client(t, 1, NULL);
-	t->servers[0].answer = say_much;
-	add_call(job, "GET", "small");
-	add_call(job, "GET", "giant");
-	add_call(job, "GET", "small");
-	submit(job);
-	await(job);
-	assert_int_equal(job->calls[0].err, KR_OK);
-	assert_int_equal(job->calls[1].err, KR_ERR_LIMIT);
-	assert_int_equal(job->calls[2].err, KR_OK);
-	assert_string_equal(job->calls[2].reply[0]->text.data, "value");
-	free_job(job);
-	assert_int_equal(t->servers[0].connections, 1);
+	(void)state;
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	trial.servers[0].serve = cut_always;
+	assert_int_equal(try_get("a"), KR_ERR_UNAVAILABLE);
+	assert_heard(0, "GET warm\nGET a\nGET a\n");
 }
 
-/* ---- in the callback ---------------------------------------------------- */
-
-static void submit_next(struct kri_pipeline *pipeline)
+/* Of a call so big that no kernel takes it whole, a part has gone. */
+static void what_has_gone_in_part_is_not_sent_again(void **state)
 {
-	struct job *job = pipeline->arg;
+	static char big[8 << 20];
+	struct trip trip = {0};
 
-	on_done(pipeline);
-	submit(job->next);
+	(void)state;
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	uv_read_stop((uv_stream_t *)&trial.servers[0].peers->tcp);
+	memset(big, 'k', sizeof(big) - 1);
+	incr(&trip, big);
+	incr(&trip, "behind");
+	submit(&trip);
+	hang_up(trial.servers[0].peers);
+	run_until(&trip.done, 1);
+	assert_int_equal(trip.calls[0].err, KR_ERR_UNAVAILABLE);
+	/* Not one byte of the other had been written. */
+	assert_said(&trip.calls[1], "OK");
+	assert_heard(0, "GET warm\nINCR behind\n");
+	end_trip(&trip);
 }
 
-static void who_is_done_may_submit_more(void **state)
+static void a_connection_that_ends_while_idle_costs_nothing(void **state)
 {
-	struct trial *t = *state;
-	struct job *first = make_job(t), *second = make_job(t);
+	struct trip trip = {0};
 
-	open_client(t, 1, NULL);
-	add_call(first, "GET", "k");
-	add_call(second, "GET", "k");
-	first->next = second;
-	first->pipeline.done = submit_next;
-	submit(first);
-	await(second);
-	assert_int_equal(second->calls[0].err, KR_OK);
-	free_job(first);
-	free_job(second);
+	(void)state;
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	hang_up(trial.servers[0].peers);
+	run_for(20);
+	incr(&trip, "a");
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	end_trip(&trip);
 }
 
-static void close_client(struct kri_pipeline *pipeline)
+static void a_server_that_has_closed_does_not_kill_us(void **state)
 {
-	struct job *job = pipeline->arg;
-
-	on_done(pipeline);
-	kri_client_close(&job->trial->client);
+	(void)state;
+	signal(SIGPIPE, SIG_DFL);
+	open_first(1000);
+	raise(SIGPIPE);
+	assert_int_equal(try_get("a"), KR_OK);
 }
 
-static void who_is_done_may_close_the_client(void **state)
-{
-	struct trial *t = *state;
-	struct job *first = make_job(t), *second = make_job(t);
+/* ---- what nobody asked for ----------------------------------------------- */
 
-	open_client(t, 1, NULL);
-	add_call(first, "GET", "k");
-	add_call(second, "SET", "k");
-	first->pipeline.done = close_client;
-	submit(first);
-	submit(second);
-	await(second);
-	assert_int_equal(first->calls[0].err, KR_OK);
-	assert_int_equal(second->calls[0].err, KR_ERR_UNAVAILABLE);
-	free_job(first);
-	free_job(second);
+static void assert_survived(const char *unasked)
+{
+	struct trip trip = {0};
+
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	say(trial.servers[0].peers, unasked);
+	run_for(20);
+	incr(&trip, "a");
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_int_equal(trial.servers[0].connections, 2);
+	end_trip(&trip);
 }
 
-/* ---- closing ------------------------------------------------------------ */
-
-static void closing_settles_what_waits_for_a_connection(void **state)
+static void an_error_that_nobody_asked_for_ends_the_connection(void **state)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-
-	open_client(t, 1, NULL);
-	add_call(job, "GET", "k");
-	submit(job);
-	kri_client_close(&t->client);
-	assert_true(job->done);
-	assert_int_equal(job->calls[0].err, KR_ERR_UNAVAILABLE);
-	free_job(job);
+	(void)state;
+	assert_survived("-ERR max number of clients reached\r\n");
 }
 
-static const char *say_nothing(struct peer *peer, const char *name,
-			       const char *key)
+static void a_reply_that_nobody_asked_for_ends_the_connection(void **state)
 {
-	return strcmp(name, "GET") ? answer_well(peer, name, key) : NULL;
+	(void)state;
+	assert_survived("+OK\r\n");
 }
 
-static void closing_settles_what_is_under_way(void **state)
+static void half_a_reply_that_nobody_asked_for_ends_it_too(void **state)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t);
+	(void)state;
+	assert_survived("$6\r\npur");
+}
 
-	open_client(t, 1, NULL);
-	t->servers[0].answer = say_nothing;
-	add_call(job, "GET", "k");
-	submit(job);
-	while (!t->servers[0].commands)
-		uv_run(&t->loop, UV_RUN_ONCE);
-	kri_client_close(&t->client);
-	assert_int_equal(job->calls[0].err, KR_ERR_UNAVAILABLE);
-	free_job(job);
+static void half_an_array_that_nobody_asked_for_ends_it_too(void **state)
+{
+	(void)state;
+	assert_survived("*2\r\n:1\r\n");
+}
+
+static void say_two(struct peer *peer, const char *command)
+{
+	(void)command;
+	say(peer, peer->number == 1 ? "+OK\r\n+more\r\n" : "+OK\r\n");
+}
+
+static void a_reply_too_many_is_not_taken_for_the_next_ones(void **state)
+{
+	(void)state;
+	trial.servers[0].serve = say_two;
+	open_first(1000);
+	assert_int_equal(try_get("a"), KR_OK);
+	assert_int_equal(try_get("b"), KR_OK);
+	assert_int_equal(trial.servers[0].connections, 2);
+}
+
+/* ---- servers that refuse ------------------------------------------------ */
+
+static void load_first(struct peer *peer, const char *command)
+{
+	(void)command;
+	say(peer,
+	    peer->number == 1 ? "-LOADING Redis is loading\r\n" : "+OK\r\n");
+}
+
+static void who_is_loading_is_asked_on_a_new_connection(void **state)
+{
+	(void)state;
+	open_first(1000);
+	assert_int_equal(try_get("warm"), KR_OK);
+	trial.servers[0].peers->number = 1;
+	trial.servers[0].serve = load_first;
+	assert_int_equal(try_get("a"), KR_OK);
+	assert_int_equal(trial.servers[0].connections, 2);
+}
+
+static void deny(struct peer *peer, const char *command)
+{
+	(void)command;
+	say(peer, "-NOPERM this user has no permissions\r\n");
+}
+
+static void who_denies_is_not_asked_again(void **state)
+{
+	(void)state;
+	trial.servers[0].serve = deny;
+	open_first(1000);
+	assert_int_equal(try_get("a"), KR_ERR_DENIED);
+	assert_int_equal(try_get("b"), KR_ERR_UNAVAILABLE);
+	assert_heard(0, "GET a\n");
+}
+
+/* ---- away and back ------------------------------------------------------ */
+
+static void service_comes_back_after_a_pause(void **state)
+{
+	(void)state;
+	close_server(&trial.servers[0]);
+	uv_run(&trial.loop, UV_RUN_NOWAIT);
+	open_first(1000);
+	assert_int_equal(try_get("a"), KR_ERR_UNAVAILABLE);
+	listen_at(&trial.servers[0], trial.servers[0].port);
+	assert_int_equal(try_get("b"), KR_ERR_UNAVAILABLE); /* at once */
+	run_for(110);
+	assert_int_equal(try_get("c"), KR_OK);
+	assert_heard(0, "GET c\n");
+}
+
+static void who_never_did_good_gets_a_pause(void **state)
+{
+	(void)state;
+	trial.servers[0].serve = cut_always;
+	open_first(1000);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(try_get("a"), KR_ERR_UNAVAILABLE);
+	assert_in_range(trial.servers[0].connections, 1, 2);
+}
+
+/* ---- what a caller may do when it is done ------------------------------- */
+
+static void submit_more(struct trip *trip)
+{
+	submit(trip->more);
+}
+
+static void who_is_done_may_submit(void **state)
+{
+	struct trip first = {.then = submit_more}, second = {0};
+
+	(void)state;
+	first.more = &second;
+	get(&first, "a");
+	get(&second, "b");
+	open_first(1000);
+	submit(&first);
+	run_until(&second.done, 1);
+	assert_said(&second.calls[0], "OK");
+	assert_heard(0, "GET a\nGET b\n");
+	end_trip(&first);
+	end_trip(&second);
+}
+
+static void close_client(struct trip *trip)
+{
+	(void)trip;
+	kri_client_close(&trial.client);
+}
+
+static void who_is_done_may_close(void **state)
+{
+	struct trip first = {.then = close_client}, second = {0};
+
+	(void)state;
+	get(&first, "a");
+	get(&second, "b");
+	open_first(1000);
+	submit(&first);
+	submit(&second);
+	run_until(&second.done, 1);
+	assert_int_equal(first.calls[0].err, KR_OK);
+	assert_int_equal(second.calls[0].err, KR_ERR_UNAVAILABLE);
+	end_trip(&first);
+	end_trip(&second);
+}
+
+static void who_fails_at_once_may_close(void **state)
+{
+	struct trip trip = {.then = close_client};
+
+	(void)state;
+	close_server(&trial.servers[0]);
+	open_first(1000);
+	assert_int_equal(try_get("a"), KR_ERR_UNAVAILABLE);
+	get(&trip, "b");
+	submit(&trip);
+	assert_int_equal(trip.done, 1);
+	assert_null(trial.client);
+	end_trip(&trip);
+}
+
+static void who_is_left_when_it_breaks_may_close(void **state)
+{
+	struct trip trip = {.then = close_client};
+
+	(void)state;
+	assert_int_equal((open_first(1000), try_get("warm")), KR_OK);
+	trial.servers[0].serve = cut_always;
+	incr(&trip, "a");
+	travel(&trip);
+	assert_null(trial.client);
+	end_trip(&trip);
+}
+
+static void stay_silent(struct peer *peer, const char *command)
+{
+	(void)command;
+	peer->server->served[0]++;
+}
+
+static void closing_settles_calls_that_are_out(void **state)
+{
+	struct trip trip = {0};
+
+	(void)state;
+	trial.servers[0].serve = stay_silent;
+	open_first(1000);
+	get(&trip, "a");
+	submit(&trip);
+	run_until(&trial.servers[0].served[0], 1);
+	kri_client_close(&trial.client);
+	assert_int_equal(trip.done, 1);
+	assert_int_equal(trip.calls[0].err, KR_ERR_UNAVAILABLE);
+	end_trip(&trip);
+}
+
+static void closing_settles_calls_that_wait_for_a_connection(void **state)
+{
+	struct trip trip = {0};
+
+	(void)state;
+	open_first(1000);
+	get(&trip, "a");
+	submit(&trip);
+	kri_client_close(&trial.client);
+	assert_int_equal(trip.done, 1);
+	assert_int_equal(trip.calls[0].err, KR_ERR_UNAVAILABLE);
+	end_trip(&trip);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_client_does_not_connect_before_the_first_call),
-		TEST(replies_go_to_the_calls_they_answer),
-		TEST(a_call_has_a_reply_for_each_command),
-		TEST(what_is_submitted_in_a_turn_is_one_write),
-		TEST(an_error_that_says_nothing_of_the_server_is_a_reply),
-		TEST(a_pipeline_of_nothing_is_done_at_once),
-		TEST(without_a_cluster_there_is_one_place),
-		TEST(a_giant_reply_is_the_misfortune_of_its_call_alone),
-		TEST(who_is_done_may_submit_more),
-		TEST(who_is_done_may_close_the_client),
-		TEST(closing_settles_what_waits_for_a_connection),
-		TEST(closing_settles_what_is_under_way),
+		TEST(replies_go_to_the_calls_that_asked),
+		TEST(a_call_of_two_commands_has_two_replies),
+		TEST(a_pipeline_of_no_calls_is_done_at_once),
+		TEST(an_error_reply_is_a_reply),
+		TEST(a_reply_may_come_in_pieces),
+		TEST(a_reply_beyond_its_room_fails_its_call_alone),
+		TEST(what_may_be_repeated_is_sent_once_more),
+		TEST(what_may_not_be_repeated_fails),
+		TEST(nothing_is_sent_more_than_twice),
+		TEST(what_has_gone_in_part_is_not_sent_again),
+		TEST(a_connection_that_ends_while_idle_costs_nothing),
+		TEST(a_server_that_has_closed_does_not_kill_us),
+		TEST(an_error_that_nobody_asked_for_ends_the_connection),
+		TEST(a_reply_that_nobody_asked_for_ends_the_connection),
+		TEST(half_a_reply_that_nobody_asked_for_ends_it_too),
+		TEST(half_an_array_that_nobody_asked_for_ends_it_too),
+		TEST(a_reply_too_many_is_not_taken_for_the_next_ones),
+		TEST(who_is_loading_is_asked_on_a_new_connection),
+		TEST(who_denies_is_not_asked_again),
+		TEST(service_comes_back_after_a_pause),
+		TEST(who_never_did_good_gets_a_pause),
+		TEST(who_is_done_may_submit),
+		TEST(who_is_done_may_close),
+		TEST(who_fails_at_once_may_close),
+		TEST(who_is_left_when_it_breaks_may_close),
+		TEST(closing_settles_calls_that_are_out),
+		TEST(closing_settles_calls_that_wait_for_a_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,436 +1,442 @@
 /*
- * The client and a cluster: whom it asks, what it learns, and how it ends.
+ * The client and a cluster: the map, redirections, nodes that are away, and
+ * the way out of being a cluster's.
  */
 #include "redis_trial.h"
 
-/* Keys of slot 12182 and of slots below 10000. */
+#define NODES 2 /* of the servers; slots 0 to 8191, and the rest */
+
+/* "bar" and "foo" are in slots 5061 and 12182. */
+#define LOW "bar"
 #define HIGH "foo"
-#define LOW "bar" /* 5061 */
 
-static struct trial *world; /* of the running test, for the servers' answers */
-
-static int port_of(size_t server)
+static int port_of(int node)
 {
-	return world->servers[server].port;
+	return trial.servers[node].port;
 }
 
-static size_t index_of(const struct peer *peer)
+static void say_map(struct peer *peer)
 {
-	return (size_t)(peer->server - world->servers);
+	char map[256];
+
+	snprintf(map, sizeof(map),
+		 "*2\r\n*3\r\n:0\r\n:8191\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n"
+		 "*3\r\n:8192\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n",
+		 port_of(0), port_of(1));
+	say(peer, map);
 }
 
-/* Slots up to 9999 are the first server's, the others the second's. */
-static const char *map(void)
+static void say_redirect(struct peer *peer, const char *word, int slot,
+			 int node)
 {
-	static char text[256];
+	char text[64];
 
-	sprintf(text,
-		"*2\r\n"
-		"*3\r\n:0\r\n:9999\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n"
-		"*3\r\n:10000\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n",
-		port_of(0), port_of(1));
-	return text;
+	snprintf(text, sizeof(text), "-%s %d 127.0.0.1:%d\r\n", word, slot,
+		 port_of(node));
+	say(peer, text);
 }
 
-static const char *moved(const char *slot, size_t server)
+static int index_of(const struct server *server)
 {
-	static char text[64];
-
-	sprintf(text, "-MOVED %s 127.0.0.1:%d\r\n", slot, port_of(server));
-	return text;
+	return (int)(server - trial.servers);
 }
 
-/* A node of a whole cluster of two. */
-static const char *be_node(struct peer *peer, const char *name, const char *key)
+/* A node as it should be. */
+static void serve_node(struct peer *peer, const char *command)
 {
-	bool high = !strcmp(key, HIGH);
+	int at = index_of(peer->server);
+	bool high = strstr(command, HIGH) != NULL;
 
-	if (!strcmp(name, "CLUSTER"))
-		return map();
-	if (strcmp(name, "GET") && strcmp(name, "INCR"))
-		return answer_well(peer, name, key);
-	if (high != (index_of(peer) == 1))
-		return moved(high ? "12182" : "5061", high);
-	peer->server->count++;
-	return answer_well(peer, name, key);
+	if (starts(command, "CLUSTER"))
+		say_map(peer);
+	else if (high && at != 1)
+		say_redirect(peer, "MOVED", 12182, 1);
+	else if (!high && at != 0)
+		say_redirect(peer, "MOVED", 5061, 0);
+	else
+		say(peer, "+OK\r\n");
 }
 
-static void begin(struct trial *t, size_t seeds)
+static void serve_both(void (*serve)(struct peer *, const char *))
 {
-	world = t;
-	open_client(t, seeds, NULL);
-	t->servers[0].answer = t->servers[1].answer = be_node;
+	for (int i = 0; i < NODES; i++)
+		trial.servers[i].serve = serve;
 }
 
-/* So that the map is known. */
-static void learn(struct trial *t)
+static void open_cluster(void)
 {
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
-	assert_int_equal(ask(t, "GET", LOW), KR_OK);
-	run_for(t, 20);
-	assert_int_equal(kri_client_places(t->client), 2);
-}
-
-static void a_redirection_makes_it_a_cluster(void **state)
-{
-	struct trial *t = *state;
-
-	begin(t, 1);
-	assert_int_equal(ask(t, "INCR", HIGH), KR_OK);
-	assert_int_equal(t->servers[1].count, 1);
-	run_for(t, 20);
-	assert_int_equal(kri_client_places(t->client), 2);
-}
-
-static void with_the_map_each_call_goes_straight(void **state)
-{
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-
-	begin(t, 1);
-	learn(t);
-	t->servers[0].commands = t->servers[1].commands = 0;
-	for (int i = 0; i < 6; i++)
-		add_call(job, "INCR", i % 2 ? HIGH : LOW);
-	submit(job);
-	await(job);
-	for (int i = 0; i < 6; i++)
-		assert_int_equal(job->calls[i].err, KR_OK);
-	assert_int_equal(t->servers[0].commands, 3);
-	assert_int_equal(t->servers[1].commands, 3);
-	free_job(job);
-}
-
-static void calls_without_a_key_go_to_their_place(void **state)
-{
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-
-	begin(t, 1);
-	learn(t);
-	t->servers[0].commands = t->servers[1].commands = 0;
-	add_call(job, "PING", NULL)->place = 0;
-	add_call(job, "PING", NULL)->place = 1;
-	add_call(job, "PING", NULL)->place = 2;
-	submit(job);
-	await(job);
-	assert_int_equal(job->calls[0].err, KR_OK);
-	assert_int_equal(job->calls[1].err, KR_OK);
-	assert_int_equal(job->calls[2].err, KR_ERR_UNAVAILABLE);
-	assert_int_equal(t->servers[0].commands, 1);
-	assert_int_equal(t->servers[1].commands, 1);
-	free_job(job);
-}
-
-static const char *move_in_circles(struct peer *peer, const char *name,
-				   const char *key)
-{
-	return strcmp(name, "GET") ? answer_well(peer, name, key)
-				   : moved("12182", 1 - index_of(peer));
-}
-
-static void a_circle_of_redirections_ends(void **state)
-{
-	struct trial *t = *state;
-
-	begin(t, 1);
-	t->servers[0].answer = t->servers[1].answer = move_in_circles;
-	assert_int_equal(ask(t, "GET", HIGH), KR_ERR_UNAVAILABLE);
-	assert_in_range(t->servers[0].commands + t->servers[1].commands, 2, 20);
-}
-
-/* ---- ASK ---------------------------------------------------------------- */
-
-/* All slots are the first server's. */
-static const char *take_over(struct peer *peer, const char *name,
-			     const char *key)
-{
-	static char text[128];
-
-	if (strcmp(name, "CLUSTER"))
-		return answer_well(peer, name, key);
-	sprintf(text,
-		"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n",
-		port_of(0));
-	return text;
-}
-
-/* The slot is on its way to the second server. */
-static const char *migrate(struct peer *peer, const char *name, const char *key)
-{
-	static char text[64];
-
-	if (!strcmp(name, "ASKING") || !strcmp(name, "CLUSTER") ||
-	    !strcmp(name, "CLIENT"))
-		return take_over(peer, name, key);
-	if (!index_of(peer)) {
-		if (!strcmp(name, "EXEC"))
-			return "-EXECABORT Transaction discarded\r\n";
-		if (!strcmp(name, "MULTI"))
-			return "+OK\r\n";
-		sprintf(text, "-ASK 12182 127.0.0.1:%d\r\n", port_of(1));
-		return text;
+	serve_both(serve_node);
+	open_first(500);
+	assert_int_equal(try_get(HIGH), KR_OK);
+	assert_int_equal(try_get(LOW), KR_OK);
+	for (int i = 0; i < SERVERS; i++) {
+		trial.servers[i].heard.len = 0;
+		trial.servers[i].served[0] = 0;
 	}
-	if (!peer->asking && strcmp(name, "INCR") && strcmp(name, "EXEC"))
-		return moved("12182", 0);
-	return answer_well(peer, name, key);
 }
 
-static void an_ask_is_followed_with_asking(void **state)
+static void a_moved_makes_it_a_cluster(void **state)
 {
-	struct trial *t = *state;
-
-	begin(t, 1);
-	t->servers[0].answer = t->servers[1].answer = migrate;
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
-	assert_int_equal(t->servers[1].askings, 1);
-	/* It was for once: the owner is the same. */
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
-	assert_int_equal(t->servers[1].askings, 2);
+	(void)state;
+	serve_both(serve_node);
+	open_first(500);
+	assert_int_equal(kri_client_places(trial.client), 1);
+	assert_int_equal(try_get(HIGH), KR_OK);
+	assert_heard(0, "GET foo\n");
+	assert_heard(1, "CLUSTER SLOTS\nGET foo\n");
+	assert_int_equal(try_get(LOW), KR_OK);
+	assert_int_equal(kri_client_places(trial.client), 2);
 }
 
-static void a_transaction_asks_once(void **state)
+static void each_call_goes_to_its_owner(void **state)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t);
-	struct kri_call *call = add_transaction(job, HIGH);
+	struct trip trip = {0};
 
-	begin(t, 1);
-	t->servers[0].answer = t->servers[1].answer = migrate;
-	submit(job);
-	await(job);
+	(void)state;
+	open_cluster();
+	get(&trip, LOW);
+	get(&trip, HIGH);
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_said(&trip.calls[1], "OK");
+	assert_heard(0, "GET bar\n");
+	assert_heard(1, "GET foo\n");
+	end_trip(&trip);
+}
+
+static void a_call_without_a_key_goes_to_its_place(void **state)
+{
+	struct trip trip = {0};
+
+	(void)state;
+	open_cluster();
+	for (size_t i = 0; i < 3; i++) {
+		struct kri_call *call = get(&trip, "DBSIZE");
+
+		call->key = (struct kri_text){0};
+		call->place = i;
+	}
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_said(&trip.calls[1], "OK");
+	assert_int_equal(trip.calls[2].err, KR_ERR_UNAVAILABLE);
+	end_trip(&trip);
+}
+
+/* ---- slots on the move -------------------------------------------------- */
+
+static void ask_third(struct peer *peer, const char *command)
+{
+	if (starts(command, "GET " HIGH) && index_of(peer->server) == 1)
+		say_redirect(peer, "ASK", 12182, 2);
+	else
+		serve_node(peer, command);
+}
+
+static void an_ask_is_followed_for_this_call_alone(void **state)
+{
+	struct trip trip = {0};
+	struct kri_call *call;
+
+	(void)state;
+	open_cluster();
+	serve_both(ask_third);
+	call = get(&trip, HIGH);
+	add_command(&trip, call, "TTL");
+	travel(&trip);
 	assert_int_equal(call->err, KR_OK);
-	assert_int_equal(call->reply[2]->type, KRI_REPLY_STATUS);
-	assert_int_equal(t->servers[1].askings, 1);
-	free_job(job);
+	assert_heard(2, "ASKING\nGET foo\nASKING\nTTL foo\n");
+	assert_int_equal(try_get(HIGH), KR_OK);
+	assert_heard(1, "GET foo\nTTL foo\nGET foo\n");
+	end_trip(&trip);
 }
 
-/* ---- nonsense ----------------------------------------------------------- */
-
-static const char *talk_nonsense(struct peer *peer, const char *name,
-				 const char *key)
+static void try_later(struct peer *peer, const char *command)
 {
-	return strcmp(key, HIGH) ? answer_well(peer, name, key)
-				 : "-MOVED 1\r\n";
+	if (starts(command, "GET " HIGH) && peer->server->served[0]++ < 2)
+		say(peer, "-TRYAGAIN Multiple keys request\r\n");
+	else
+		serve_node(peer, command);
 }
 
-static void a_malformed_redirection_makes_no_cluster(void **state)
+static void a_tryagain_is_tried_again(void **state)
 {
-	struct trial *t = *state;
-
-	begin(t, 1);
-	t->servers[0].answer = talk_nonsense;
-	assert_int_equal(ask(t, "GET", HIGH), KR_ERR_PROTOCOL);
-	assert_int_equal(ask(t, "GET", LOW), KR_OK);
-	assert_int_equal(ask(t, "GET", HIGH), KR_ERR_PROTOCOL);
-	assert_int_equal(t->servers[0].connections, 1);
-	assert_int_equal(t->servers[0].commands, 3);
+	(void)state;
+	open_cluster();
+	serve_both(try_later);
+	assert_int_equal(try_get(HIGH), KR_OK);
 }
 
-static const char *give_no_map(struct peer *peer, const char *name,
-			       const char *key)
+/* Each says that the other has it. */
+static void send_round(struct peer *peer, const char *command)
 {
-	return strcmp(name, "CLUSTER") ? be_node(peer, name, key) : "+OK\r\n";
+	int other = 1 - index_of(peer->server);
+
+	if (starts(command, "CLUSTER"))
+		say_map(peer);
+	else
+		say_redirect(peer, (peer->server->served[0]++, "MOVED"), 12182,
+			     other);
 }
 
-static void who_gives_no_map_is_passed_over(void **state)
+static void calls_that_are_sent_round_in_circles_fail(void **state)
 {
-	struct trial *t = *state;
-
-	begin(t, 2);
-	t->servers[0].answer = give_no_map;
-	learn(t);
+	(void)state;
+	open_cluster();
+	serve_both(send_round);
+	assert_int_equal(try_get(HIGH), KR_ERR_UNAVAILABLE);
+	assert_in_range(trial.servers[0].served[0] + trial.servers[1].served[0],
+			2, 8);
+	serve_both(serve_node);
+	run_for(110); /* until the next map */
+	assert_int_equal(try_get(HIGH), KR_OK);
 }
 
-/* ---- nodes that go ------------------------------------------------------ */
-
-static void a_node_that_is_gone_is_replaced_by_whom_the_map_says(void **state)
+static void ask_round(struct peer *peer, const char *command)
 {
-	struct trial *t = *state;
+	int other = 1 - index_of(peer->server);
 
-	begin(t, 1);
-	learn(t);
-	run_for(t, 150); /* or no map would be asked for yet */
-	t->servers[0].answer = take_over;
-	stop_server(t, &t->servers[1]);
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
-	assert_int_equal(kri_client_places(t->client), 1);
+	if (starts(command, "CLUSTER"))
+		say_map(peer);
+	else if (starts(command, "ASKING"))
+		say(peer, "+OK\r\n");
+	else
+		say_redirect(peer, (peer->server->served[0]++, "ASK"), 12182,
+			     other);
 }
 
-static void a_node_that_comes_back_in_place_is_tried_again(void **state)
+static void calls_that_are_asked_round_in_circles_fail(void **state)
 {
-	struct trial *t = *state;
-	int64_t end = kri_clock_ms() + 10000;
-
-	begin(t, 1);
-	learn(t);
-	stop_server(t, &t->servers[1]);
-	for (int i = 0; i < 20; i++) {
-		assert_int_equal(ask(t, "GET", HIGH), KR_ERR_UNAVAILABLE);
-		assert_int_equal(ask(t, "GET", LOW), KR_OK);
-	}
-	start_server(t, &t->servers[1]);
-	while (ask(t, "GET", HIGH) && kri_clock_ms() < end)
-		run_for(t, 20);
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
+	(void)state;
+	open_cluster();
+	serve_both(ask_round);
+	assert_int_equal(try_get(HIGH), KR_ERR_UNAVAILABLE);
+	assert_in_range(trial.servers[0].served[0] + trial.servers[1].served[0],
+			2, 8);
 }
 
-static const char *load(struct peer *peer, const char *name, const char *key)
+/* ---- nodes that are away ------------------------------------------------ */
+
+static void a_node_that_is_away_takes_its_own_slots_along(void **state)
 {
-	return strcmp(name, "CLIENT") ? "-LOADING Redis is loading\r\n"
-				      : answer_well(peer, name, key);
+	struct trip trip = {0};
+
+	(void)state;
+	open_cluster();
+	close_server(&trial.servers[1]);
+	run_for(20);
+	get(&trip, LOW);
+	get(&trip, HIGH);
+	travel(&trip);
+	assert_said(&trip.calls[0], "OK");
+	assert_int_equal(trip.calls[1].err, KR_ERR_UNAVAILABLE);
+	end_trip(&trip);
 }
 
-static void a_node_that_loads_is_tried_again(void **state)
+static void a_node_that_comes_back_in_place_is_used_again(void **state)
 {
-	struct trial *t = *state;
-	int64_t end = kri_clock_ms() + 10000;
-
-	begin(t, 1);
-	learn(t);
-	t->servers[1].answer = load;
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(ask(t, "GET", HIGH), KR_ERR_UNAVAILABLE);
-	t->servers[1].answer = be_node;
-	while (ask(t, "GET", HIGH) && kri_clock_ms() < end)
-		run_for(t, 20);
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
+	(void)state;
+	open_cluster();
+	close_server(&trial.servers[1]);
+	run_for(20);
+	assert_int_equal(try_get(HIGH), KR_ERR_UNAVAILABLE);
+	listen_at(&trial.servers[1], port_of(1));
+	run_for(110);
+	assert_int_equal(try_get(HIGH), KR_OK);
 }
 
-static const char *break_counter(struct peer *peer, const char *name,
-				 const char *key)
+static void load(struct peer *peer, const char *command)
 {
-	if (strcmp(name, "INCR"))
-		return be_node(peer, name, key);
-	peer->server->count++;
-	close_peer(peer);
-	return NULL;
+	if (index_of(peer->server) == 1)
+		say(peer, "-LOADING Redis is loading the dataset\r\n");
+	else
+		serve_node(peer, command);
 }
 
-static void a_commit_in_doubt_is_not_sent_twice(void **state)
+/* Defect 1 of 0.1: for ever. */
+static void a_node_that_was_loading_is_used_again(void **state)
 {
-	struct trial *t = *state;
-
-	begin(t, 1);
-	learn(t);
-	t->servers[1].answer = break_counter;
-	t->servers[1].count = 0;
-	assert_int_equal(ask(t, "INCR", HIGH), KR_ERR_UNAVAILABLE);
-	run_for(t, 20);
-	assert_int_equal(t->servers[1].count, 1);
+	(void)state;
+	open_cluster();
+	serve_both(load);
+	assert_int_equal(try_get(HIGH), KR_ERR_UNAVAILABLE);
+	assert_int_equal(try_get(LOW), KR_OK);
+	serve_both(serve_node);
+	run_for(220);
+	assert_int_equal(try_get(HIGH), KR_OK);
 }
 
-static const char *say_nothing(struct peer *peer, const char *name,
-			       const char *key)
+/* The second hangs, whatever it is asked. */
+static void hang_second(struct peer *peer, const char *command)
 {
-	return strcmp(name, "CLIENT") ? NULL : answer_well(peer, name, key);
+	peer->server->served[0]++;
+	if (index_of(peer->server) == 0)
+		serve_node(peer, command);
 }
 
-static void a_node_that_hangs_costs_only_its_own_calls(void **state)
+static void a_node_that_hangs_holds_up_its_own_slots_alone(void **state)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t), *other = make_job(t);
+	struct trip hung = {0};
+	int64_t began = kri_clock_ms();
 
-	begin(t, 1);
-	learn(t);
-	t->servers[1].answer = say_nothing;
-	add_call(job, "GET", HIGH);
-	add_call(other, "GET", LOW);
-	submit(job);
-	submit(other);
-	await(job);
-	assert_int_equal(job->calls[0].err, KR_ERR_TIMEOUT);
-	assert_int_equal(other->calls[0].err, KR_OK);
-	assert_int_equal(ask(t, "GET", LOW), KR_OK);
-	free_job(job);
-	free_job(other);
+	(void)state;
+	open_cluster();
+	serve_both(hang_second);
+	get(&hung, HIGH);
+	submit(&hung);
+	run_until(&trial.servers[1].served[0], 1);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(try_get(LOW), KR_OK);
+	assert_true(kri_clock_ms() - began < 400);
+	run_until(&hung.done, 1);
+	assert_int_equal(hung.calls[0].err, KR_ERR_TIMEOUT);
+	assert_int_equal(try_get(LOW), KR_OK);
+	end_trip(&hung);
 }
 
-/* ---- the end of a cluster ----------------------------------------------- */
+/* ---- in and out of being a cluster's ------------------------------------ */
 
-static const char *be_single(struct peer *peer, const char *name,
-			     const char *key)
+static void say_nonsense(struct peer *peer, const char *command)
 {
-	return strcmp(name, "CLUSTER")
-		       ? answer_well(peer, name, key)
-		       : "-ERR This instance has cluster support disabled\r\n";
+	(void)command;
+	say(peer, peer->server->served[0]++ ? "+OK\r\n" : "-MOVED 1\r\n");
 }
 
-static void a_single_server_in_place_of_a_cluster_ends_it(void **state)
+static void a_malformed_redirection_fails_its_call_alone(void **state)
 {
-	struct trial *t = *state;
-	int64_t end = kri_clock_ms() + 10000;
-
-	begin(t, 1);
-	learn(t);
-	stop_server(t, &t->servers[1]);
-	t->servers[0].answer = be_single;
-	while (ask(t, "GET", HIGH) && kri_clock_ms() < end)
-		run_for(t, 20);
-	assert_int_equal(ask(t, "GET", HIGH), KR_OK);
-	assert_int_equal(kri_client_places(t->client), 1);
-	/* And a cluster in place of the single server begins another. */
-	start_server(t, &t->servers[1]);
-	t->servers[0].answer = be_node;
-	learn(t);
+	(void)state;
+	trial.servers[0].serve = say_nonsense;
+	open_first(500);
+	assert_int_equal(try_get("a"), KR_ERR_PROTOCOL);
+	assert_int_equal(try_get("b"), KR_OK);
+	assert_int_equal(trial.servers[0].connections, 1);
 }
 
-static void calls_wait_while_a_map_is_asked_for(void **state)
-{
-	struct trial *t = *state;
-	struct job *job = make_job(t);
+static const char *no_cluster;
 
-	begin(t, 1);
-	add_call(job, "GET", HIGH);
-	for (int i = 1; i < 10; i++)
-		add_call(job, "GET", LOW);
-	add_call(job, "PING", NULL);
-	submit(job);
-	await(job);
-	for (size_t i = 0; i < job->pipeline.n; i++)
-		assert_int_equal(job->calls[i].err, KR_OK);
-	free_job(job);
+static void serve_alone(struct peer *peer, const char *command)
+{
+	say(peer, starts(command, "CLUSTER") ? no_cluster : "+OK\r\n");
 }
 
-static void closing_settles_what_waits_for_a_map(void **state)
+static void assert_leaves(const char *answer)
 {
-	struct trial *t = *state;
-	struct job *job = make_job(t), *late = make_job(t);
+	open_cluster();
+	no_cluster = answer;
+	close_server(&trial.servers[1]);
+	trial.servers[0].serve = serve_alone;
+	run_for(110);
+	(void)!try_get(HIGH); /* finds out that its node is away */
+	assert_int_equal(try_get(HIGH), KR_OK);
+	assert_int_equal(kri_client_places(trial.client), 1);
+}
 
-	begin(t, 1);
-	t->servers[1].answer = say_nothing;
-	add_call(job, "GET", HIGH);
-	submit(job);
-	while (!t->servers[1].commands)
-		uv_run(&t->loop, UV_RUN_ONCE);
-	add_call(late, "GET", LOW);
-	submit(late);
-	kri_client_close(&t->client);
-	assert_int_equal(job->calls[0].err, KR_ERR_UNAVAILABLE);
-	assert_int_equal(late->calls[0].err, KR_ERR_UNAVAILABLE);
-	free_job(job);
-	free_job(late);
+static void a_single_server_where_a_cluster_was_gets_all(void **state)
+{
+	(void)state;
+	assert_leaves("-ERR This instance has cluster support disabled\r\n");
+}
+
+static void so_does_one_that_has_never_heard_of_clusters(void **state)
+{
+	(void)state;
+	assert_leaves("-ERR unknown command 'CLUSTER'\r\n");
+}
+
+static void lie_once(struct peer *peer, const char *command)
+{
+	if (starts(command, "GET") && !peer->server->served[0]++)
+		say_redirect(peer, "MOVED", 12182, 2);
+	else
+		serve_alone(peer, command);
+}
+
+static void a_moved_from_a_single_server_does_no_lasting_harm(void **state)
+{
+	(void)state;
+	no_cluster = "-ERR This instance has cluster support disabled\r\n";
+	trial.servers[0].serve = trial.servers[2].serve = lie_once;
+	trial.servers[2].served[0] = 1;
+	open_first(500);
+	assert_int_equal(try_get(HIGH), KR_OK);
+	run_for(20);
+	assert_int_equal(try_get(HIGH), KR_OK);
+	assert_int_equal(kri_client_places(trial.client), 1);
+}
+
+/* ---- closing ------------------------------------------------------------ */
+
+static void close_client(struct trip *trip)
+{
+	(void)trip;
+	kri_client_close(&trial.client);
+}
+
+static void closing_ends_all_of_a_cluster(void **state)
+{
+	struct trip low = {.then = close_client}, high = {0};
+
+	(void)state;
+	open_cluster();
+	serve_both(hang_second);
+	get(&high, HIGH);
+	submit(&high);
+	get(&low, LOW);
+	travel(&low);
+	assert_int_equal(high.done, 1);
+	assert_int_equal(high.calls[0].err, KR_ERR_UNAVAILABLE);
+	end_trip(&low);
+	end_trip(&high);
+}
+
+static void hang_but_redirect(struct peer *peer, const char *command)
+{
+	if (index_of(peer->server) == 0)
+		serve_node(peer, command);
+	else
+		peer->server->served[0]++;
+}
+
+static void closing_ends_the_wait_for_a_map(void **state)
+{
+	struct trip high = {0}, low = {0};
+
+	(void)state;
+	serve_both(hang_but_redirect);
+	open_first(500);
+	get(&high, HIGH);
+	submit(&high);
+	run_until(&trial.servers[1].served[0], 1);
+	get(&low, LOW);
+	submit(&low);
+	assert_int_equal(low.done, 0);
+	kri_client_close(&trial.client);
+	assert_int_equal(high.done + low.done, 2);
+	assert_int_equal(low.calls[0].err, KR_ERR_UNAVAILABLE);
+	end_trip(&high);
+	end_trip(&low);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_redirection_makes_it_a_cluster),
-		TEST(with_the_map_each_call_goes_straight),
-		TEST(calls_without_a_key_go_to_their_place),
-		TEST(a_circle_of_redirections_ends),
-		TEST(an_ask_is_followed_with_asking),
-		TEST(a_transaction_asks_once),
-		TEST(a_malformed_redirection_makes_no_cluster),
-		TEST(who_gives_no_map_is_passed_over),
-		TEST(a_node_that_is_gone_is_replaced_by_whom_the_map_says),
-		TEST(a_node_that_comes_back_in_place_is_tried_again),
-		TEST(a_node_that_loads_is_tried_again),
-		TEST(a_commit_in_doubt_is_not_sent_twice),
-		TEST(a_node_that_hangs_costs_only_its_own_calls),
-		TEST(a_single_server_in_place_of_a_cluster_ends_it),
-		TEST(calls_wait_while_a_map_is_asked_for),
-		TEST(closing_settles_what_waits_for_a_map),
+		TEST(a_moved_makes_it_a_cluster),
+		TEST(each_call_goes_to_its_owner),
+		TEST(a_call_without_a_key_goes_to_its_place),
+		TEST(an_ask_is_followed_for_this_call_alone),
+		TEST(a_tryagain_is_tried_again),
+		TEST(calls_that_are_sent_round_in_circles_fail),
+		TEST(calls_that_are_asked_round_in_circles_fail),
+		TEST(a_node_that_is_away_takes_its_own_slots_along),
+		TEST(a_node_that_comes_back_in_place_is_used_again),
+		TEST(a_node_that_was_loading_is_used_again),
+		TEST(a_node_that_hangs_holds_up_its_own_slots_alone),
+		TEST(a_malformed_redirection_fails_its_call_alone),
+		TEST(a_single_server_where_a_cluster_was_gets_all),
+		TEST(so_does_one_that_has_never_heard_of_clusters),
+		TEST(a_moved_from_a_single_server_does_no_lasting_harm),
+		TEST(closing_ends_all_of_a_cluster),
+		TEST(closing_ends_the_wait_for_a_map),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

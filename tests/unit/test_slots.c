@@ -7,20 +7,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <cmocka.h>
 
-static unsigned slot(const char *prefix, const char *key)
+static unsigned slot(const char *key)
 {
-	char whole[64];
-
-	snprintf(whole, sizeof(whole), "%s%s", prefix, key);
-	return kri_slot_of(kri_text_of(whole));
-}
-
-static const struct kri_node *owner(const struct kri_slots *slots, size_t at)
-{
-	return slots->owners[at];
+	return kri_slot_of(kri_text_of(key));
 }
 
 static struct kri_reply number(int64_t integer)
@@ -67,7 +58,7 @@ static int setup(void **state)
 {
 	static struct kri_slots slots;
 
-	memset(&slots, 0, sizeof(slots));
+	slots = (struct kri_slots){0};
 	*state = &slots;
 	return 0;
 }
@@ -81,19 +72,24 @@ static int teardown(void **state)
 static void slots_are_those_of_the_specification(void **state)
 {
 	(void)state;
-	assert_int_equal(slot("", "123456789"), 0x31c3);
-	assert_int_equal(slot("", "foo"), 12182);
-	assert_int_equal(slot("f", "oo"), 12182);
-	assert_int_equal(slot("", ""), 0);
+	assert_int_equal(slot("123456789"), 0x31c3);
+	assert_int_equal(slot("foo"), 12182);
+	assert_int_equal(slot(""), 0);
 }
 
 static void only_a_hash_tag_counts_if_there_is_one(void **state)
 {
 	(void)state;
-	assert_int_equal(slot("{foo}:", "abc"), 12182);
-	assert_int_equal(slot("x{foo}{bar}", ""), 12182);
-	assert_int_not_equal(slot("foo{}", "a"), slot("foo{}", "b"));
-	assert_int_not_equal(slot("{foo", "a"), slot("{foo", "b"));
+	assert_int_equal(slot("{foo}:abc"), 12182);
+	assert_int_equal(slot("x{foo}{bar}"), 12182);
+	assert_int_not_equal(slot("foo{}a"), slot("foo{}b"));
+	assert_int_not_equal(slot("{fooa"), slot("{foob"));
+	assert_int_not_equal(slot("}foo{a"), slot("}foo{b"));
+}
+
+static const struct kri_node *owner(void **state, unsigned of)
+{
+	return ((const struct kri_slots *)*state)->owners[of];
 }
 
 static void a_node_is_made_once(void **state)
@@ -104,6 +100,7 @@ static void a_node_is_made_once(void **state)
 	assert_ptr_equal(kri_slots_node(*state, "h", 1), node);
 	assert_ptr_not_equal(kri_slots_node(*state, "h", 2), node);
 	assert_int_equal(((struct kri_slots *)*state)->n, 2);
+	assert_string_equal(node->name.data, "h:1");
 }
 
 static void a_map_gives_slots_their_owner(void **state)
@@ -116,10 +113,10 @@ static void a_map_gives_slots_their_owner(void **state)
 		kri_slots_load(*state, answer(&a, 5, 7, "h"), asked, &changed),
 		KR_OK);
 	assert_true(changed);
-	assert_null(owner(*state, 4));
-	assert_string_equal(owner(*state, 5)->address.host, "h");
-	assert_int_equal(owner(*state, 7)->address.port, 7000);
-	assert_null(owner(*state, 8));
+	assert_null(owner(state, 4));
+	assert_string_equal(owner(state, 5)->address.host, "h");
+	assert_int_equal(owner(state, 7)->address.port, 7000);
+	assert_null(owner(state, 8));
 }
 
 static void the_same_map_again_is_no_news(void **state)
@@ -150,8 +147,7 @@ static void a_node_without_a_name_is_the_one_that_was_asked(void **state)
 						answer(&a, 0, 9, names[i]),
 						asked, &changed),
 				 KR_OK);
-		assert_string_equal(owner(*state, 0)->address.host,
-				    "seed");
+		assert_string_equal(owner(state, 0)->address.host, "seed");
 	}
 }
 
@@ -175,7 +171,7 @@ static void what_is_no_map_changes_nothing(void **state)
 	assert_int_equal(kri_slots_load(*state, &a.list, asked, &changed),
 			 KR_ERR_PROTOCOL);
 	assert_false(changed);
-	assert_null(owner(*state, 0));
+	assert_null(owner(state, 0));
 }
 
 static void a_slot_that_moved_has_a_new_owner(void **state)
@@ -183,89 +179,101 @@ static void a_slot_that_moved_has_a_new_owner(void **state)
 	struct kri_node *node = kri_slots_node(*state, "h", 1);
 
 	kri_slots_move(*state, 42, node);
-	assert_ptr_equal(owner(*state, 42), node);
-	assert_null(owner(*state, 43));
+	assert_ptr_equal(owner(state, 42), node);
+	assert_null(owner(state, 43));
 }
 
-static void places_are_those_who_own_slots(void **state)
+static void places_are_the_nodes_that_own_something(void **state)
 {
-	struct kri_slots *slots = *state;
-	struct kri_node *idle = kri_slots_node(slots, "idle", 1);
-	struct kri_node *one = kri_slots_node(slots, "h", 1);
-	struct kri_node *two = kri_slots_node(slots, "h", 2);
+	struct kri_node *first = kri_slots_node(*state, "h", 1);
+	struct kri_node *second = kri_slots_node(*state, "h", 2);
 
-	assert_non_null(idle);
-	assert_null(kri_slots_place(slots, 0));
-	kri_slots_move(slots, 1, one);
-	kri_slots_move(slots, 2, two);
-	assert_ptr_equal(kri_slots_place(slots, 0), one);
-	assert_ptr_equal(kri_slots_place(slots, 1), two);
-	assert_null(kri_slots_place(slots, 2));
-	kri_slots_move(slots, 1, two);
-	assert_ptr_equal(kri_slots_place(slots, 0), two);
+	assert_null(kri_slots_place(*state, 0));
+	kri_slots_move(*state, 42, second);
+	assert_ptr_equal(kri_slots_place(*state, 0), second);
+	kri_slots_move(*state, 43, first);
+	assert_ptr_equal(kri_slots_place(*state, 0), first);
+	assert_ptr_equal(kri_slots_place(*state, 1), second);
+	kri_slots_move(*state, 42, first);
+	assert_null(kri_slots_place(*state, 1));
 }
 
-static void a_map_takes_what_it_leaves_out(void **state)
+static void a_new_map_takes_places_away(void **state)
 {
-	struct kri_slots *slots = *state;
-	struct kri_node *asked = kri_slots_node(slots, "seed", 1);
+	struct kri_node *asked = kri_slots_node(*state, "seed", 1);
 	struct answer a;
 	bool changed = false;
 
-	kri_slots_move(slots, 9, asked);
+	kri_slots_move(*state, 42, asked);
 	assert_int_equal(
-		kri_slots_load(slots, answer(&a, 0, 5, "h"), asked, &changed),
+		kri_slots_load(*state, answer(&a, 0, 9, "h"), asked, &changed),
 		KR_OK);
-	assert_null(slots->owners[9]);
-	assert_int_equal(asked->owns, 0);
-	assert_int_equal(slots->owners[0]->owns, 6);
+	assert_string_equal(kri_slots_place(*state, 0)->address.host, "h");
+	assert_null(kri_slots_place(*state, 1));
 }
 
-/* ---- redirections ------------------------------------------------------ */
-
-static bool redirects(const char *text, struct kri_redirect *to)
+static void there_are_so_many_nodes_and_no_more(void **state)
 {
-	return kri_slots_read_redirect(kri_text_of(text), to);
+	for (int port = 1; port <= KRI_NODES_MAX; port++)
+		assert_non_null(kri_slots_node(*state, "h", port));
+	assert_null(kri_slots_node(*state, "other", 1));
+	assert_non_null(kri_slots_node(*state, "h", 1));
 }
 
-static void a_redirection_names_slot_and_node(void **state)
+/* ---- redirections ------------------------------------------------------- */
+
+static void assert_redirect(const char *text, unsigned slot_, const char *host,
+			    int port)
 {
 	struct kri_redirect to;
 
-	(void)state;
-	assert_true(redirects("MOVED 3999 127.0.0.1:6381", &to));
-	assert_int_equal(to.slot, 3999);
-	assert_string_equal(to.host, "127.0.0.1");
-	assert_int_equal(to.port, 6381);
-	assert_true(redirects("ASK 16383 2001:db8::1:6381", &to));
-	assert_string_equal(to.host, "2001:db8::1");
-	assert_true(redirects("MOVED 0 :6381", &to));
-	assert_string_equal(to.host, "");
+	assert_true(kri_slots_read_redirect(kri_text_of(text), &to));
+	assert_int_equal(to.slot, slot_);
+	assert_string_equal(to.host, host);
+	assert_int_equal(to.port, port);
 }
 
-static void a_redirection_that_makes_no_sense_is_none(void **state)
+static void redirections_are_read(void **state)
+{
+	(void)state;
+	assert_redirect("MOVED 3999 127.0.0.1:6381", 3999, "127.0.0.1", 6381);
+	assert_redirect("ASK 0 node-1.example:1", 0, "node-1.example", 1);
+	assert_redirect("MOVED 16383 ::1:7000", 16383, "::1", 7000);
+	assert_redirect("MOVED 3999 :6381", 3999, "", 6381);
+}
+
+static void redirections_without_sense_are_known(void **state)
 {
 	static const char *const texts[] = {
-		"MOVED 1", "MOVED ", "MOVED 1 ", "MOVED 1 h", "MOVED 1 h:",
-		"MOVED 1 h:0", "MOVED 1 h:65536", "MOVED 1 h:+1",
-		"MOVED 16384 h:1", "MOVED -1 h:1", "MOVED x h:1", "ASK  h:1",
+		"MOVED",
+		"MOVED 1",
+		"MOVED 1 ",
+		"MOVED 1 127.0.0.1",
+		"MOVED 1 127.0.0.1:",
+		"MOVED 1 127.0.0.1:0",
+		"MOVED 1 127.0.0.1:65536",
+		"MOVED 16384 127.0.0.1:7000",
+		"MOVED -1 127.0.0.1:7000",
+		"MOVED x 127.0.0.1:7000",
 	};
 	struct kri_redirect to;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		assert_false(redirects(texts[i], &to));
+		assert_false(
+			kri_slots_read_redirect(kri_text_of(texts[i]), &to));
 }
 
-static void a_redirection_to_too_long_a_name_is_none(void **state)
+static void a_host_that_is_too_long_is_no_redirection(void **state)
 {
 	char text[400] = "MOVED 1 ";
 	struct kri_redirect to;
 
 	(void)state;
-	memset(text + 8, 'h', 300);
-	strcpy(text + 308, ":1");
-	assert_false(redirects(text, &to));
+	memset(text + 8, 'h', 256);
+	strcpy(text + 8 + 256, ":7000");
+	assert_false(kri_slots_read_redirect(kri_text_of(text), &to));
+	assert_true(kri_slots_read_redirect(kri_text_of("MOVED 1 h:1"), &to));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -281,11 +289,12 @@ int main(void)
 		TEST(a_node_without_a_name_is_the_one_that_was_asked),
 		TEST(what_is_no_map_changes_nothing),
 		TEST(a_slot_that_moved_has_a_new_owner),
-		TEST(places_are_those_who_own_slots),
-		TEST(a_map_takes_what_it_leaves_out),
-		TEST(a_redirection_names_slot_and_node),
-		TEST(a_redirection_that_makes_no_sense_is_none),
-		TEST(a_redirection_to_too_long_a_name_is_none),
+		TEST(places_are_the_nodes_that_own_something),
+		TEST(a_new_map_takes_places_away),
+		TEST(there_are_so_many_nodes_and_no_more),
+		TEST(redirections_are_read),
+		TEST(redirections_without_sense_are_known),
+		TEST(a_host_that_is_too_long_is_no_redirection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
