@@ -172,7 +172,7 @@ $nobody,127.0.0.1:$PORT"
 
 # bats test_tags=slow
 @test "requests cost what they cost on one Redis" {
-	kr_start_cluster
+	kr_start_cluster -o session.idle_timeout=20m
 	expect_usual_cost
 }
 

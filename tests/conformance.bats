@@ -39,7 +39,8 @@ allow_looks() {
 
 conforms() { # [OPTION...]
 	write_fill
-	"$KR_BUILD/tests/conformance/conformance" \
+	CMOCKA_MESSAGE_OUTPUT=STDOUT \
+		"$KR_BUILD/tests/conformance/conformance" \
 		redis.instance_name=KestrunSession_ "$@" \
 		>"$STACK/conformance.log" 2>&1 3>&- ||
 		fail "does not conform" \

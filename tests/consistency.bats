@@ -7,6 +7,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/client.bash
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 
+bats_require_minimum_version 1.5.0 # run !
+
 setup() {
 	stack_open
 	redis_start
@@ -201,7 +203,7 @@ opens() { # COOKIE VALUE
 	[ "$body" = '{"user":"fast"}' ]
 	opens "$second"
 	[ "$body" = '{"user":"slow"}' ]
-	! opens "$cookie"
+	run ! opens "$cookie"
 }
 
 @test "many logins at once with one cookie: every cookie that is given opens" {
@@ -218,7 +220,7 @@ opens() { # COOKIE VALUE
 			"$KR_SOCKET" '/session/login?user=max' >"$STACK/answers"
 		wait $!
 		cat "$STACK/others" >>"$STACK/answers"
-		! grep '^[1-9]' "$STACK/answers" | grep -v '^\(200\|409\)'
+		run ! grep '^[1-9]' <(grep -v '^\(200\|409\) ' "$STACK/answers")
 		while read -r value; do
 			opens "$value" || fail "$value opens nothing"
 			n=$((n + 1))

@@ -19,15 +19,20 @@ teardown() {
 	stack_close
 }
 
+# With a timeout of which no sixteenth goes by: a touch would be counted too.
+start_calm() { # [KRSESSIOND OPTION...]
+	start_both -o session.idle_timeout=20m "$@"
+}
+
 @test "hello costs Redis nothing, even with a session's cookie" {
-	start_both
+	start_calm
 	warm_session
 	[ -z "$(cost_of /hello)" ]
 	[ -z "$(cost_of -c "Kr.Session=$cookie" /hello)" ]
 }
 
 @test "reading without a cookie costs Redis nothing" {
-	start_both
+	start_calm
 	warm_session
 	for path in /session/whoami '/session/get?key=k' /session/logout \
 		/session/login /nowhere; do
@@ -36,7 +41,7 @@ teardown() {
 }
 
 @test "a malformed cookie costs Redis nothing" {
-	start_both
+	start_calm
 	warm_session
 	for value in '' short "${cookie}A" "${cookie:0:64}" "${cookie:0:64}!"; do
 		[ -z "$(cost_of -c "Kr.Session=$value" /session/whoami)" ]
@@ -44,7 +49,7 @@ teardown() {
 }
 
 @test "a refused request costs Redis nothing" {
-	start_both
+	start_calm
 	warm_session
 	[ -z "$(cost_of -c "Kr.Session=$cookie" -m PUT /session/counter)" ]
 	[ -z "$(cost_of -c "Kr.Session=$cookie" '/session/login?user=%zz')" ]
@@ -58,7 +63,7 @@ changes() {
 
 @test "reading a session is one HGETALL, and writes nothing" {
 	local before
-	start_both
+	start_calm
 	warm_session
 	[ "$(cost_of -c "Kr.Session=$cookie" /session/whoami)" = hgetall=1 ]
 	before=$(changes)
@@ -67,7 +72,7 @@ changes() {
 }
 
 @test "reading a session is one round trip" {
-	start_both
+	start_calm
 	warm_session
 	[ "$(least_round_trips -c "Kr.Session=$cookie" "$KR_SOCKET" \
 		'/session/get?key=counter')" -eq 1 ]
@@ -75,7 +80,7 @@ changes() {
 
 @test "writing a session is one load and one script" {
 	local cost
-	start_both
+	start_calm
 	warm_session
 	cost=$(cost_of -c "Kr.Session=$cookie" /session/counter)
 	[[ " $cost " == *' hgetall=1 '* ]]
@@ -84,14 +89,14 @@ changes() {
 }
 
 @test "writing a session is two round trips" {
-	start_both
+	start_calm
 	warm_session
 	[ "$(least_round_trips -c "Kr.Session=$cookie" "$KR_SOCKET" \
 		/session/counter)" -eq 2 ]
 }
 
 @test "making a session is one script in one round trip" {
-	start_both
+	start_calm
 	warm_session
 	[ "$(cost_of /session/counter)" = \
 		'evalsha=1 hget=1 hset=1 pexpire=1' ]
@@ -116,7 +121,7 @@ read_32_at_once() {
 
 @test "requests of one batch share their round trip" {
 	local trips
-	start_both -o server.workers=1
+	start_calm -o server.workers=1
 	warm_session
 	trips=$(($(least_reads read_32_at_once) - $(least_reads true)))
 	[ "$(grep -c '^200' "$STACK/answers-of-32")" -eq 32 ]
@@ -124,7 +129,7 @@ read_32_at_once() {
 }
 
 @test "the script is sent again when Redis has forgotten it" {
-	start_both
+	start_calm
 	warm_session
 	rcli script flush
 	ask_as "$cookie" /session/counter
@@ -134,7 +139,7 @@ read_32_at_once() {
 }
 
 @test "a batch survives that Redis has forgotten the script" {
-	start_both
+	start_calm
 	warm_session
 	rcli script flush
 	"$KR_BUILD/tests/fcgi_client" -q -n 32 -c "Kr.Session=$cookie" \

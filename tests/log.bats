@@ -84,3 +84,59 @@ log_has() { # PATTERN
 	run grep -a ^forged "$STACK/krsessiond.log"
 	[ "$status" -eq 1 ]
 }
+
+# ---- a log that nobody reads --------------------------------------------
+
+# Standard error is a pipe that stays open and is not read.
+start_unread() {
+	local options
+	mkfifo "$STACK/pipe"
+	mapfile -t options < <(kr_options)
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	server_start krsessiond bash -c 'exec "$@" 2<>"$0"' "$STACK/pipe" \
+		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" "${options[@]}" "$@"
+	within 10 kr_answers "$KR_SOCKET" /hello ||
+		fail "krsessiond does not start"
+}
+
+# At debug: more lines than the pipe and the queue take.
+write_many() {
+	"$KR_BUILD/tests/fcgi_client" -q -k -n 8 -r 1000 "$KR_SOCKET" /hello \
+		>"$STACK/answers"
+	[ "$(grep -c '^200' "$STACK/answers")" -eq 8000 ]
+}
+
+lost_is_said() {
+	grep -q ' warning .* log lines were lost' "$STACK/read.log"
+}
+
+@test "a log that nobody reads holds up neither requests nor the end" {
+	redis_start
+	start_unread
+	write_many
+	for _ in {1..20}; do
+		ask /session/counter
+		[ "$code" = 200 ] && ((ms < 1000))
+		ask /hello
+		[ "$code" = 200 ] && ((ms < 1000))
+	done
+	kill -TERM "$(server_pid krsessiond)"
+	server_wait krsessiond 5
+}
+
+@test "log lines that were lost are counted, and said when there is room" {
+	local read lost reader
+	start_unread
+	write_many
+	timeout 30 cat "$STACK/pipe" >"$STACK/read.log" 3>&- 4>&- &
+	reader=$!
+	within 10 lost_is_said
+	ask -p REQUEST_ID=last /hello
+	within 10 grep -q request=last "$STACK/read.log"
+	kill "$reader"
+	read=$(grep -c ' debug .*GET /hello' "$STACK/read.log")
+	lost=$(sed -n 's/.* warning \([0-9]*\) log lines* w.*/\1/p' \
+		"$STACK/read.log" | awk '{ n += $1 } END { print n + 0 }')
+	# With those of start_unread and the last.
+	((read + lost >= 8002 && read + lost < 8020))
+}

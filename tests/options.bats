@@ -14,14 +14,18 @@ krsessiond() { # ARGUMENT...
 	timeout 10 "$KR_BUILD/krsessiond" "$@" </dev/null
 }
 
-# -t refuses the configuration and its one line has all these words.
+# -t refuses the configuration and its one line has all these words; so does
+# a start.
 refuses() { # "ARGUMENTS" WORD...
-	local arguments word
+	local arguments word option
 	read -ra arguments <<<"$1"
-	run krsessiond "${arguments[@]}" -t
-	[ "$status" -eq 2 ] || fail "status $status" "$output"
-	for word in "${@:2}"; do
-		[[ $output == *"$word"* ]] || fail "no '$word' in:" "$output"
+	for option in '' -t; do
+		run krsessiond "${arguments[@]}" ${option:+"$option"}
+		[ "$status" -eq 2 ] || fail "status $status" "$output"
+		for word in "${@:2}"; do
+			[[ $output == *"$word"* ]] ||
+				fail "no '$word' in:" "$output"
+		done
 	done
 }
 
@@ -87,6 +91,27 @@ refuses() { # "ARGUMENTS" WORD...
 	refuses "-c $CONF" "$CONF:2:"
 	printf '[server\nworkers = 4\n' >"$CONF"
 	refuses "-c $CONF" "$CONF:1:"
+	printf '[session]\nidle_timeout = 1h\n\n[server\n\n[log]\n' >"$CONF"
+	refuses "-c $CONF" "$CONF:4:"
+}
+
+@test "a listener that cannot be is an error" {
+	local long
+	long=$(printf 'x%.0s' {1..120})
+	refuses '-l tcp:127.0.0.1:99999' tcp:127.0.0.1:99999 65535
+	refuses '-l tcp:127.0.0.1:0' tcp:127.0.0.1:0 65535
+	refuses '-l tcp:x' tcp:x HOST:PORT
+	refuses '-l tcp::1:80:' tcp::1:80: port
+	refuses '-l unix:' unix: empty
+	refuses "-l unix:/tmp/$long" "$long" 107
+	refuses '-l unix:/no/such/folder/s' /no/such/folder folder
+	refuses '-l /tmp/s' /tmp/s unix:PATH
+	refuses '-o server.listen=tcp:x' tcp:x
+}
+
+@test "a group that does not exist is an error" {
+	refuses "-l unix:$BATS_TEST_TMPDIR/s -o server.socket_group=nosuch" \
+		server.socket_group nosuch
 }
 
 @test "a file that is not there is an error" {

@@ -33,6 +33,7 @@ MISSING_PAIR="{\"error\":\"Missing 'key' and/or 'value' query parameter(s)\",\
 RESERVED="{\"error\":\"Keys cannot be empty or begin with '@'\"}"
 CROSS_SITE='{"error":"Cross-site requests cannot change state"}'
 NOT_ALLOWED='{"error":"Method not allowed"}'
+WRONG_LENGTH='{"error":"Content-Length is not that of the body"}'
 CLEARED='{"message":"Session cleared"}'
 
 setup_file() {
@@ -229,7 +230,12 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	expect_json 200 "$(stored color purple)"
 	visit --http1.1 --data 'key=color&value=green' \
 		--header 'Transfer-Encoding: chunked' /session/set
-	expect_json 200 "$(stored color green)"
+	# Caddy says CONTENT_LENGTH -1 then, which nobody may (RFC 3875).
+	if [[ $VARIANT == caddy ]]; then
+		expect_json 400 "$WRONG_LENGTH"
+	else
+		expect_json 200 "$(stored color green)"
+	fi
 }
 
 @test "the query comes before the form" {

@@ -141,7 +141,7 @@ redis_cli_is_strict() {
 
 # bats test_tags=slow
 @test "requests cost what they cost on one Redis" {
-	kr_start_sentinel
+	kr_start_sentinel -o session.idle_timeout=20m
 	expect_usual_cost
 }
 

@@ -9,6 +9,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/client.bash
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 
+bats_require_minimum_version 1.5.0 # run !
+
 setup() {
 	stack_open
 	HELD=()
@@ -256,8 +258,7 @@ begin_slow_hello() {
 	slow_start -o server.workers=1
 	for path in '/slow/unmarked?' '/slow/hello?' '/slow/unmarked?'; do
 		rm -f "$STACK/gate"*
-		slow_begin '' "$path"
-		sleep 0.1 # what is to be noticed
+		slow_begin '' "$path" && sleep 0.1 # what is to be noticed
 		slow_go_on
 		slow_end
 		[ "$SLOW_CODE" = 200 ]

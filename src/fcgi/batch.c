@@ -9,6 +9,7 @@
 #include "fcgi/gateway.h"
 
 #define RECORDS_CHUNK (16 << 10)
+#define UNUSED_MOST 512 /* exchanges that are kept to be used again */
 
 /* The arena's own cap bounds nothing here: each load has a bound of its own,
  * and a batch has a bounded number of them. */
@@ -151,6 +152,7 @@ struct kr_context *kri_stages_take(struct kri_stages *stages)
 
 	if (c) {
 		stages->unused = c->next;
+		stages->unused_n--;
 	} else {
 		c = malloc(sizeof(*c));
 		if (!c)
@@ -161,11 +163,23 @@ struct kr_context *kri_stages_take(struct kri_stages *stages)
 	return c;
 }
 
+static void free_exchange(struct kr_context *c)
+{
+	kri_gateway_close(&c->gateway);
+	kri_exchange_close(c);
+	free(c);
+}
+
 void kri_stages_drop(struct kri_stages *stages, struct kr_context *c)
 {
+	stages->under_way--;
+	if (stages->unused_n == UNUSED_MOST) {
+		free_exchange(c);
+		return;
+	}
 	c->next = stages->unused;
 	stages->unused = c;
-	stages->under_way--;
+	stages->unused_n++;
 }
 
 void kri_stages_free(struct kri_stages *stages)
@@ -180,9 +194,7 @@ void kri_stages_free(struct kri_stages *stages)
 		struct kr_context *c = stages->unused;
 
 		stages->unused = c->next;
-		kri_gateway_close(&c->gateway);
-		kri_exchange_close(c);
-		free(c);
+		free_exchange(c);
 	}
 	kri_lines_free(&stages->lines);
 	kri_buffer_free(&stages->out);

@@ -106,13 +106,31 @@ bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name)
 	return true;
 }
 
+/* The size of a pair whose lengths take a byte each, as most do; else 0. Every
+ * request has a dozen or two. */
+static size_t short_pair(struct kri_text bytes)
+{
+	const unsigned char *at = (const unsigned char *)bytes.data;
+
+	if (bytes.len < 2 || (at[0] | at[1]) & 0x80)
+		return 0;
+	return (size_t)2 + at[0] + at[1];
+}
+
 bool kri_pairs_fit(struct kri_text bytes)
 {
 	struct kri_text name;
 
-	while (bytes.len)
-		if (!kri_pair_cut(&bytes, &name))
+	while (bytes.len) {
+		size_t size = short_pair(bytes);
+
+		if (size > bytes.len)
 			return false;
+		if (size)
+			bytes = after(bytes, size);
+		else if (!kri_pair_cut(&bytes, &name))
+			return false;
+	}
 	return true;
 }
 

@@ -320,6 +320,15 @@ static bool is_still_ours(const struct kri_listener *listener)
 	       status.st_ino == listener->inode;
 }
 
+void kri_listener_refuse(struct kri_listener *listener)
+{
+	if (!listener->path)
+		return;
+	if (is_still_ours(listener))
+		unlink(listener->path);
+	shutdown(listener->fd, SHUT_RD);
+}
+
 void kri_listener_close(struct kri_listener *listener)
 {
 	if (is_still_ours(listener))

@@ -40,6 +40,14 @@ enum kr_err kri_listener_open(struct kri_listener *listener,
  */
 int kri_listener_accept(const struct kri_listener *listener);
 
+/*
+ * Who connects to a Unix socket of our own is refused from here on, so that
+ * all who did connect can be accepted and nobody is reset between the last
+ * accept and the close. One that was inherited is others' too, and TCP has no
+ * such thing: there nothing happens.
+ */
+void kri_listener_refuse(struct kri_listener *listener);
+
 /* Removes the path, if it is still our socket, and closes. */
 void kri_listener_close(struct kri_listener *listener);
 

@@ -48,6 +48,20 @@ void kri_loop_give(struct kri_loop *loop, const int *fds, size_t n)
 	uv_async_send(&loop->wake);
 }
 
+size_t kri_loop_take_back(struct kri_loop *loop, int *fds, size_t most)
+{
+	struct kri_inbox *inbox = &loop->inbox;
+	size_t n;
+
+	pthread_mutex_lock(&inbox->lock);
+	n = inbox->n < most ? inbox->n : most;
+	inbox->n -= n;
+	if (n)
+		memcpy(fds, inbox->fds + inbox->n, n * sizeof(*fds));
+	pthread_mutex_unlock(&inbox->lock);
+	return n;
+}
+
 void kri_loop_shed(struct kri_loop *loop, struct kri_loop *heir, size_t n)
 {
 	pthread_mutex_lock(&loop->inbox.lock);

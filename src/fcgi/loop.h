@@ -54,10 +54,14 @@ void *kri_loop_run(void *loop);
 /* The thread has ended, or was never started. */
 void kri_loop_close(struct kri_loop *loop);
 
-/* The three below may be called by any thread. */
+/* Those below may be called by any thread. */
 
 /* Gives it non-blocking connections. */
 void kri_loop_give(struct kri_loop *loop, const int *fds, size_t n);
+
+/* Takes back connections that it has not looked at yet: at most `most`;
+ * returns how many. */
+size_t kri_loop_take_back(struct kri_loop *loop, int *fds, size_t most);
 
 /* Has it give `n` of its idle connections to another. */
 void kri_loop_shed(struct kri_loop *loop, struct kri_loop *heir, size_t n);

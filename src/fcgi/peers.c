@@ -119,7 +119,9 @@ static void on_event(uv_poll_t *poll, int status, int events)
 		read_to_the_end(peer);
 		return;
 	default:
-		look(peer);
+		/* If there are too many, the next turn hears of it again. */
+		if (!kri_stages_is_full(peer->peers->stages))
+			look(peer);
 	}
 }
 
@@ -172,6 +174,21 @@ static void read_to_the_end(struct kri_peer *peer)
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		close_peer(peer);
+}
+
+/*
+ * Draining, the next request must not come while we close: on a Unix socket
+ * the front server can send no more from here on, and knows that what it
+ * wanted to send was not taken. TCP has no such thing.
+ */
+static void stop_sender(struct kri_peer *peer)
+{
+	int domain = AF_UNSPEC;
+	socklen_t size = sizeof(domain);
+
+	if (!getsockopt(peer->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) &&
+	    domain == AF_UNIX)
+		shutdown(peer->fd, SHUT_RD);
 }
 
 /* ---- receiving -------------------------------------------------------- */
@@ -287,8 +304,6 @@ static void give_away(struct kri_peer *peer)
  * will tell. */
 static void release(struct kri_peer *peer, enum kri_fate fate)
 {
-	if (fate == KRI_FATE_KEEP && peer->peers->draining)
-		fate = KRI_FATE_LINGER;
 	switch (fate) {
 	case KRI_FATE_KEEP:
 		if (peer->intake.gathered)
@@ -336,9 +351,11 @@ static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 {
 	struct kri_peers *peers = arg;
 	struct kri_peer *peer = c->peer;
-	enum kri_fate fate = kri_gateway_send(c->gateway, peers->window, answer,
-					      &peer->rest);
+	enum kri_fate fate;
 
+	if (peers->draining)
+		stop_sender(peer);
+	fate = kri_gateway_send(c->gateway, peers->window, answer, &peer->rest);
 	if (!peer->rest.len) {
 		release(peer, fate);
 		return;
@@ -422,7 +439,10 @@ void kri_peers_add(struct kri_peers *peers, int fd)
 	peer->peers = peers;
 	peer->fd = fd;
 	link_peer(peer, KRI_PEER_IDLE);
-	look(peer);
+	if (kri_stages_is_full(peers->stages))
+		await(peer, KRI_PEER_IDLE);
+	else
+		look(peer);
 }
 
 void kri_peers_shed(struct kri_peers *peers, size_t n)
@@ -437,15 +457,22 @@ void kri_peers_shed(struct kri_peers *peers, size_t n)
 	}
 }
 
-/* Each idle one is looked at once more: what has been sent is answered. */
+/* What has been sent is answered; of the others, those that have been served
+ * are stopped, and looked at again for what came meanwhile. */
 void kri_peers_drain(struct kri_peers *peers)
 {
 	struct kri_peer *peer = peers->lists[KRI_PEER_IDLE].first, *next;
 
-	peers->draining = true;
 	peers->shed = 0;
 	for (; peer; peer = next) {
 		next = peer->next;
+		look(peer);
+	}
+	peers->draining = true;
+	for (peer = peers->lists[KRI_PEER_IDLE].first; peer; peer = next) {
+		next = peer->next;
+		if (peer->served)
+			stop_sender(peer);
 		look(peer);
 	}
 }

@@ -152,6 +152,16 @@ static void measure(struct server *server, int64_t now)
 	server->judged_at = now;
 }
 
+/* Connections that were given to a loop in the moment before it got stuck. */
+static void rescue(struct server *server, struct kri_loop *stuck)
+{
+	int fds[ACCEPT_MOST];
+	size_t n = kri_loop_take_back(stuck, fds, ACCEPT_MOST);
+
+	if (n)
+		kri_loop_give(server->loops[choose(server)], fds, n);
+}
+
 static void judge(struct server *server)
 {
 	int64_t now = kri_clock_us();
@@ -160,6 +170,9 @@ static void judge(struct server *server)
 	if (server->n < 2 || now - server->judged_at < JUDGE_TICK * 1000)
 		return;
 	measure(server, now);
+	for (int i = 0; i < server->n; i++)
+		if (is_stuck(server->loops[i]))
+			rescue(server, server->loops[i]);
 	if (kri_balance(server->shares, server->n, &server->active, &move))
 		kri_loop_shed(server->loops[move.from], server->loops[move.to],
 			      move.n);
@@ -264,6 +277,7 @@ static void count(const struct server *server)
 static void drain_all(struct server *server)
 {
 	server->rest_until = 0;
+	kri_listener_refuse(&server->listener);
 	while (!accept_some(server) && !server->rest_until)
 		;
 	kri_listener_close(&server->listener);

@@ -8,6 +8,8 @@
 #include "base/crypto.h"
 #include "fcgi/batch.h"
 
+#define TURN_BATCHES 8 /* that a turn reads: more in one write gain nothing */
+
 static void push(struct kri_queue *queue, struct kr_context *c)
 {
 	c->next = NULL;
@@ -324,10 +326,17 @@ static void walk(struct kri_stages *stages)
 void kri_stages_add(struct kri_stages *stages, struct kr_context *c)
 {
 	push(&stages->gathered, c);
+	stages->added++;
+}
+
+bool kri_stages_is_full(const struct kri_stages *stages)
+{
+	return stages->added >= TURN_BATCHES * stages->cap;
 }
 
 void kri_stages_turn(struct kri_stages *stages)
 {
+	stages->added = 0;
 	do {
 		while (stages->gathered.first)
 			walk(stages);

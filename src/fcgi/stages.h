@@ -46,8 +46,10 @@ struct kri_stages {
 	struct kri_queue gathered;  /* read, in this turn */
 	struct kri_queue repeating; /* that wait for their time */
 	struct kr_context *unused;  /* exchanges */
+	size_t unused_n;
 	struct kri_batch *spare;    /* batches */
 	size_t under_way;           /* exchanges that were taken */
+	size_t added;               /* in this turn */
 	int64_t requests;           /* that have begun, in so many */
 	int64_t batches;
 	unsigned random;
@@ -82,6 +84,10 @@ void kri_stages_drop(struct kri_stages *stages, struct kr_context *c);
 
 /* An exchange that has begun goes with the next turn. */
 void kri_stages_add(struct kri_stages *stages, struct kr_context *c);
+
+/* So many go with it that the rest had better be read in the one after: an
+ * exchange takes memory, and ten thousand at once all that there is. */
+bool kri_stages_is_full(const struct kri_stages *stages);
 
 /* Walks what was added, and sends to the store what has gathered for it: the
  * last thing before the loop waits. */

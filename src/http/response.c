@@ -10,6 +10,8 @@
 #define TYPE_TEXT "text/plain; charset=utf-8"
 #define TYPE_JSON "application/json; charset=utf-8"
 
+#define BODY_KEPT (16 << 10) /* bytes of room that serve the next one */
+
 /* The phrases of RFC 9110 section 15 for the statuses that we expect; the
  * commonest stands first. */
 static const struct {
@@ -51,6 +53,8 @@ void kri_response_reset(struct kri_response *response)
 	/* A Set-Cookie header holds a secret. */
 	kri_buffer_wipe(&response->headers);
 	kri_buffer_clear(&response->body);
+	if (response->body.cap > BODY_KEPT)
+		kri_buffer_free(&response->body);
 	response->status = 0;
 	response->content_type = NULL;
 }

@@ -14,7 +14,7 @@ void kri_visit_begin(struct kri_visit *visit, const struct kri_config *config,
 {
 	visit->config = config;
 	visit->cookie = cookie;
-	visit->n = 0;
+	visit->n = visit->parsed = 0;
 	visit->standing = KRI_STANDING_OPEN;
 	visit->seen = NULL;
 	visit->has_cookie = visit->proven = visit->settled = false;
@@ -31,6 +31,7 @@ void kri_visit_cookies(struct kri_visit *visit, struct kri_text header)
 	for (size_t i = 0; i < n && visit->n < KRI_CANDIDATES; i++) {
 		struct kri_candidate *candidate = &visit->candidates[visit->n];
 
+		visit->parsed = visit->n + 1; /* half of one is secret too */
 		if (!kri_token_parse(values[i], &candidate->token)) {
 			candidate->record = NULL;
 			visit->n++;
@@ -260,8 +261,9 @@ const char *kri_visit_id(const struct kri_visit *visit)
 
 void kri_visit_end(struct kri_visit *visit)
 {
-	if (visit->has_cookie)
-		kri_wipe(visit->candidates, sizeof(visit->candidates));
+	if (visit->parsed)
+		kri_wipe(visit->candidates,
+			 visit->parsed * sizeof(*visit->candidates));
 	if (*visit->session.token.id)
 		kri_wipe(&visit->session.token, sizeof(visit->session.token));
 	visit->n = 0;

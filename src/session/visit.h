@@ -40,7 +40,8 @@ struct kri_visit {
 	const struct kri_cookie *cookie;
 	struct kr_session session;
 	struct kri_candidate candidates[KRI_CANDIDATES];
-	size_t n;
+	size_t n;      /* to be tried */
+	size_t parsed; /* that may hold a secret */
 	enum kri_standing standing;
 	/* Whose changes, not yet stored, the handler may have seen: what it
 	 * answered holds only if they are. NULL: none. */
