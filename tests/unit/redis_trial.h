@@ -46,7 +46,7 @@ struct server {
 	uv_tcp_t tcp;
 	int port;
 	int connections;
-	int reads; /* from any of them */
+	int reads;          /* from any of them */
 	struct peer *peers; /* the newest first */
 	/* Answers a command, whose words stand with a space in between. */
 	void (*serve)(struct peer *peer, const char *command);
