@@ -208,46 +208,6 @@ redis_is_busy() {
 	relay_mode pass
 }
 
-# ---- its name cannot be had ---------------------------------------------
-
-# krsessiond where the resolver takes questions and answers none.
-start_without_resolver() { # [KRSESSIOND OPTION...]
-	local options
-	((EUID == 0)) || skip "wants a mount namespace of its own"
-	echo 'nameserver 127.0.0.53' >"$STACK/resolv.conf"
-	# shellcheck disable=SC2016 # it is perl's
-	server_start resolver perl -MIO::Socket::INET -e '
-		$socket = IO::Socket::INET->new(Proto => "udp",
-			LocalAddr => "127.0.0.53", LocalPort => 53) or die $!;
-		$| = 1; print "ready\n"; sleep'
-	within 5 grep -q ready "$STACK/resolver.log"
-	mapfile -t options < <(kr_options)
-	server_start krsessiond unshare --mount bash -c '
-		mount --bind "$STACK/resolv.conf" /etc/resolv.conf
-		exec "$@"' bash "$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
-		"${options[@]}" -o redis.endpoint=redis://redis.example.com \
-		-o redis.connect_timeout=500ms "$@"
-	within 10 kr_answers "$KR_SOCKET" /hello
-}
-
-@test "a resolver that does not answer holds up nothing but sessions" {
-	local load slowest
-	start_without_resolver
-	"$KR_BUILD/tests/fcgi_client" -q -k -n 16 -r 100000 -s 20 \
-		"$KR_SOCKET" /session/counter >"$STACK/load" 3>&- 4>&- &
-	load=$!
-	slowest=$("$KR_BUILD/tests/fcgi_client" -q -r 500 -s 2 "$KR_SOCKET" \
-		/hello | awk '$1 != 200 { print 99999 } { print $2 }' |
-		sort -n | sed -n 495p)
-	kill "$load"
-	wait "$load" || true
-	[[ $KR_SANITIZE ]] || ((slowest <= 50)) || fail "hello took $slowest ms"
-	! sed '$d' "$STACK/load" | grep -v '^503 ' | grep .
-	expect_logged 'look-up does not come back'
-	kill -TERM "$(server_pid krsessiond)"
-	server_wait krsessiond 5
-}
-
 # ---- it is full ---------------------------------------------------------
 
 expect_full() { # ASK ARGUMENT...
@@ -480,27 +440,6 @@ expect_garbage_is_unavailable() { # COMMAND BEFORE EACH
 		within 3 session_opens
 	done
 	expect_back
-}
-
-@test "a redirection that makes no sense is one request's misfortune" {
-	start_behind_relay
-	relay_mode say '-MOVED 1\r\n'
-	ask_as "$cookie" '/session/get?key=color'
-	expect_unavailable
-	expect_logged 'a redirection that leads nowhere: MOVED 1'
-	relay_mode pass
-	expect_back
-}
-
-# One that does make sense, but comes from a server that is of no cluster.
-@test "a single server that redirects once is no cluster for good" {
-	start_behind_relay
-	relay_mode say '-MOVED 1 127.0.0.1:'"$RELAY"'\r\n'
-	ask_as "$cookie" '/session/get?key=color'
-	expect_unavailable
-	relay_mode pass
-	expect_back
-	grep -qa 'is no cluster any more' "$STACK/krsessiond.log"
 }
 
 @test "a reply too many does not shift those that follow" {
