@@ -454,3 +454,45 @@ session_works() {
 	ask_as "$cookie" /session/counter
 	[ "$code" = 200 ]
 }
+
+# A node that was away and comes back with CLUSTERDOWN: it was tried, and must
+# be tried again.
+# bats test_tags=slow
+@test "a node that answers CLUSTERDOWN at first serves its sessions later" {
+	local victim others=() name said=no
+	kr_start_cluster -o session.io_timeout=1s
+	within 5 is_known_as_cluster
+	cookie=$(cookie_value)
+	victim=$(owner_of "$(slot_of "$cookie")")
+	for name in redis redis{2..6}; do
+		[[ $name == "$victim" ]] || others+=("$(server_pid "$name")")
+	done
+	kill -STOP "$(server_pid "$(replica_of "$victim")")" \
+		"$(server_pid "$victim")"
+	! within 10 node_is_missed || said=missed
+	kill -STOP "${others[@]}"
+	kill -CONT "$(server_pid "$victim")"
+	# Not asked before it has seen that it is alone.
+	! within 10 cluster_state_is "$victim" fail || said+=alone
+	! within 10 clusterdown_was_said "$victim" || said+=clusterdown
+	kill -CONT "${others[@]}"
+	[ "$said" = missedaloneclusterdown ]
+	within 15 cluster_state_is "$victim" ok
+	within 5 session_works
+}
+
+# Makes sessions until one lives beyond the first node.
+is_known_as_cluster() {
+	ask /session/counter
+	grep -q 'is a cluster' "$STACK/krsessiond.log"
+}
+
+node_is_missed() {
+	ask_as "$cookie" /session/counter
+	grep -q '; its sessions answer 503' "$STACK/krsessiond.log"
+}
+
+clusterdown_was_said() { # NAME
+	ask_as "$cookie" /session/counter
+	[[ $(node_info "$1" errorstats errorstat_CLUSTERDOWN) ]]
+}

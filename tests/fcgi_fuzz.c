@@ -30,9 +30,10 @@ static void put_form(struct bytes *out, int id)
 	put_param(out, id, "PATH_INFO=/session/set");
 	put_param(out, id, "CONTENT_LENGTH=15");
 	put_param(out, id, "CONTENT_TYPE=application/x-www-form-urlencoded");
-	put_param(out, id, "HTTP_COOKIE=a=b; Kr.Session="
-			   "BBBBBBBBBBBBBBBBBBBBBACCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
-			   "CCCCCCCCCCCCA");
+	put_param(out, id,
+		  "HTTP_COOKIE=a=b; Kr.Session="
+		  "BBBBBBBBBBBBBBBBBBBBBACCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+		  "CCCCCCCCCCCCA");
 	put_record(out, PARAMS, id, NULL, 0);
 	put_record(out, STDIN, id, "key=a&value=b%2", 15);
 	put_record(out, STDIN, id, NULL, 0);
@@ -40,7 +41,8 @@ static void put_form(struct bytes *out, int id)
 
 static void put_good(struct bytes *out)
 {
-	static const char question[] = "\x0f\0FCGI_MPXS_CONNS\x0e\0FCGI_MAX_CONNS";
+	static const char question[] =
+		"\x0f\0FCGI_MPXS_CONNS\x0e\0FCGI_MAX_CONNS";
 
 	switch (below(5)) {
 	case 0:
@@ -80,8 +82,8 @@ static void repeat(struct bytes *bytes, size_t at, size_t size)
 
 static void mutate(struct bytes *bytes)
 {
-	static const unsigned char sharp[] = {0,    1,    2,    4,   5,  9,
-					      0x7f, 0x80, 0x81, 0xff};
+	static const unsigned char sharp[] = {0, 1,    2,    4,    5,
+					      9, 0x7f, 0x80, 0x81, 0xff};
 	size_t at = below(bytes->len);
 	size_t size = below(bytes->len - at < 64 ? bytes->len - at : 64);
 

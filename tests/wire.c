@@ -121,7 +121,8 @@ int connect_to(const char *address)
 				  (struct sockaddr *)&path, sizeof(path));
 	}
 	address = strrchr(address, ':');
-	port.sin_port = htons((unsigned short)(address ? atoi(address + 1) : 0));
+	port.sin_port =
+		htons((unsigned short)(address ? atoi(address + 1) : 0));
 	port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	return connect_fd(socket(AF_INET, SOCK_STREAM, 0),
 			  (struct sockaddr *)&port, sizeof(port));

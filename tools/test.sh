@@ -195,7 +195,7 @@ tally() {
 sum_up() {
 	local line="$passed passed, $failed failed"
 
-	((passed + failed + skipped)) || die "no test has such a name"
+	((passed + failed + skipped)) || die "no test has such a name; some need --all"
 	((skipped == 0)) || line+=", $skipped skipped"
 	((failed == 0)) || printf '%s\n' '' "${failures[@]}" ''
 	echo "$line"

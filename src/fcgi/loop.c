@@ -31,21 +31,30 @@ static bool has_room(struct kri_inbox *inbox, size_t n)
 	return true;
 }
 
-void kri_loop_give(struct kri_loop *loop, const int *fds, size_t n)
+/* Not to one that drains: it may end without looking into its inbox again. */
+static bool put(struct kri_loop *loop, const int *fds, size_t n)
 {
 	struct kri_inbox *inbox = &loop->inbox;
-	bool given;
+	bool taken;
 
 	pthread_mutex_lock(&inbox->lock);
-	given = has_room(inbox, n);
-	if (given) {
+	taken = !inbox->drain && has_room(inbox, n);
+	if (taken) {
 		memcpy(inbox->fds + inbox->n, fds, n * sizeof(*fds));
 		inbox->n += n;
 	}
 	pthread_mutex_unlock(&inbox->lock);
-	for (size_t i = 0; !given && i < n; i++)
+	if (taken)
+		uv_async_send(&loop->wake);
+	return taken;
+}
+
+void kri_loop_give(struct kri_loop *loop, const int *fds, size_t n)
+{
+	bool taken = put(loop, fds, n);
+
+	for (size_t i = 0; !taken && i < n; i++)
 		close(fds[i]);
-	uv_async_send(&loop->wake);
 }
 
 size_t kri_loop_take_back(struct kri_loop *loop, int *fds, size_t most)
@@ -83,7 +92,8 @@ static void give_to_heir(void *arg, int fd)
 {
 	struct kri_loop *loop = arg;
 
-	kri_loop_give(loop->heir, &fd, 1);
+	if (!put(loop->heir, &fd, 1))
+		kri_peers_add(&loop->peers, fd);
 }
 
 /* Empties the inbox first, so that nobody waits for its lock. */

@@ -47,10 +47,10 @@ struct kri_stages {
 	struct kri_queue repeating; /* that wait for their time */
 	struct kr_context *unused;  /* exchanges */
 	size_t unused_n;
-	struct kri_batch *spare;    /* batches */
-	size_t under_way;           /* exchanges that were taken */
-	size_t added;               /* in this turn */
-	int64_t requests;           /* that have begun, in so many */
+	struct kri_batch *spare; /* batches */
+	size_t under_way;        /* exchanges that were taken */
+	size_t added;            /* in this turn */
+	int64_t requests;        /* that have begun, in so many */
 	int64_t batches;
 	unsigned random;
 	atomic_llong turn_at; /* kri_clock_us() of the turn's begin; 0: the

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # $code, $body and $ms are of client.bash
 #
 # Peers that no front server is: tests/fcgi_raw.c says what it is told. Comes
 # after lib/client.bash.
@@ -18,8 +18,8 @@ raw() { # FCGI_RAW WORD...
 
 RAW_OPTIONS=(-t 10000)
 
-hello_works() { # [ADDRESS]
-	ask_at "${1:-$KR_SOCKET}" -t 5000 /hello
+hello_works() {
+	ask -t 5000 /hello
 	[[ $code == 200 && $body == 'Hello, Session World!' ]]
 }
 

@@ -206,6 +206,22 @@ static void a_connection_is_ended_when_the_loop_is_to_end(void **state)
 	stop(t);
 }
 
+/* The loop might have ended, and nobody would ever look at it. */
+static void a_connection_is_closed_that_comes_to_a_loop_at_its_end(void **state)
+{
+	struct trial *t = *state;
+	char byte;
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	start(t);
+	stop(t);
+	kri_loop_give(&t->loop, pair, 1);
+	assert_int_equal(read(pair[1], &byte, 1), 0);
+	close(pair[1]);
+}
+
 /* What it has for the store in a turn goes out in one write: the store's own
  * look comes after the turn's end. */
 static void the_store_looks_when_the_turn_has_ended(void **state)
@@ -279,6 +295,7 @@ int main(void)
 		TEST(a_loop_with_nothing_to_do_ends_when_it_is_told),
 		TEST(a_connection_that_is_given_to_it_is_counted),
 		TEST(a_connection_is_ended_when_the_loop_is_to_end),
+		TEST(a_connection_is_closed_that_comes_to_a_loop_at_its_end),
 		TEST(the_store_looks_when_the_turn_has_ended),
 		TEST(a_handler_that_holds_its_loop_is_seen_and_counted),
 		TEST(a_loop_that_waits_is_not_at_work),

@@ -416,6 +416,20 @@ static void a_reset_overwrites_the_cookies_secret(void **state)
 	assert_null(memmem(at, r->headers.cap, "secret", 6));
 }
 
+static void a_reset_gives_the_room_of_a_large_body_back(void **state)
+{
+	struct kri_response *r = *state;
+	static char large[100000];
+
+	memset(large, 'x', sizeof(large) - 1);
+	assert_int_equal(kri_response_text(r, 200, "x"), KR_OK);
+	kri_response_reset(r);
+	assert_in_range(r->body.cap, 1, 4096); /* for the next one */
+	assert_int_equal(kri_response_text(r, 200, large), KR_OK);
+	kri_response_reset(r);
+	assert_int_equal(r->body.cap, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -452,6 +466,7 @@ int main(void)
 		TEST(a_response_never_answered_is_a_500),
 		TEST(a_reset_response_is_empty),
 		TEST(a_reset_overwrites_the_cookies_secret),
+		TEST(a_reset_gives_the_room_of_a_large_body_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -634,6 +634,35 @@ static void a_warm_loop_makes_neither_batches_nor_exchanges(void **state)
 	assert_int_equal(exchanges, BATCH + 4);
 }
 
+static void a_turn_that_has_enough_says_so(void **state)
+{
+	struct trial *t = *state;
+
+	t->stages.cap = 1;
+	for (int i = 0; i < 8; i++) {
+		assert_false(kri_stages_is_full(&t->stages));
+		ask(t, "PATH_INFO=/look", NULL);
+	}
+	assert_true(kri_stages_is_full(&t->stages));
+	run(t);
+	assert_false(kri_stages_is_full(&t->stages));
+}
+
+static void of_very_many_exchanges_some_are_kept(void **state)
+{
+	struct trial *t = *state;
+	struct kr_context *taken[1000];
+
+	for (size_t i = 0; i < 1000; i++) {
+		taken[i] = kri_stages_take(&t->stages);
+		assert_non_null(taken[i]);
+	}
+	for (size_t i = 0; i < 1000; i++)
+		kri_stages_drop(&t->stages, taken[i]);
+	assert_int_equal(t->stages.under_way, 0);
+	assert_int_equal(count_exchanges(t), 512);
+}
+
 /* The last request of a program may leave it behind. */
 static void an_end_by_age_may_outlive_its_request(void **state)
 {
@@ -692,6 +721,8 @@ int main(void)
 		TEST(who_knows_only_the_id_touches_nothing),
 		TEST(nothing_of_a_batch_is_left_for_the_next),
 		TEST(a_warm_loop_makes_neither_batches_nor_exchanges),
+		TEST(a_turn_that_has_enough_says_so),
+		TEST(of_very_many_exchanges_some_are_kept),
 		TEST(an_end_by_age_may_outlive_its_request),
 	};
 
