@@ -185,20 +185,32 @@ static const struct kri_reply *find_refusal(const struct kri_call *call,
 	return NULL;
 }
 
+/* A replica takes no writes, another of the addresses may: true if there is
+ * one, and then nobody is to blame. */
+static bool turn_away(struct kri_connection *connection,
+		      const struct kri_reply *reply)
+{
+	if (connection->node || connection->goal.service ||
+	    connection->goal.n == 1 || !kri_reply_is_error(reply, "READONLY "))
+		return false;
+	atomic_fetch_add(connection->goal.first, 1);
+	return true;
+}
+
 /* A server that refuses has not carried the call out: so it may be sent once
  * more, to a new connection, which may lead to another server. */
 static void refuse(struct kri_connection *connection, struct kri_call *call,
 		   const struct kri_reply *reply, enum kr_err err)
 {
 	struct kri_client *client = connection->client;
+	bool again = err == KR_ERR_UNAVAILABLE && call->way.tries < 2;
 
-	/* A replica takes no writes; another of the addresses may. */
-	if (!connection->node && !connection->goal.service &&
-	    connection->goal.n > 1 && kri_reply_is_error(reply, "READONLY "))
-		atomic_fetch_add(connection->goal.first, 1);
-	kri_connection_break(connection, err, reply->text.data,
-			     err == KR_ERR_DENIED);
-	if (err == KR_ERR_UNAVAILABLE && call->way.tries < 2)
+	if (turn_away(connection, reply) && again)
+		kri_connection_drop(connection);
+	else
+		kri_connection_break(connection, err, reply->text.data,
+				     err == KR_ERR_DENIED);
+	if (again)
 		kri_calls_push(&client->limbo, call);
 	else
 		kri_client_settle(client, call, err);

@@ -46,6 +46,7 @@ struct server {
 	uv_tcp_t tcp;
 	int port;
 	int connections;
+	int reads;          /* from any of them */
 	struct peer *peers; /* the newest first */
 	/* Answers a command, whose words stand with a space in between. */
 	void (*serve)(struct peer *peer, const char *command);
@@ -169,6 +170,7 @@ static void read_peer(uv_stream_t *tcp, ssize_t n, const uv_buf_t *room)
 		hang_up(peer);
 		return;
 	}
+	peer->server->reads++;
 	peer->held += (size_t)n;
 	while (!uv_is_closing((uv_handle_t *)tcp) &&
 	       (len = read_command(peer->bytes + at, peer->held - at,
@@ -399,7 +401,7 @@ static void open_client(const char *endpoint, int64_t ms)
 }
 
 /* To the first of the servers. */
-static void open_first(int64_t ms)
+static UNUSED void open_first(int64_t ms)
 {
 	char endpoint[64];
 
