@@ -20,6 +20,12 @@ teardown() {
 
 # ---- its name ------------------------------------------------------------
 
+# What is mounted there must stay there. In a root that is no mount point, as
+# of chroot, nothing can be changed about that, and nothing is spread.
+propagation() {
+	mountpoint -q / && echo private || echo unchanged
+}
+
 # krsessiond where the resolver takes questions and answers none.
 start_without_resolver() {
 	local options
@@ -33,7 +39,8 @@ start_without_resolver() {
 	within 5 grep -q ready "$STACK/resolver.log"
 	mapfile -t options < <(kr_options)
 	# shellcheck disable=SC2016 # they are the inner shell's
-	server_start krsessiond unshare --mount bash -c '
+	server_start krsessiond unshare --mount --propagation "$(propagation)" \
+		bash -c '
 		mount --bind "$STACK/resolv.conf" /etc/resolv.conf
 		exec "$@"' bash "$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
 		"${options[@]}" -o redis.endpoint=redis://redis.example.com \
