@@ -239,7 +239,8 @@ descriptors_are() { # N
 	local before threads
 	ulimit -n 11000
 	own_start -o log.level=info
-	"$KR_BUILD/tests/fcgi_client" -q -n 200 -r 20 "$KR_SOCKET" /hello \
+	# So that what a crowd's requests take is there.
+	"$KR_BUILD/tests/fcgi_raw" -n 2000 "$KR_SOCKET" get:/hello answers:1 \
 		>"$STACK/answers"
 	before=$(resident)
 	threads=$(thread_count)

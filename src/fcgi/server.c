@@ -291,6 +291,11 @@ static enum kr_err drain(struct server *server, bool *left,
 {
 	drain_all(server);
 	*left = await_loops(server) < server->started;
+	for (int i = 0; i < server->started; i++)
+		if (*left)
+			pthread_detach(server->loops[i]->thread);
+		else
+			pthread_join(server->loops[i]->thread, NULL);
 	if (*left && !all_answered(server)) {
 		kri_buffer_printf(
 			why,
@@ -299,8 +304,6 @@ static enum kr_err drain(struct server *server, bool *left,
 			(long long)server->site->config->drain_timeout);
 		return KR_ERR_TIMEOUT;
 	}
-	for (int i = 0; i < server->started && !*left; i++)
-		pthread_join(server->loops[i]->thread, NULL);
 	if (!*left)
 		count(server);
 	else
