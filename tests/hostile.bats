@@ -295,7 +295,7 @@ get_large() {
 	own_start -o server.receive_timeout=1s -o server.workers=1
 	large_session
 	mapfile -t words < <(get_large)
-	peers_start mute -n 64 "$KR_SOCKET" "${words[@]}" mute:20000
+	peers_start mute -n 8 "$KR_SOCKET" "${words[@]}" mute:20000
 	for _ in {1..20}; do
 		hello_at_once
 	done
