@@ -1,6 +1,6 @@
 /*
  * Clients that ask without a pause until the server is gone, and tell how it
- * went: a line of NAME=COUNT.
+ * went: "going" once they are under way, and at the end a line of NAME=COUNT.
  *
  *   answered  requests with a whole answer
  *   refused   connections that were not made
@@ -28,6 +28,8 @@
 
 #include "wire.h"
 
+#define UNDER_WAY 500 /* answers */
+
 enum count {
 	ANSWERED,
 	REFUSED,
@@ -51,7 +53,10 @@ static atomic_long counts[COUNTS];
 
 static void count(enum count what)
 {
-	atomic_fetch_add(&counts[what], 1);
+	if (atomic_fetch_add(&counts[what], 1) != UNDER_WAY || what != ANSWERED)
+		return;
+	puts("going");
+	fflush(stdout);
 }
 
 static enum count cause(enum fate fate, bool first)

@@ -380,7 +380,7 @@ stop_under_load() { # kept|unkept
 		"$KR_BUILD/tests/fcgi_load" 16 "$1" "$KR_SOCKET" \
 			/session/counter >"$STACK/load" 3>&- 4>&- &
 		load=$!
-		sleep 0.3 # of load
+		within 20 grep -q going "$STACK/load"
 		server_stop krsessiond
 		wait "$load"
 		cat "$STACK/load" >&2
