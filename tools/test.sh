@@ -56,7 +56,6 @@ prepare_environment() {
 	export CMOCKA_MESSAGE_OUTPUT=TAP
 	export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 	export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-	export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$root/tests/tsan.supp}
 	export PARALLEL_HOME=$said/parallel # its notices, not in HOME
 	mkdir "$PARALLEL_HOME" && : >"$PARALLEL_HOME/will-cite"
 	unset REDIS_URL UPSTASH_REDIS_URL # the tests bring their own

@@ -7,14 +7,15 @@
 
 #include <netdb.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #define MS 200 /* io_timeout and connect_timeout */
 
 /* ---- a resolver that does not answer ------------------------------------ */
 
 static sem_t resolver;
-static int asked;
-static bool resolver_hangs;
+static atomic_int asked;
+static atomic_bool resolver_hangs;
 
 /* Stands in for the C library's. */
 int getaddrinfo(const char *host, const char *service,
@@ -28,7 +29,7 @@ int getaddrinfo(const char *host, const char *service,
 
 	(void)service;
 	(void)hints;
-	__atomic_add_fetch(&asked, 1, __ATOMIC_SEQ_CST);
+	atomic_fetch_add(&asked, 1);
 	place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	while (resolver_hangs && sem_wait(&resolver))
 		;
@@ -98,7 +99,7 @@ static void closing_leaves_a_look_up_to_itself(void **state)
 	open_named("somewhere.example");
 	get(&trip, "a");
 	submit(&trip);
-	while (!__atomic_load_n(&asked, __ATOMIC_SEQ_CST))
+	while (!atomic_load(&asked))
 		uv_run(&trial.loop, UV_RUN_NOWAIT);
 	kri_client_close(&trial.client);
 	assert_int_equal(trip.done, 1);
