@@ -127,7 +127,7 @@ const char *kr_request_param(struct kr_context *c, const char *name);
  * an application/x-www-form-urlencoded body; the first if there are several.
  * UTF-8 without NUL. NULL if the request has no such parameter.
  */
-const char *kr_query(struct kr_context *c, const char *name);
+const char *kr_input(struct kr_context *c, const char *name);
 
 /* ---- the response ----------------------------------------------------- */
 

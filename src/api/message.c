@@ -18,7 +18,7 @@ const char *kr_request_param(struct kr_context *c, const char *name)
 	return c && name ? kri_request_param(&c->request, name) : NULL;
 }
 
-const char *kr_query(struct kr_context *c, const char *name)
+const char *kr_input(struct kr_context *c, const char *name)
 {
 	return c && name ? kri_request_field(&c->request, name) : NULL;
 }

@@ -55,7 +55,7 @@ static enum kr_err counter(struct kr_context *c)
 static enum kr_err login(struct kr_context *c)
 {
 	struct kr_session *session = kr_session(c);
-	const char *user = kr_query(c, "user");
+	const char *user = kr_input(c, "user");
 	enum kr_err err;
 
 	if (is_blank(user))
@@ -94,8 +94,8 @@ static enum kr_err logout(struct kr_context *c)
 
 static enum kr_err set(struct kr_context *c)
 {
-	const char *key = kr_query(c, "key");
-	const char *value = kr_query(c, "value");
+	const char *key = kr_input(c, "key");
+	const char *value = kr_input(c, "value");
 	enum kr_err err;
 
 	if (is_blank(key) || is_blank(value))
@@ -124,7 +124,7 @@ static enum kr_err get_missing(struct kr_context *c, const char *key)
 
 static enum kr_err get(struct kr_context *c)
 {
-	const char *key = kr_query(c, "key");
+	const char *key = kr_input(c, "key");
 	const char *value;
 	enum kr_err err;
 

@@ -14,7 +14,7 @@ static bool is_renewed(const struct kr_session *session)
 static bool sets_anything(const struct kr_session *session)
 {
 	for (size_t i = 0; i < session->n; i++)
-		if (session->changes[i].change == KRI_SET)
+		if (session->changes[i].change == KRI_CHANGE_SET)
 			return true;
 	return false;
 }
@@ -74,7 +74,7 @@ static enum kr_err update(struct kr_session *session, bool exact)
 	if (err)
 		return err;
 	for (size_t i = 0; session->cleared && i < record->n; i++)
-		record->values[i].change = KRI_REMOVED;
+		record->values[i].change = KRI_CHANGE_REMOVED;
 	merge_all(session);
 	if (record->operation != KRI_OP_DESTROY)
 		record->operation = KRI_OP_UPDATE;

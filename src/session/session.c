@@ -110,7 +110,7 @@ enum kr_err kri_session_get(const struct kr_session *session,
 		return KR_ERR_NOT_FOUND;
 	if (!found)
 		found = find_loaded(session, key);
-	if (!found || found->change == KRI_REMOVED)
+	if (!found || found->change == KRI_CHANGE_REMOVED)
 		return KR_ERR_NOT_FOUND;
 	*value = found->data;
 	return KR_OK;
@@ -126,7 +126,7 @@ static void measure(const struct kr_session *session, struct kri_text but,
 	for (size_t i = 0; i < session->n; i++) {
 		const struct kri_value *value = &session->changes[i];
 
-		if (value->change == KRI_REMOVED ||
+		if (value->change == KRI_CHANGE_REMOVED ||
 		    kri_text_equal(value->key, but))
 			continue;
 		*n += 1;
@@ -135,7 +135,7 @@ static void measure(const struct kr_session *session, struct kri_text but,
 	for (size_t i = 0; has_values(session) && i < record->n; i++) {
 		const struct kri_value *value = &record->values[i];
 
-		if (value->change == KRI_REMOVED ||
+		if (value->change == KRI_CHANGE_REMOVED ||
 		    kri_text_equal(value->key, but) ||
 		    find_change(session, value->key))
 			continue;
@@ -185,7 +185,7 @@ static struct kri_value *touch(struct kr_session *session, struct kri_text key)
 		return NULL;
 	change = &session->changes[session->n++];
 	/* Until told otherwise, a change that changes nothing. */
-	*change = (struct kri_value){.key = copy, .change = KRI_REMOVED};
+	*change = (struct kri_value){.key = copy, .change = KRI_CHANGE_REMOVED};
 	return change;
 }
 
@@ -217,7 +217,7 @@ enum kr_err kri_session_set(struct kr_session *session, struct kri_text key,
 	if (!change)
 		return KR_ERR_MEMORY;
 	change->data = copy;
-	change->change = KRI_SET;
+	change->change = KRI_CHANGE_SET;
 	return KR_OK;
 }
 
@@ -233,7 +233,7 @@ enum kr_err kri_session_remove(struct kr_session *session, struct kri_text key)
 	change = touch(session, key);
 	if (!change)
 		return KR_ERR_MEMORY;
-	change->change = KRI_REMOVED;
+	change->change = KRI_CHANGE_REMOVED;
 	return KR_OK;
 }
 

@@ -20,9 +20,9 @@
 struct uv_loop_s;
 
 enum kri_change {
-	KRI_KEPT,   /* as it was loaded */
-	KRI_SET,    /* to be written */
-	KRI_REMOVED /* to be taken away */
+	KRI_CHANGE_KEPT,   /* as it was loaded */
+	KRI_CHANGE_SET,    /* to be written */
+	KRI_CHANGE_REMOVED /* to be taken away */
 };
 
 struct kri_value {

@@ -11,7 +11,7 @@ static enum kr_err hello(struct kr_context *c)
 /* Changes the session, and answers as it is told. */
 static enum kr_err change(struct kr_context *c)
 {
-	const char *end = kr_query(c, "end");
+	const char *end = kr_input(c, "end");
 	enum kr_err err =
 		kr_session_set_string(kr_session(c), "color", "green");
 
@@ -363,11 +363,11 @@ static void parameters_are_the_same_in_every_run(void **state)
 		t->c.phase = KRI_TO_LOAD;
 		adopt(t);
 		handle(t);
-		assert_string_equal(kr_query(&t->c, "a"), "one");
-		assert_string_equal(kr_query(&t->c, "b"), "two");
+		assert_string_equal(kr_input(&t->c, "a"), "one");
+		assert_string_equal(kr_input(&t->c, "b"), "two");
 		settle(t, KR_ERR_CONFLICT);
 	}
-	assert_string_equal(kr_query(&t->c, "b"), "two");
+	assert_string_equal(kr_input(&t->c, "b"), "two");
 }
 
 /* Each run sets a value of the largest size; of all of them together there

@@ -92,7 +92,7 @@ static void assert_value(const struct kri_record *record, const char *key,
 
 	assert_non_null(value);
 	assert_true(kri_text_equal(value->data, expected));
-	assert_int_equal(value->change, KRI_KEPT);
+	assert_int_equal(value->change, KRI_CHANGE_KEPT);
 }
 
 #define OWN_AUTH "$5\r\n@auth\r\n$32\r\n" AUTH "\r\n"

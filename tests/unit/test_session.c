@@ -26,7 +26,7 @@ static void assert_record(const struct kri_record *record, const char *key,
 			continue;
 		found++;
 		assert_int_equal(value->change, change);
-		if (change != KRI_REMOVED)
+		if (change != KRI_CHANGE_REMOVED)
 			assert_true(
 				kri_text_equal(value->data, kri_text_of(data)));
 	}
@@ -245,8 +245,8 @@ static void a_made_session_is_created_with_all_its_values(void **state)
 	assert_false(record->exact);
 	assert_false(record->renewed);
 	assert_int_equal(record->n, 2);
-	assert_record(record, "a", KRI_SET, "1");
-	assert_record(record, "b", KRI_SET, "2");
+	assert_record(record, "a", KRI_CHANGE_SET, "1");
+	assert_record(record, "b", KRI_CHANGE_SET, "2");
 }
 
 static void a_made_session_is_proven_by_its_token(void **state)
