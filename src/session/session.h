@@ -26,6 +26,7 @@ struct kr_session {
 	bool cleared;           /* the record's values count no more */
 	bool destroyed;         /* the session is to end */
 	bool renewing;          /* a new secret was asked for */
+	enum kr_err refusal;    /* of each change; KR_OK: it is made */
 	struct kri_token token; /* of a session made or renewed here */
 };
 
