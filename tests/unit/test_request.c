@@ -209,9 +209,17 @@ static void the_methods_are_told_apart(void **state)
 	assert_int_equal(f->request.method, KRI_METHOD_HEAD);
 	READ(f, "REQUEST_METHOD=POST");
 	assert_int_equal(f->request.method, KRI_METHOD_POST);
+	READ(f, "REQUEST_METHOD=PUT");
+	assert_int_equal(f->request.method, KRI_METHOD_PUT);
+	READ(f, "REQUEST_METHOD=PATCH");
+	assert_int_equal(f->request.method, KRI_METHOD_PATCH);
 	READ(f, "REQUEST_METHOD=DELETE");
+	assert_int_equal(f->request.method, KRI_METHOD_DELETE);
+	READ(f, "REQUEST_METHOD=delete");
 	assert_int_equal(f->request.method, KRI_METHOD_OTHER);
-	assert_string_equal(f->request.method_name, "DELETE");
+	READ(f, "REQUEST_METHOD=BREW");
+	assert_int_equal(f->request.method, KRI_METHOD_OTHER);
+	assert_string_equal(f->request.method_name, "BREW");
 }
 
 static void a_method_is_compared_with_regard_to_case(void **state)
