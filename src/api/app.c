@@ -124,8 +124,10 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 		.router = &app->router,
 		.cookie = *cookie,
 		.origins = &app->origins,
+		.bodies = &app->bodies,
 	};
 
+	app->bodies.limit = (size_t)app->config.body_memory;
 	if (kri_cgi_is())
 		return kri_cgi_run(&site, store, &outcome->why);
 	return kri_server_run(&site, store, &outcome->left, &outcome->why);

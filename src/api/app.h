@@ -5,6 +5,7 @@
 #define KRI_API_APP_H
 
 #include "config/config.h"
+#include "fcgi/body.h"
 #include "http/redirect.h"
 #include "http/router.h"
 
@@ -20,6 +21,7 @@ struct kr_app {
 	struct kr_config handle; /* on it, for the program */
 	struct kri_router router;
 	struct kri_origins origins;
+	struct kri_body_room bodies;
 };
 
 /* Checks the configuration and serves; returns the exit status. With `test`

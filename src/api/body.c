@@ -9,8 +9,8 @@ enum kr_err kr_body(struct kr_context *c, const void **bytes, size_t *size)
 {
 	if (!c || !bytes || !size)
 		return KR_ERR_ARGUMENT;
-	*bytes = c->body.len ? c->body.data : "";
-	*size = c->body.len;
+	*bytes = c->body.bytes.len ? c->body.bytes.data : "";
+	*size = c->body.bytes.len;
 	return KR_OK;
 }
 
@@ -23,7 +23,9 @@ enum kr_err kr_body_json(struct kr_context *c, const struct kr_json **json)
 		return KR_ERR_ARGUMENT;
 	if (!kri_request_is_json(&c->request))
 		return KR_ERR_MEDIA;
-	text = c->body.len ? kri_buffer_text(&c->body) : KRI_TEXT("");
+	text = kri_buffer_text(&c->body.bytes);
+	if (!text.len)
+		return KR_ERR_INPUT;
 	if (!c->json)
 		err = kri_json_read(text, &c->arena, &c->json);
 	if (!err)

@@ -108,6 +108,10 @@ void kri_arena_reset(struct kri_arena *arena)
 		next = chunk->next;
 		free(chunk);
 	}
+	if (chunk && chunk->size > arena->chunk_size) {
+		free(chunk);
+		chunk = NULL;
+	}
 	if (chunk)
 		chunk->used = 0;
 	arena->chunks = chunk;

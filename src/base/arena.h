@@ -14,7 +14,8 @@
 struct kri_arena_chunk;
 
 struct kri_arena {
-	struct kri_arena_chunk *chunks; /* newest first; the last is kept */
+	struct kri_arena_chunk *chunks; /* newest first; the last is kept, if
+					 * it is an ordinary one */
 	size_t chunk_size;              /* bytes of an ordinary chunk */
 	size_t limit;                   /* bytes that may be handed out */
 	size_t given;                   /* bytes handed out so far */
@@ -30,7 +31,7 @@ void *kri_arena_alloc(struct kri_arena *arena, size_t size);
 /* A NUL-terminated copy; data is NULL if it could not be made. */
 struct kri_text kri_arena_dup(struct kri_arena *arena, struct kri_text text);
 
-/* Takes everything back, keeps one chunk for the next use. */
+/* Takes everything back, keeps an ordinary chunk for the next use. */
 void kri_arena_reset(struct kri_arena *arena);
 
 /* Gives all memory back. */

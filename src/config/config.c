@@ -51,6 +51,21 @@ static enum kr_err check_sizes(const struct kri_config *config,
 	return KR_ERR_CONFIG;
 }
 
+/* The largest body would be refused for ever. A buffer grows to twice what is
+ * in it. */
+static enum kr_err check_bodies(const struct kri_config *config,
+				struct kri_buffer *why)
+{
+	if (2 * config->max_body <= config->body_memory)
+		return KR_OK;
+	kri_buffer_string(why, "server.max_body = ");
+	kri_print_size(why, config->max_body);
+	kri_buffer_string(
+		why, ": must not be more than half of server.body_memory = ");
+	kri_print_size(why, config->body_memory);
+	return KR_ERR_CONFIG;
+}
+
 /* The memory store would refuse for ever a session that is allowed. */
 static enum kr_err check_store(const struct kri_config *config,
 			       struct kri_buffer *why)
@@ -121,6 +136,8 @@ enum kr_err kri_config_check(const struct kri_config *config,
 {
 	enum kr_err err = check_sizes(config, why);
 
+	if (!err)
+		err = check_bodies(config, why);
 	if (!err)
 		err = check_store(config, why);
 	if (!err)

@@ -36,6 +36,8 @@ struct kri_config {
 	int64_t batch;           /* exchanges of a batch, at most */
 	int64_t receive_timeout; /* ms for a whole request to arrive */
 	int64_t drain_timeout;   /* ms for requests in flight at the end */
+	int64_t max_body;        /* bytes of a body, of KR_BODY routes */
+	int64_t body_memory;     /* bytes of all bodies that are in memory */
 	/* [log] */
 	int64_t log_level;  /* enum kri_log_level */
 	int64_t log_format; /* enum kri_log_format */

@@ -65,6 +65,14 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(drain_timeout),
 	 .max = HOUR, .fallback = "10s",
 	 .help = "Time for requests in flight when the program ends."},
+	{.section = "server", .key = "max_body",
+	 .type = KRI_OPTION_SIZE, .offset = MEMBER(max_body),
+	 .min = 8 * KIB, .max = 16 * MIB, .fallback = "64KiB",
+	 .help = "Bytes of a body, on routes that take any; else 8 KiB."},
+	{.section = "server", .key = "body_memory",
+	 .type = KRI_OPTION_SIZE, .offset = MEMBER(body_memory),
+	 .min = MIB, .max = 64 * 1024 * MIB, .fallback = "64MiB",
+	 .help = "Bytes that all bodies may take at once; then 503."},
 
 	{.section = "log", .key = "level",
 	 .type = KRI_OPTION_CHOICE, .offset = MEMBER(log_level),
@@ -140,7 +148,7 @@ const struct kri_option kri_options[] = {
 	{.section = "cookie", .key = "max_age",
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(cookie_max_age),
 	 .max = 400 * DAY, .fallback = "0",
-	 .help = "How long browsers keep the cookie; 0: until they close."},
+	 .help = "Time from its making that browsers keep it; 0: until they close."},
 
 	{.section = "redis", .key = "endpoint",
 	 .type = KRI_OPTION_TEXT, .secret = true,

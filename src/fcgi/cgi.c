@@ -12,8 +12,9 @@ bool kri_cgi_is(void)
 	return getenv("GATEWAY_INTERFACE") && !kri_listener_is(STDIN_FILENO);
 }
 
-/* CONTENT_LENGTH bytes, and no more (RFC 3875 section 4.2). */
-static enum kr_err read_body(struct kri_buffer *body)
+/* CONTENT_LENGTH bytes, and no more (RFC 3875 section 4.2). KR_ERR_LIMIT if
+ * they are more than `most`. */
+static enum kr_err read_body(struct kri_buffer *body, size_t most)
 {
 	const char *text = getenv("CONTENT_LENGTH");
 	int64_t length = 0;
@@ -22,7 +23,7 @@ static enum kr_err read_body(struct kri_buffer *body)
 	if (text && *text &&
 	    kri_text_to_int(kri_text_of(text), 0, INT64_MAX, &length))
 		return KR_ERR_PROTOCOL;
-	if (length > KRI_REQUEST_BODY_MAX)
+	if (length > (int64_t)most)
 		return KR_ERR_LIMIT;
 	while ((int64_t)body->len < length) {
 		size_t want = (size_t)length - body->len;
@@ -63,10 +64,13 @@ static void send_answer(void *arg, struct kr_context *c, struct kri_text answer)
 static enum kr_err run(struct kri_stages *stages)
 {
 	struct kr_context *c = kri_stages_take(stages);
+	size_t most;
 
 	if (!c)
 		return KR_ERR_MEMORY;
-	kri_exchange_begin(c, environ, read_body(&c->body));
+	most = kri_body_most(stages->site, environ);
+	c->body.err = read_body(&c->body.bytes, most);
+	kri_exchange_begin(c, environ);
 	kri_stages_add(stages, c);
 	for (;;) {
 		kri_stages_turn(stages);

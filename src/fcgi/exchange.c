@@ -4,6 +4,8 @@
  */
 #include "fcgi/exchange.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 
 #define ARENA_CHUNK 4096
@@ -12,17 +14,21 @@
 #define HOLD_US 50000     /* that a handler may hold its loop */
 #define BLAME_EVERY 60000 /* ms between two words about one that does */
 
+static size_t arena_room(const struct kri_site *site)
+{
+	return ARENA_SPARE + 4 * (size_t)site->config->max_size;
+}
+
 void kri_exchange_open(struct kr_context *c, const struct kri_site *site)
 {
-	*c = (struct kr_context){.site = site};
-	kri_arena_init(&c->arena, ARENA_CHUNK,
-		       ARENA_SPARE + 4 * (size_t)site->config->max_size);
+	*c = (struct kr_context){.site = site, .rest = ""};
+	kri_arena_init(&c->arena, ARENA_CHUNK, arena_room(site));
 }
 
 void kri_exchange_close(struct kr_context *c)
 {
 	kri_arena_free(&c->arena);
-	kri_buffer_free(&c->body);
+	kri_buffer_free(&c->body.bytes);
 	kri_response_free(&c->response);
 }
 
@@ -80,15 +86,28 @@ static bool route(struct kr_context *c)
 static bool has_right_length(const struct kr_context *c)
 {
 	return c->request.content_length == KRI_LENGTH_UNSAID ||
-	       c->request.content_length == (int64_t)c->body.len;
+	       c->request.content_length == (int64_t)c->body.bytes.len;
 }
 
-/* Whether the body is none, or a form; else it is answered. */
-static bool check_body(struct kr_context *c, enum kr_err err)
+static void refuse_size(struct kr_context *c)
 {
+	bool any = c->route->flags & KR_BODY;
+	int64_t most = any ? c->site->config->max_body : KRI_REQUEST_BODY_MAX;
+	char text[64];
+
+	snprintf(text, sizeof(text), "Request body larger than %lld bytes",
+		 (long long)most);
+	kri_exchange_answer(c, 413, text);
+}
+
+/* Whether the body is one that the route takes, or there is none; else it is
+ * answered. */
+static bool check_body(struct kr_context *c)
+{
+	enum kr_err err = c->body.err;
+
 	if (err == KR_ERR_LIMIT)
-		kri_exchange_answer(c, 413,
-				    "Request body larger than 8192 bytes");
+		refuse_size(c);
 	else if (err == KR_ERR_PROTOCOL)
 		kri_exchange_answer(c, 400, "Request body broke off");
 	else if (err)
@@ -96,7 +115,8 @@ static bool check_body(struct kr_context *c, enum kr_err err)
 	else if (!has_right_length(c))
 		kri_exchange_answer(c, 400,
 				    "Content-Length is not that of the body");
-	else if (c->body.len && !kri_request_is_form(&c->request))
+	else if (c->body.bytes.len && !(c->route->flags & KR_BODY) &&
+		 !kri_request_is_form(&c->request))
 		kri_exchange_answer(c, 415,
 				    "Request body must be "
 				    "application/x-www-form-urlencoded");
@@ -108,9 +128,13 @@ static bool check_body(struct kr_context *c, enum kr_err err)
 /* Whether the parameters could be decoded; else it is answered. */
 static bool decode(struct kr_context *c)
 {
+	struct kri_text form = {0};
 	const char *why = NULL;
-	enum kr_err err = kri_request_decode(
-		&c->request, kri_buffer_text(&c->body), &c->arena, &why);
+	enum kr_err err;
+
+	if (kri_request_is_form(&c->request))
+		form = kri_buffer_text(&c->body.bytes);
+	err = kri_request_decode(&c->request, form, &c->arena, &why);
 
 	if (err == KR_ERR_INPUT)
 		kri_exchange_answer(c, 400, why);
@@ -119,8 +143,16 @@ static bool decode(struct kr_context *c)
 	return !err;
 }
 
-void kri_exchange_begin(struct kr_context *c, char **params,
-			enum kr_err body_err)
+/* What is read of a body lies in the arena too: its fields, or its JSON. */
+static void make_room(struct kr_context *c)
+{
+	size_t len = c->body.bytes.len;
+
+	if (c->route->flags & KR_BODY)
+		c->arena.limit = arena_room(c->site) + len + kri_json_room(len);
+}
+
+void kri_exchange_begin(struct kr_context *c, char **params)
 {
 	const struct kri_request *request = &c->request;
 
@@ -128,7 +160,11 @@ void kri_exchange_begin(struct kr_context *c, char **params,
 	kri_request_read(&c->request, params);
 	kri_visit_begin(&c->visit, c->site->config, &c->site->cookie,
 			&c->arena);
-	if (!route(c) || !check_body(c, body_err) || !decode(c))
+	kri_body_charge(&c->body, c->site->bodies);
+	if (!route(c) || !check_body(c))
+		return;
+	make_room(c);
+	if (!decode(c))
 		return;
 	for (size_t i = 0;
 	     (c->route->flags & KR_SESSION) && i < request->cookie_headers; i++)
@@ -242,7 +278,8 @@ void kri_exchange_end(struct kr_context *c)
 {
 	kri_visit_end(&c->visit);
 	kri_arena_reset(&c->arena);
-	kri_buffer_clear(&c->body);
+	c->arena.limit = arena_room(c->site);
+	kri_body_drop(&c->body, c->site->bodies);
 	kri_response_reset(&c->response);
 	c->route = NULL;
 	c->rest = "";

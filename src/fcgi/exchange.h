@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "fcgi/body.h"
 #include "http/cookie.h"
 #include "http/json.h"
 #include "http/redirect.h"
@@ -22,6 +23,7 @@ struct kri_site {
 	const struct kri_router *router;
 	struct kri_cookie cookie;
 	const struct kri_origins *origins; /* that clients may be sent to */
+	struct kri_body_room *bodies;      /* NULL: without a limit */
 };
 
 /* What an exchange needs next. */
@@ -39,7 +41,7 @@ struct kr_context {
 	struct kri_arena arena;
 	struct kri_request request;
 	const char *rest; /* of the path, behind the route's stem */
-	struct kri_buffer body;
+	struct kri_body body;
 	const struct kr_json *json; /* the body, once it has been read so */
 	struct kri_response response;
 	struct kri_visit visit;
@@ -61,13 +63,9 @@ struct kr_context {
 void kri_exchange_open(struct kr_context *c, const struct kri_site *site);
 void kri_exchange_close(struct kr_context *c);
 
-/*
- * Begins with the request's parameters (borrowed until the end) and its
- * body; `body_err` says whether that could be read: KR_ERR_LIMIT if it is
- * too long, KR_ERR_PROTOCOL if it broke off. Leaves the phase that comes next.
- */
-void kri_exchange_begin(struct kr_context *c, char **params,
-			enum kr_err body_err);
+/* Begins with the request's parameters (borrowed until the end); c->body has
+ * been read. Leaves the phase that comes next. */
+void kri_exchange_begin(struct kr_context *c, char **params);
 
 /* The candidates' records have been loaded: takes the one that is proven. */
 void kri_exchange_adopt(struct kr_context *c);

@@ -92,7 +92,8 @@ static bool cut_length(struct kri_text *bytes, size_t *len)
 	return true;
 }
 
-bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name)
+bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name,
+		  struct kri_text *value)
 {
 	struct kri_text rest = *bytes;
 	size_t name_len, value_len;
@@ -102,6 +103,7 @@ bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name)
 	if (name_len > rest.len || value_len > rest.len - name_len)
 		return false;
 	*name = kri_text(rest.data, name_len);
+	*value = kri_text(rest.data + name_len, value_len);
 	*bytes = after(rest, name_len + value_len);
 	return true;
 }
@@ -119,7 +121,7 @@ static size_t short_pair(struct kri_text bytes)
 
 bool kri_pairs_fit(struct kri_text bytes)
 {
-	struct kri_text name;
+	struct kri_text name, value;
 
 	while (bytes.len) {
 		size_t size = short_pair(bytes);
@@ -128,7 +130,7 @@ bool kri_pairs_fit(struct kri_text bytes)
 			return false;
 		if (size)
 			bytes = after(bytes, size);
-		else if (!kri_pair_cut(&bytes, &name))
+		else if (!kri_pair_cut(&bytes, &name, &value))
 			return false;
 	}
 	return true;

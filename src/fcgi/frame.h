@@ -37,7 +37,8 @@ bool kri_begin_read(const struct kri_frame *frame, struct kri_begin *begin);
 bool kri_role_is_served(unsigned role);
 
 /* Takes a pair off *bytes. False if a length says more than there is. */
-bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name);
+bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name,
+		  struct kri_text *value);
 
 /* Whether `bytes` are whole pairs and nothing else. */
 bool kri_pairs_fit(struct kri_text bytes);

@@ -11,14 +11,14 @@ void kri_gather_free(struct kri_gathered *gathered)
 	kri_buffer_wipe(&gathered->raw);
 	kri_buffer_free(&gathered->raw);
 	kri_buffer_free(&gathered->params);
-	kri_buffer_free(&gathered->body);
+	kri_buffer_free(&gathered->body.bytes);
 	kri_buffer_free(&gathered->replies);
 }
 
 void kri_gather_forget(struct kri_gathered *gathered)
 {
 	kri_buffer_wipe(&gathered->params);
-	kri_buffer_wipe(&gathered->body);
+	kri_body_drop(&gathered->body, kri_body_room_of(gathered->site));
 	gathered->body_len = 0;
 	gathered->id = FCGI_NULL_REQUEST_ID;
 	gathered->params_end = false;
@@ -100,23 +100,39 @@ static enum kri_gather take_params(struct kri_gathered *gathered,
 	gathered->params_end = true;
 	if (!kri_pairs_fit(kri_buffer_text(&gathered->params)))
 		return bad(gathered, "parameters with lengths that do not fit");
+	gathered->most = kri_body_most_of_pairs(
+		gathered->site, kri_buffer_text(&gathered->params));
 	return KRI_GATHER_PARTIAL;
+}
+
+/* One byte more than is taken is kept, to know that it is too long. */
+static void keep_body(struct kri_gathered *gathered, struct kri_text content)
+{
+	struct kri_body *body = &gathered->body;
+	size_t room = gathered->most + 1 - body->bytes.len;
+
+	if (body->err)
+		return;
+	if (content.len > room)
+		content.len = room;
+	kri_buffer_append(&body->bytes, content);
+	kri_body_charge(body, kri_body_room_of(gathered->site));
 }
 
 static enum kri_gather take_body(struct kri_gathered *gathered,
 				 struct kri_text content)
 {
-	size_t room = KRI_GATHER_KEPT - gathered->body.len;
+	size_t most = gathered->most > KRI_GATHER_BODY_MAX
+			      ? gathered->most
+			      : KRI_GATHER_BODY_MAX;
 
 	if (!gathered->params_end)
 		return bad(gathered, "a body before the parameters' end");
 	if (!content.len)
 		return KRI_GATHER_WHOLE;
 	gathered->body_len += content.len;
-	if (content.len > room)
-		content.len = room;
-	kri_buffer_append(&gathered->body, content);
-	gathered->cut = gathered->body_len > KRI_GATHER_BODY_MAX;
+	keep_body(gathered, content);
+	gathered->cut = gathered->body_len > most;
 	return gathered->cut ? KRI_GATHER_WHOLE : KRI_GATHER_PARTIAL;
 }
 
@@ -154,7 +170,7 @@ static enum kri_gather take(struct kri_gathered *gathered,
 static bool has_failed(const struct kri_gathered *gathered)
 {
 	return gathered->raw.failed || gathered->params.failed ||
-	       gathered->body.failed || gathered->replies.failed;
+	       gathered->body.bytes.failed || gathered->replies.failed;
 }
 
 enum kri_gather kri_gather_walk(struct kri_gathered *gathered)
@@ -185,16 +201,7 @@ enum kri_gather kri_gather_walk(struct kri_gathered *gathered)
 
 /* ---- the whole -------------------------------------------------------- */
 
-/* An empty frame is the end of its stream, so what is empty has that one
- * alone. */
-static void put_stream(struct kri_buffer *out, unsigned type, unsigned id,
-		       const struct kri_buffer *content)
-{
-	if (content->len)
-		kri_frame_put(out, type, id, kri_buffer_text(content));
-	kri_frame_put(out, type, id, kri_text(NULL, 0));
-}
-
+/* An empty frame is the end of its stream. */
 void kri_gather_replay(const struct kri_gathered *gathered,
 		       struct kri_buffer *out)
 {
@@ -205,6 +212,9 @@ void kri_gather_replay(const struct kri_gathered *gathered,
 
 	kri_frame_put(out, FCGI_BEGIN_REQUEST, gathered->id,
 		      kri_text(begin_body, sizeof(begin_body)));
-	put_stream(out, FCGI_PARAMS, gathered->id, &gathered->params);
-	put_stream(out, FCGI_STDIN, gathered->id, &gathered->body);
+	if (gathered->params.len)
+		kri_frame_put(out, FCGI_PARAMS, gathered->id,
+			      kri_buffer_text(&gathered->params));
+	kri_frame_put(out, FCGI_PARAMS, gathered->id, kri_text(NULL, 0));
+	kri_frame_put(out, FCGI_STDIN, gathered->id, kri_text(NULL, 0));
 }

@@ -104,10 +104,12 @@ enum kri_look kri_intake_look(struct kri_intake *intake,
 	if (kri_frame_is_plain(kri_text(window->bytes, (size_t)n)))
 		return KRI_LOOK_WHOLE;
 	intake->gathered = calloc(1, sizeof(*intake->gathered));
-	if (intake->gathered)
-		return gather(intake, window, fd, why);
-	*why = "out of memory";
-	return KRI_LOOK_BAD;
+	if (!intake->gathered) {
+		*why = "out of memory";
+		return KRI_LOOK_BAD;
+	}
+	intake->gathered->site = intake->site;
+	return gather(intake, window, fd, why);
 }
 
 /* ---- receiving -------------------------------------------------------- */
@@ -156,18 +158,51 @@ static void forget(struct kri_intake *intake, struct kri_window *window)
 	(void)kri_window_tray(window);
 }
 
+/* The body does not go through libfcgi: it changes hands. */
+static void take_body(struct kri_gathered *gathered, struct kri_body *body)
+{
+	struct kri_body empty = *body;
+
+	*body = gathered->body;
+	gathered->body = empty;
+	if (!body->err && gathered->body_len > gathered->most)
+		body->err = KR_ERR_LIMIT;
+	if (body->bytes.len > gathered->most)
+		body->bytes.len = gathered->most;
+}
+
+static enum kr_err receive_gathered(struct kri_intake *intake,
+				    struct kri_window *window, int fd,
+				    struct kri_gateway *gateway,
+				    struct kri_body *body)
+{
+	struct kri_buffer none = KRI_BUFFER_EMPTY;
+	enum kr_err err = replay(intake->gathered, window, fd, gateway);
+
+	if (!err) {
+		take_body(intake->gathered, body);
+		if (kri_gateway_body(gateway, 0, &none))
+			body->err = KR_ERR_PROTOCOL;
+		kri_buffer_free(&none);
+	}
+	forget(intake, window);
+	return err;
+}
+
 enum kr_err kri_intake_receive(struct kri_intake *intake,
 			       struct kri_window *window, int fd,
-			       struct kri_gateway *gateway, size_t most,
-			       struct kri_buffer *body, enum kr_err *body_err)
+			       struct kri_gateway *gateway,
+			       struct kri_body *body)
 {
-	enum kr_err err =
-		intake->gathered ? replay(intake->gathered, window, fd, gateway)
-				 : kri_gateway_receive(gateway, fd, fd);
+	enum kr_err err;
+	size_t most;
 
-	if (!err)
-		*body_err = kri_gateway_body(gateway, most, body);
 	if (intake->gathered)
-		forget(intake, window);
-	return err;
+		return receive_gathered(intake, window, fd, gateway, body);
+	err = kri_gateway_receive(gateway, fd, fd);
+	if (err)
+		return err;
+	most = kri_body_most(intake->site, kri_gateway_params(gateway));
+	body->err = kri_gateway_body(gateway, most, &body->bytes);
+	return KR_OK;
 }

@@ -12,12 +12,15 @@
 #define KRI_FCGI_INTAKE_H
 
 #include "base/buffer.h"
+#include "fcgi/body.h"
 #include "fcgi/gateway.h"
 #include "fcgi/window.h"
 
 struct kri_gathered; /* of a request that comes in pieces */
 
 struct kri_intake {
+	const struct kri_site *site;   /* whose routes say how much of a body
+					* is taken; NULL: forms alone */
 	struct kri_gathered *gathered; /* NULL mostly: an idle connection
 					* costs nothing */
 };
@@ -34,7 +37,8 @@ enum kri_look {
 			   * has one line */
 };
 
-/* All zero is an intake that has seen nothing. Gives back what it holds. */
+/* All zero but the site is an intake that has seen nothing. Gives back what it
+ * holds. */
 void kri_intake_free(struct kri_intake *intake);
 
 /*
@@ -50,10 +54,9 @@ enum kri_look kri_intake_look(struct kri_intake *intake,
 			      const char **why);
 
 /*
- * At once after KRI_LOOK_WHOLE: reads the request through libfcgi, with at
- * most `most` bytes of its body, KRI_REQUEST_BODY_MAX or less, into `body`.
- * *body_err: KR_OK; KR_ERR_LIMIT, it was longer; KR_ERR_PROTOCOL, it broke
- * off; KR_ERR_MEMORY.
+ * At once after KRI_LOOK_WHOLE: reads the request through libfcgi, and its body
+ * into `body`, which is empty: as much of it as its route takes, or with an
+ * err.
  *
  * KR_ERR_PROTOCOL if the request cannot be taken: the gateway is empty then,
  * and the connection is to be closed. KR_ERR_SYSTEM if libfcgi failed on what
@@ -62,8 +65,7 @@ enum kri_look kri_intake_look(struct kri_intake *intake,
  */
 enum kr_err kri_intake_receive(struct kri_intake *intake,
 			       struct kri_window *window, int fd,
-			       struct kri_gateway *gateway, size_t most,
-			       struct kri_buffer *body,
-			       enum kr_err *body_err) KR_MUST_CHECK;
+			       struct kri_gateway *gateway,
+			       struct kri_body *body) KR_MUST_CHECK;
 
 #endif

@@ -9,9 +9,9 @@
 
 static bool asks_for(struct kri_text question, const char *value)
 {
-	struct kri_text name;
+	struct kri_text name, ours;
 
-	while (question.len && kri_pair_cut(&question, &name))
+	while (question.len && kri_pair_cut(&question, &name, &ours))
 		if (kri_text_equal(name, kri_text_of(value)))
 			return true;
 	return false;

@@ -213,19 +213,18 @@ static void receive(struct kri_peer *peer)
 {
 	struct kri_peers *peers = peer->peers;
 	struct kr_context *c = take(peers->stages);
-	enum kr_err err, body_err = KR_OK;
+	enum kr_err err;
 
 	if (!c) {
 		kri_peer_close(peer);
 		return;
 	}
 	err = kri_intake_receive(&peer->intake, peers->window, peer->fd,
-				 c->gateway, KRI_REQUEST_BODY_MAX, &c->body,
-				 &body_err);
+				 c->gateway, &c->body);
 	if (err) {
 		if (err == KR_ERR_SYSTEM)
 			peer->fd = -1; /* libfcgi has closed it */
-		kri_buffer_clear(&c->body);
+		kri_body_drop(&c->body, c->site->bodies);
 		kri_stages_drop(peers->stages, c);
 		refuse(peer, "libfcgi does not take it");
 		return;
@@ -233,7 +232,7 @@ static void receive(struct kri_peer *peer)
 	become(peer, KRI_PEER_BUSY);
 	peer->served = true;
 	c->peer = peer;
-	kri_exchange_begin(c, kri_gateway_params(c->gateway), body_err);
+	kri_exchange_begin(c, kri_gateway_params(c->gateway));
 	kri_stages_add(peers->stages, c);
 }
 
@@ -370,6 +369,7 @@ void kri_peers_add(struct kri_peers *peers, int fd)
 	}
 	peer->peers = peers;
 	peer->fd = fd;
+	peer->intake.site = peers->stages->site;
 	link_peer(peer, KRI_PEER_IDLE);
 	if (kri_stages_is_full(peers->stages))
 		await(peer, KRI_PEER_IDLE);

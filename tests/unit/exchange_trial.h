@@ -107,7 +107,8 @@ static inline void trial_begin(struct trial *t, enum kr_err body_err,
 	for (; params[n]; n++)
 		kept[n] = (char *)(uintptr_t)params[n];
 	kept[n] = NULL;
-	kri_exchange_begin(&t->c, kept, body_err);
+	t->c.body.err = body_err;
+	kri_exchange_begin(&t->c, kept);
 }
 
 static inline void get(struct trial *t, const char *path)
@@ -126,7 +127,7 @@ static inline void get_with(struct trial *t, const char *path,
 static inline void post(struct trial *t, const char *path, const char *type,
 			const char *body)
 {
-	kri_buffer_string(&t->c.body, body);
+	kri_buffer_string(&t->c.body.bytes, body);
 	BEGIN(t, KR_OK, "REQUEST_METHOD=POST", path, type);
 }
 

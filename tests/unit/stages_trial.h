@@ -295,7 +295,7 @@ static inline void ask2(struct trial *t, const char *path, const char *one,
 			params[n++] = (char *)(uintptr_t)all[i];
 	params[n] = NULL;
 	c->peer = (struct kri_peer *)(uintptr_t)(++t->asked);
-	kri_exchange_begin(c, params, KR_OK);
+	kri_exchange_begin(c, params);
 	kri_stages_add(&t->stages, c);
 }
 

@@ -375,7 +375,7 @@ static void parameters_are_the_same_in_every_run(void **state)
 {
 	struct trial *t = *state;
 
-	kri_buffer_string(&t->c.body, "b=two");
+	kri_buffer_string(&t->c.body.bytes, "b=two");
 	BEGIN(t, KR_OK, "REQUEST_METHOD=POST", "PATH_INFO=/change", COOKIE_A,
 	      "QUERY_STRING=a=one",
 	      "CONTENT_TYPE=application/x-www-form-urlencoded");

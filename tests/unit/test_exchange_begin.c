@@ -126,7 +126,7 @@ static void a_form_that_cannot_be_decoded_is_answered_400(void **state)
 
 static void post_length(struct trial *t, const char *length, const char *body)
 {
-	kri_buffer_string(&t->c.body, body);
+	kri_buffer_string(&t->c.body.bytes, body);
 	BEGIN(t, KR_OK, "REQUEST_METHOD=POST", "PATH_INFO=/form", FORM, length);
 }
 

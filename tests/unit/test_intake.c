@@ -24,7 +24,8 @@ struct trial {
 	struct kri_gateway *gateway;
 	int peer; /* the front server's end */
 	int fd;   /* ours */
-	struct kri_buffer bytes, body, rest;
+	struct kri_body body;
+	struct kri_buffer bytes, rest;
 	const char *why;
 };
 
@@ -65,7 +66,7 @@ static int teardown(void **state)
 	kri_window_close(&trial->window);
 	kri_gateway_close(&trial->gateway);
 	kri_buffer_free(&trial->bytes);
-	kri_buffer_free(&trial->body);
+	kri_buffer_free(&trial->body.bytes);
 	kri_buffer_free(&trial->rest);
 	free(trial);
 	return 0;
@@ -92,17 +93,14 @@ static void send_bytes(struct trial *trial)
 
 static enum kr_err receive(struct trial *trial)
 {
-	enum kr_err body_err = KR_ERR_SYSTEM;
-
-	kri_buffer_clear(&trial->body);
+	kri_body_drop(&trial->body, NULL);
 	assert_int_equal(kri_intake_receive(&trial->intake, trial->window,
 					    trial->fd, trial->gateway,
-					    KRI_REQUEST_BODY_MAX, &trial->body,
-					    &body_err),
+					    &trial->body),
 			 KR_OK);
 	assert_string_equal(kri_gateway_params(trial->gateway)[1],
 			    "PATH_INFO=/hello");
-	return body_err;
+	return trial->body.err;
 }
 
 static enum kri_fate answer(struct trial *trial)
@@ -135,7 +133,7 @@ static void put_answer(struct kri_buffer *out, unsigned id)
 static void assert_served(struct trial *trial, unsigned id)
 {
 	assert_int_equal(receive(trial), KR_OK);
-	assert_string_equal(trial->body.data, "a=1&b=2");
+	assert_string_equal(trial->body.bytes.data, "a=1&b=2");
 	assert_int_equal(answer(trial), KRI_FATE_KEEP);
 	put_answer(&trial->bytes, id);
 	assert_said(trial);
@@ -191,7 +189,7 @@ static void of_a_request_of_any_size_nothing_is_left(void **state)
 		assert_int_equal(receive(trial), len > KRI_REQUEST_BODY_MAX
 							 ? KR_ERR_LIMIT
 							 : KR_OK);
-		assert_int_equal(trial->body.len,
+		assert_int_equal(trial->body.bytes.len,
 				 len < KRI_REQUEST_BODY_MAX
 					 ? len
 					 : KRI_REQUEST_BODY_MAX);
@@ -290,7 +288,7 @@ static void a_body_of_200_kib_is_too_long_and_harms_nothing(void **state)
 	put_body(&trial->bytes, 1, 200 << 10, 32 << 10);
 	assert_int_equal(pump(trial), KRI_LOOK_WHOLE);
 	assert_int_equal(receive(trial), KR_ERR_LIMIT);
-	assert_int_equal(trial->body.len, KRI_REQUEST_BODY_MAX);
+	assert_int_equal(trial->body.bytes.len, KRI_REQUEST_BODY_MAX);
 	assert_int_equal(answer(trial), KRI_FATE_KEEP);
 	put_answer(&trial->bytes, 1);
 	assert_said(trial);
@@ -506,16 +504,14 @@ static bool serve_what_is_whole(struct trial *trial)
 	enum kri_look found;
 
 	while ((found = look(trial)) == KRI_LOOK_WHOLE) {
-		enum kr_err body_err = KR_ERR_SYSTEM;
-
-		kri_buffer_clear(&trial->body);
+		kri_body_drop(&trial->body, NULL);
 		assert_int_equal(kri_intake_receive(&trial->intake,
 						    trial->window, trial->fd,
 						    trial->gateway,
-						    KRI_REQUEST_BODY_MAX,
-						    &trial->body, &body_err),
+						    &trial->body),
 				 KR_OK);
-		assert_true(body_err == KR_OK || body_err == KR_ERR_LIMIT);
+		assert_true(!trial->body.err ||
+			    trial->body.err == KR_ERR_LIMIT);
 		if (answer(trial) != KRI_FATE_KEEP)
 			return false;
 	}

@@ -246,7 +246,7 @@ static void ask(struct trial *t)
 	assert_non_null(c);
 	t->loop.stages.send = count_answer;
 	t->loop.stages.arg = t;
-	kri_exchange_begin(c, params, KR_OK);
+	kri_exchange_begin(c, params);
 	assert_int_equal(c->phase, KRI_TO_LOAD);
 	kri_stages_add(&t->loop.stages, c);
 }
