@@ -42,7 +42,7 @@
  * The library never exits, aborts or writes to stdout, and it changes nothing
  * of its process, except what kr_app_main() says that it does.
  *
- *     cc program.c $(pkg-config --cflags --libs krsession)
+ *     cc -o program program.c $(pkg-config --cflags --libs krsession)
  */
 #ifndef KRSESSION_H
 #define KRSESSION_H
@@ -50,6 +50,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* The version that a program is compiled with; kr_version() tells the one that
+ * it runs with. KR_VERSION is text, "0.1.0"; KR_VERSION_NUMBER is for #if, with
+ * two digits each for minor and patch. */
+#define KR_VERSION_MAJOR 0
+#define KR_VERSION_MINOR 1
+#define KR_VERSION_PATCH 0
+#define KR_VERSION_NUMBER                                                      \
+	(KR_VERSION_MAJOR * 10000 + KR_VERSION_MINOR * 100 + KR_VERSION_PATCH)
+#define KR_VERSION                                                             \
+	KR_QUOTE_VALUE(KR_VERSION_MAJOR)                                       \
+	"." KR_QUOTE_VALUE(KR_VERSION_MINOR) "." KR_QUOTE_VALUE(               \
+		KR_VERSION_PATCH)
+#define KR_QUOTE_VALUE(macro) KR_QUOTE(macro)
+#define KR_QUOTE(text) #text
 
 #define KR_MUST_CHECK __attribute__((warn_unused_result))
 #define KR_PRINTF(string, first) __attribute__((format(printf, string, first)))
@@ -95,6 +110,9 @@ enum kr_err {
 
 /* A short English text for an error, such as "out of memory". Never NULL. */
 const char *kr_strerror(enum kr_err err);
+
+/* The version of the library that the program runs with, such as "0.1.0". */
+const char *kr_version(void);
 
 /* ---- the program ------------------------------------------------------ */
 
