@@ -510,9 +510,9 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	visit /session/counter
 	visit '/session/set?key=color&value=purple'
 	[ "$(rcli type "$(redis_key "$value")")" = hash ]
-	[ "$(rcli hget "$(redis_key "$value")" user)" = max ]
+	[ "$(rcli hget "$(redis_key "$value")" @user)" = max ]
 	[ "$(rcli hget "$(redis_key "$value")" counter)" = 1 ]
 	[ "$(rcli hget "$(redis_key "$value")" color)" = purple ]
 	[ "$(rcli hkeys "$(redis_key "$value")" | sort | paste -sd' ')" = \
-		'@auth @born @seen @ver color counter user' ]
+		'@auth @born @login @seen @user @ver color counter' ]
 }
