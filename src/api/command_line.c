@@ -66,6 +66,7 @@ static void read_options(struct command_line *line)
 {
 	int option;
 
+	optind = 1; /* the program may have read options of its own */
 	while (line->status < 0 &&
 	       (option = getopt(line->argc, line->argv, OPTIONS)) != -1)
 		take(line, option);
