@@ -164,7 +164,7 @@ typedef enum kr_err kr_handler(struct kr_context *c);
 enum kr_err kr_app_open(struct kr_app **app) KR_MUST_CHECK;
 
 /* Frees the app and sets *app to NULL. *app may be NULL. After kr_app_main()
- * returned 3 it frees nothing: threads still use it. */
+ * returned 3 or 4 it frees nothing: threads still use it. */
 void kr_app_close(struct kr_app **app);
 
 /*
@@ -209,16 +209,25 @@ struct kr_config *kr_app_config(struct kr_app *app);
  *
  * and the environment, and serves until SIGTERM or SIGINT; started as a CGI
  * program (RFC 3875), one request. Returns the exit status: 0 after an orderly
- * end, 1 after a failure, 2 for a bad command line or configuration, and 3 if
- * handlers were still running at the end of server.drain_timeout. Threads
- * still use what the program lent then: it should leave by _exit(3). What went
- * wrong has been said on stderr.
+ * end, 1 after a failure, 2 for a bad command line or configuration. 3: some
+ * handlers were still running at the end of server.drain_timeout; 4: an orderly
+ * end, but a thread still waits for the system to look up a name. Then threads
+ * go on with what the program lent, and exit() would wait for them: it should
+ * leave by _exit(). What went wrong has been said on stderr.
  *
- * To its process it does this: it ignores SIGPIPE, and blocks and takes over
- * SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2; it sets UV_THREADPOOL_SIZE in
- * the environment; without -l it listens on descriptor 0 (spawn-fcgi) or on
- * systemd's; it writes its log to stderr, and the answers to -V and -h to
- * stdout. It is to be called once.
+ * To be called once, by main()'s thread, before there are others. To its
+ * process it does this: it has SIGPIPE ignored, and blocks SIGTERM, SIGINT,
+ * SIGHUP, SIGUSR1 and SIGUSR2 in its thread and in all that it starts; it sets
+ * UV_THREADPOOL_SIZE in the environment; without -l it listens on descriptor 0
+ * (spawn-fcgi) or on systemd's; it writes its log to stderr, and the answers to
+ * -V and -h to stdout.
+ *
+ * SIGHUP reloads: the program's file, as it is then, is executed again with
+ * `argv`, which must be what main() was given, and with the environment; once
+ * beside this process, to prove that it serves and to stand in for it, and then
+ * in its place. So main() begins anew, under the same process id, and what the
+ * program had open or in memory is gone without exit handlers. Open files of
+ * your own with O_CLOEXEC. With store.kind = memory there is no reload.
  */
 int kr_app_main(struct kr_app *app, int argc, char **argv) KR_MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "krsession.h"
 
@@ -326,5 +327,7 @@ int main(int argc, char **argv)
 	else
 		status = kr_app_main(app, argc, argv);
 	kr_app_close(&app);
+	if (status >= 3) /* threads are still at work */
+		_exit(status == 4 ? 0 : status);
 	return status;
 }

@@ -5,8 +5,9 @@
 #define KRI_API_APP_H
 
 #include "config/config.h"
-#include "fcgi/body.h"
+#include "fcgi/exchange.h"
 #include "http/redirect.h"
+#include "fcgi/handover.h"
 #include "http/router.h"
 
 /* Options with what was wrong with the last that was given. */
@@ -22,10 +23,17 @@ struct kr_app {
 	struct kri_router router;
 	struct kri_origins origins;
 	struct kri_body_room bodies;
+	struct kri_site site; /* while it serves */
+	bool left;            /* threads still use all of this: it is kept */
 };
 
 /* Checks the configuration and serves; returns the exit status. With `test`
  * it only checks. */
-int kri_app_run(struct kr_app *app, bool test);
+int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test);
+
+/* Says why it cannot come to that, to whom it concerns; returns the exit
+ * status. */
+int kri_app_refuse(enum kr_err err, struct kri_handover *handover,
+		   struct kri_buffer *why);
 
 #endif

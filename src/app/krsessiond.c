@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "krsession.h"
 
@@ -178,5 +179,7 @@ int main(int argc, char **argv)
 	else
 		status = kr_app_main(app, argc, argv);
 	kr_app_close(&app);
+	if (status >= 3) /* threads are still at work */
+		_exit(status == 4 ? 0 : status);
 	return status;
 }

@@ -38,6 +38,7 @@ struct kri_config {
 	int64_t drain_timeout;   /* ms for requests in flight at the end */
 	int64_t max_body;        /* bytes of a body, of KR_BODY routes */
 	int64_t body_memory;     /* bytes of all bodies that are in memory */
+	int64_t reload_timeout;  /* ms for a new process to be ready */
 	/* [log] */
 	int64_t log_level;  /* enum kri_log_level */
 	int64_t log_format; /* enum kri_log_format */

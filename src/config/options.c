@@ -73,6 +73,10 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_SIZE, .offset = MEMBER(body_memory),
 	 .min = MIB, .max = 64 * 1024 * MIB, .fallback = "64MiB",
 	 .help = "Bytes that all bodies may take at once; then 503."},
+	{.section = "server", .key = "reload_timeout",
+	 .type = KRI_OPTION_DURATION, .offset = MEMBER(reload_timeout),
+	 .min = 100, .max = HOUR, .fallback = "30s",
+	 .help = "Time at a reload (SIGHUP) for the new process to be ready."},
 
 	{.section = "log", .key = "level",
 	 .type = KRI_OPTION_CHOICE, .offset = MEMBER(log_level),

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -290,9 +291,77 @@ enum kr_err kri_listener_open(struct kri_listener *listener,
 	if (!err &&
 	    (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK)))
 		err = refuse(why, config, strerror(errno));
+	if (!err && listener->fd > STDERR_FILENO)
+		fcntl(listener->fd, F_SETFD, FD_CLOEXEC);
 	if (err)
 		kri_listener_close(listener);
 	return err;
+}
+
+void kri_listener_set_backlog(const struct kri_listener *listener,
+			      const struct kri_config *config)
+{
+	(void)listen(listener->fd, (int)config->backlog);
+}
+
+enum kr_err kri_listener_own(struct kri_listener *listener,
+			     const struct kri_config *config, dev_t device,
+			     ino_t inode)
+{
+	struct place place;
+
+	if (read_place(config->listen, &place) || !place.path)
+		return KR_OK;
+	listener->device = device;
+	listener->inode = inode;
+	listener->path = strdup(place.path);
+	return listener->path ? KR_OK : KR_ERR_MEMORY;
+}
+
+static void describe_tcp(const struct sockaddr_storage *address, socklen_t size,
+			 struct kri_buffer *out)
+{
+	bool brackets = address->ss_family == AF_INET6;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getnameinfo((const struct sockaddr *)address, size, host,
+			sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		kri_buffer_string(out, "a socket without a name");
+	else
+		kri_buffer_printf(out, "tcp:%s%s%s:%s", brackets ? "[" : "",
+				  host, brackets ? "]" : "", port);
+}
+
+/* A name of the abstract space begins with NUL, and may lack one at its end. */
+static void describe_unix(const struct sockaddr_un *address, socklen_t size,
+			  struct kri_buffer *out)
+{
+	const char *path = address->sun_path;
+	size_t len = size - offsetof(struct sockaddr_un, sun_path);
+	bool abstract = len && !*path;
+
+	kri_buffer_string(out, abstract ? "unix:@" : "unix:");
+	kri_buffer_append(out,
+			  kri_text(path + abstract,
+				   abstract ? len - 1 : strnlen(path, len)));
+}
+
+void kri_listener_describe(const struct kri_listener *listener,
+			   struct kri_buffer *out)
+{
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr_un file;
+	} address = {.any = {0}};
+	socklen_t size = sizeof(address);
+
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &size))
+		kri_buffer_printf(out, "descriptor %d", listener->fd);
+	else if (address.any.ss_family == AF_UNIX)
+		describe_unix(&address.file, size, out);
+	else
+		describe_tcp(&address.any, size, out);
 }
 
 int kri_listener_accept(const struct kri_listener *listener)
@@ -327,6 +396,21 @@ void kri_listener_refuse(struct kri_listener *listener)
 	if (is_still_ours(listener))
 		unlink(listener->path);
 	shutdown(listener->fd, SHUT_RD);
+}
+
+void kri_listener_release(struct kri_listener *listener)
+{
+	free(listener->path);
+	*listener = (struct kri_listener){.fd = -1};
+}
+
+void kri_listener_leave(struct kri_listener *listener)
+{
+	int fd = listener->fd;
+
+	kri_listener_release(listener);
+	if (fd >= 0)
+		close(fd);
 }
 
 void kri_listener_close(struct kri_listener *listener)
