@@ -288,8 +288,7 @@ static const struct {
 
 static enum kr_err map_files(struct kr_app *app)
 {
-	enum kr_err err =
-		kr_map_with(app, KR_GET, "/files/*", files, 0, "all");
+	enum kr_err err = kr_map_with(app, KR_GET, "/files/*", files, 0, "all");
 
 	if (!err)
 		err = kr_map_with(app, KR_GET, "/files/deep/*", files, 0,

@@ -18,7 +18,7 @@ declare -Ar only_in=(
 	['json-c/.*']='src/(http/json_builder|base/log)\.c'
 )
 
-readonly max_file=500 max_function=80 # lines; tests are lists
+readonly max_file=500 max_function=80 # lines; tests and the header are lists
 
 complaints=0
 
@@ -163,7 +163,7 @@ check_sizes() {
 
 long_files() {
 	awk -v max="$max_file" 'FNR == max + 1 { print FILENAME }' "${files[@]}" |
-		grep -vE '^tests/(unit/|routes\.bash)'
+		grep -vE '^(tests/(unit/|routes\.bash)|src/krsession\.h)'
 }
 
 # A body begins with "{" in the first column, in scripts with "name() {",

@@ -174,8 +174,9 @@ static void a_write_that_does_not_fit_changes_nothing(void **state)
 	used = f->room.used;
 	f->room.limit = used + 1000;
 	assert_int_equal(kri_record_reserve(&record, 3), KR_OK);
-	record.values[0] = (struct kri_value){
-		.key = KRI_TEXT("a"), .data = KRI_TEXT("1"), .change = KRI_CHANGE_SET};
+	record.values[0] = (struct kri_value){.key = KRI_TEXT("a"),
+					      .data = KRI_TEXT("1"),
+					      .change = KRI_CHANGE_SET};
 	record.values[1] = (struct kri_value){.key = KRI_TEXT("key"),
 					      .change = KRI_CHANGE_REMOVED};
 	record.values[2] = (struct kri_value){.key = KRI_TEXT("b"),

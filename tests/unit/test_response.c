@@ -262,7 +262,8 @@ static void json_leaves_slashes_and_umlauts_alone(void **state)
 {
 	struct kri_response *r = *state;
 
-	kri_json_add_string(&r->json, "example", "/session/login?user=m\xc3\xa4");
+	kri_json_add_string(&r->json, "example",
+			    "/session/login?user=m\xc3\xa4");
 	assert_int_equal(kri_response_json(r, 400), KR_OK);
 	assert_body(r, "{\"example\":\"/session/login?user=m\xc3\xa4\"}");
 }
