@@ -29,6 +29,7 @@ dev_lint() {
 	check_libraries
 	check_sizes
 	check_words
+	check_heads
 	check_format
 	((complaints == 0)) || die "lint: $complaints complaints"
 	say "lint: nothing to complain about"
@@ -165,6 +166,16 @@ long_functions() {
 
 check_words() {
 	complain_each "left behind" < <(leftovers)
+}
+
+check_heads() {
+	complain_each "does not begin with what it owns" < <(headless)
+}
+
+# C files whose first line begins no comment.
+headless() {
+	sources '*.[ch]' | xargs -d '\n' awk \
+		'FNR == 1 && !/^\/\*/ { print FILENAME }'
 }
 
 # Written apart, so that this file does not hold them.
