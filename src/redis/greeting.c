@@ -13,8 +13,8 @@ static void put_login(const struct kri_login *login, struct kri_buffer *out)
 	kri_command_text(out, KRI_TEXT("AUTH"));
 	if (login->user)
 		kri_command_text(out, kri_text_of(login->user));
-	kri_command_text(out, kri_text_of(login->password ? login->password
-							  : ""));
+	kri_command_text(out,
+			 kri_text_of(login->password ? login->password : ""));
 }
 
 static void put_database(int database, struct kri_buffer *out)
