@@ -1,5 +1,5 @@
 /*
- * krsession: Redis-backed sessions for FastCGI programs in C.
+ * krsession: sessions for FastCGI programs in C.
  *
  * The one public header. A program maps routes to handlers and hands over to
  * kr_app_main(), which reads the configuration, serves FastCGI and returns
@@ -15,48 +15,82 @@
  *             struct kr_app *app = NULL;
  *             int status = 1;
  *
- *             if (!kr_app_open(&app) && !kr_map(app, KR_GET, "/hello", hello,
- * 0)) status = kr_app_main(app, argc, argv); kr_app_close(&app); return status;
+ *             if (!kr_app_open(&app) &&
+ *                 !kr_map(app, KR_GET, "/hello", hello, 0))
+ *                     status = kr_app_main(app, argc, argv);
+ *             kr_app_close(&app);
+ *             return status;
  *     }
  *
  * A handler never writes to the client: it fills a response, which is sent
  * once its session's changes are known to be stored. So it may run more than
  * once for one request (KR_ATOMIC), and must keep its other effects to itself.
  *
- * What a function lends (const pointers) lives until the handler returns.
+ * Threads. Handlers of different requests run at the same time on several
+ * threads; one request's handler runs on one. A struct kr_context, and all
+ * that is got from it, is that handler's alone until it returns. What a
+ * program shares between requests it guards itself. A handler has 256 KiB of
+ * stack at least. An app and a configuration are used by one thread at a time,
+ * and not at all while kr_app_main() runs. Only kr_log() with NULL,
+ * kr_strerror() and kr_version() may be called by any thread at any time.
+ *
+ * What a function lends (const pointers) lives until the handler returns, or
+ * until the handle that lent it is closed. Texts are UTF-8 and end with NUL.
+ * Outputs are written on KR_OK alone. NULL for a handle is KR_ERR_ARGUMENT,
+ * and where a function returns no error NULL, 0 or false.
+ *
+ * The library never exits, aborts or writes to stdout, and it changes nothing
+ * of its process, except what kr_app_main() says that it does.
+ *
+ *     cc program.c $(pkg-config --cflags --libs krsession)
  */
 #ifndef KRSESSION_H
 #define KRSESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define KR_MUST_CHECK __attribute__((warn_unused_result))
 #define KR_PRINTF(string, first) __attribute__((format(printf, string, first)))
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct kr_app;     /* routes, configuration and the server: one a program */
+struct kr_config;  /* the options */
 struct kr_context; /* one request on its way: request, session, response */
+struct kr_json;    /* a value in a JSON body */
 struct kr_session; /* the session of a request, or the lack of one */
 
+/*
+ * One cause a value. A handler that returns one is answered for with the
+ * status beside it and {"error": a text}, and nothing that it has changed in
+ * the session is stored. 503 comes with Retry-After.
+ */
 enum kr_err {
 	KR_OK = 0,
-	KR_ERR_ARGUMENT,    /* the caller passed something it must not */
-	KR_ERR_MEMORY,      /* out of memory, or past a request's memory cap */
-	KR_ERR_CONFIG,      /* an option is unknown or its value not allowed */
-	KR_ERR_SYSTEM,      /* the operating system refused a call */
-	KR_ERR_INPUT,       /* the client's request is malformed: 400 */
-	KR_ERR_NOT_FOUND,   /* no such value, session or option */
-	KR_ERR_TYPE,        /* the value is there, but not of that type */
-	KR_ERR_RESERVED,    /* the key is empty or begins with '@' */
-	KR_ERR_LIMIT,       /* past a limit of section [session]: 413 */
-	KR_ERR_GONE,        /* the session ended while the request ran: 503 */
-	KR_ERR_CONFLICT,    /* another request changed the session first */
-	KR_ERR_RENEWED,     /* the session got a new secret meanwhile: 409 */
-	KR_ERR_UNAVAILABLE, /* the store cannot be reached: 503 */
-	KR_ERR_TIMEOUT,     /* the store did not answer in io_timeout: 503 */
-	KR_ERR_FULL,        /* the store has no room for a write: 503 */
-	KR_ERR_DENIED,      /* the store refused our user or password: 503 */
-	KR_ERR_PROTOCOL     /* a peer said something that it must not say */
+	KR_ERR_ARGUMENT = 1,     /* the caller passed what it must not: 500 */
+	KR_ERR_MEMORY = 2,       /* out of memory, or past a cap: 503 */
+	KR_ERR_CONFIG = 3,       /* an option is unknown or not allowed: 500 */
+	KR_ERR_SYSTEM = 4,       /* the operating system refused a call: 500 */
+	KR_ERR_INPUT = 5,        /* the client's request is malformed: 400 */
+	KR_ERR_NOT_FOUND = 6,    /* no such value, session or option: 500 */
+	KR_ERR_TYPE = 7,         /* it is there, but not of that type: 500 */
+	KR_ERR_RESERVED = 8,     /* a key or name that is not the caller's: 400
+				  */
+	KR_ERR_LIMIT = 9,        /* past a limit of section [session]: 413 */
+	KR_ERR_GONE = 10,        /* the session ended meanwhile: 503 */
+	KR_ERR_CONFLICT = 11,    /* others kept changing the session: 503 */
+	KR_ERR_RENEWED = 12,     /* the session got a new secret: 409 */
+	KR_ERR_UNAVAILABLE = 13, /* the store cannot be reached: 503 */
+	KR_ERR_TIMEOUT = 14,     /* the store did not answer in time: 503 */
+	KR_ERR_FULL = 15,        /* the store has no room for a write: 503 */
+	KR_ERR_DENIED = 16,      /* the store refused our user: 503 */
+	KR_ERR_PROTOCOL = 17,    /* the store said what it must not: 503 */
+	KR_ERR_MEDIA = 18,       /* the body is of another type: 415 */
+	KR_ERR_CROSS_SITE = 19   /* another site asked for a change: 403 */
 };
 
 /* A short English text for an error, such as "out of memory". Never NULL. */
@@ -64,10 +98,28 @@ const char *kr_strerror(enum kr_err err);
 
 /* ---- the program ------------------------------------------------------ */
 
-/* Methods of a route, to be or-ed. GET implies HEAD. */
-enum kr_method { KR_GET = 1, KR_POST = 2 };
+/* Methods of a route, to be or-ed. GET implies HEAD. A path that is mapped
+ * answers others with 405 and Allow (RFC 9110 section 15.5.6). */
+enum kr_method {
+	KR_GET = 1,
+	KR_POST = 2,
+	KR_PUT = 4,
+	KR_PATCH = 8,
+	KR_DELETE = 16
+};
 
-/* What a route needs, to be or-ed. */
+/*
+ * What a route needs, to be or-ed.
+ *
+ * The cross-site rule (Fetch Metadata: a browser says "Sec-Fetch-Site:
+ * cross-site" when a page of another site made it send the request). A route
+ * with a method beside KR_GET is taken to change something: a cross-site
+ * request for it is answered 403 before its handler runs, whatever the
+ * request's method. So a page with a form and what the form is sent to are
+ * better two routes. On a route with KR_GET alone the handler runs, and what
+ * would change its session is KR_ERR_CROSS_SITE. Clients that are no browsers
+ * do not send the header and are not concerned.
+ */
 enum kr_route_flag {
 	KR_SESSION = 1, /* load the session that the cookie names */
 	/* The handler computes what it writes from what it read: if another
@@ -76,28 +128,60 @@ enum kr_route_flag {
 	/* The handler may take long: it runs on a thread of a pool
 	 * (server.threads) while the loop goes on with other requests. One
 	 * that holds its loop for 50 ms unmarked is named in the log. */
-	KR_BLOCKING = 4
+	KR_BLOCKING = 4,
+	/* Takes the cross-site rule away from the route. */
+	KR_CROSS_SITE = 8,
+	/* Takes bodies of any type, of up to server.max_body bytes, for
+	 * kr_body() and kr_body_json(). Other routes take forms
+	 * (application/x-www-form-urlencoded) of up to 8 KiB. What is longer
+	 * is 413, another type 415; the handler does not run. */
+	KR_BODY = 16
 };
 
-/*
- * A route's function. KR_OK sends the response it filled; KR_ERR_INPUT sends
- * 400, KR_ERR_LIMIT 413, the store's errors 503 and any other 500, and then
- * nothing that the handler changed in the session is stored.
- */
+/* A route's function. KR_OK sends the response that it filled, which is 500
+ * if it filled none; an error see enum kr_err. */
 typedef enum kr_err kr_handler(struct kr_context *c);
 
 /* Makes an app with every option at its default. KR_ERR_MEMORY. */
 enum kr_err kr_app_open(struct kr_app **app) KR_MUST_CHECK;
 
-/* Frees the app and sets *app to NULL. *app may be NULL. */
+/* Frees the app and sets *app to NULL. *app may be NULL. After kr_app_main()
+ * returned 3 it frees nothing: threads still use it. */
 void kr_app_close(struct kr_app **app);
 
 /*
- * Serves `path` (absolute, compared whole) with `handler`. KR_ERR_ARGUMENT
- * when the path is not absolute or the methods are none.
+ * Serves `path` with `handler`. The path is absolute and compared whole, byte
+ * by byte. One that ends with "/" and a star stands for all paths that begin
+ * with what is before the star: kr_request_rest() has what follows, which may
+ * be empty. "/files" itself is not among those of "/files/" and a star. A path
+ * that is mapped whole comes before those, and of those the longest.
+ *
+ * KR_ERR_ARGUMENT for a path that is not absolute or has a star elsewhere, a
+ * method that is mapped there already, no method, an unknown bit, KR_ATOMIC
+ * without KR_SESSION, or no handler; KR_ERR_MEMORY.
  */
 enum kr_err kr_map(struct kr_app *app, unsigned methods, const char *path,
 		   kr_handler *handler, unsigned flags) KR_MUST_CHECK;
+
+/* The same with something of the program's for kr_route_user(), borrowed until
+ * kr_app_close(). */
+enum kr_err kr_map_with(struct kr_app *app, unsigned methods, const char *path,
+			kr_handler *handler, unsigned flags,
+			void *user) KR_MUST_CHECK;
+
+/*
+ * Lets kr_redirect() send clients to another origin too: "https://" or
+ * "http://", a host, and a port if it is not the scheme's own, such as
+ * "https://login.example.com". KR_ERR_ARGUMENT for anything else,
+ * KR_ERR_MEMORY.
+ */
+enum kr_err kr_allow_redirect(struct kr_app *app,
+			      const char *origin) KR_MUST_CHECK;
+
+/* The app's configuration, for defaults of the program's own: what file,
+ * environment and command line say comes later and wins. Lives as long as the
+ * app; not to be closed. */
+struct kr_config *kr_app_config(struct kr_app *app);
 
 /*
  * The whole program: reads the command line
@@ -105,67 +189,266 @@ enum kr_err kr_map(struct kr_app *app, unsigned methods, const char *path,
  *     [-c FILE] [-l unix:PATH|tcp:HOST:PORT] [-o SECTION.KEY=VALUE]...
  *     [-t] [-V] [-h]
  *
- * and the environment, and serves until SIGTERM or SIGINT. Returns the exit
- * status: 0 after an orderly end, 1 after a failure, 2 for a bad command line
- * or configuration. What went wrong has been said on stderr.
+ * and the environment, and serves until SIGTERM or SIGINT; started as a CGI
+ * program (RFC 3875), one request. Returns the exit status: 0 after an orderly
+ * end, 1 after a failure, 2 for a bad command line or configuration, and 3 if
+ * handlers were still running at the end of server.drain_timeout. Threads
+ * still use what the program lent then: it should leave by _exit(3). What went
+ * wrong has been said on stderr.
+ *
+ * To its process it does this: it ignores SIGPIPE, and blocks and takes over
+ * SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2; it sets UV_THREADPOOL_SIZE in
+ * the environment; without -l it listens on descriptor 0 (spawn-fcgi) or on
+ * systemd's; it writes its log to stderr, and the answers to -V and -h to
+ * stdout. It is to be called once.
  */
 int kr_app_main(struct kr_app *app, int argc, char **argv) KR_MUST_CHECK;
 
-/* ---- the request ------------------------------------------------------ */
-
-/* "GET", "HEAD" or "POST". */
-const char *kr_request_method(struct kr_context *c);
-
-/* The path that was dispatched on, such as "/session/get". */
-const char *kr_request_path(struct kr_context *c);
-
-/* A FastCGI parameter, such as "REMOTE_ADDR" or "HTTP_USER_AGENT", or NULL. */
-const char *kr_request_param(struct kr_context *c, const char *name);
+/* ---- configuration ---------------------------------------------------- */
 
 /*
- * The percent-decoded value of a parameter of the query string, or else of
- * an application/x-www-form-urlencoded body; the first if there are several.
- * UTF-8 without NUL. NULL if the request has no such parameter.
+ * Options are named section.key, as krsessiond.conf has them. Each function
+ * that reads them changes options up to the first that is wrong, which is
+ * KR_ERR_CONFIG; kr_config_why() tells what and what is allowed. KR_ERR_MEMORY
+ * else. Rules between options are checked when the configuration is used.
  */
-const char *kr_query(struct kr_context *c, const char *name);
+
+/* Every option at its default. KR_ERR_MEMORY. */
+enum kr_err kr_config_open(struct kr_config **config) KR_MUST_CHECK;
+
+/* Frees it, wipes its passwords and sets *config to NULL, which it may be. */
+void kr_config_close(struct kr_config **config);
+
+/* Reads an INI file. */
+enum kr_err kr_config_read_file(struct kr_config *config,
+				const char *path) KR_MUST_CHECK;
+
+/* Takes UPSTASH_REDIS_URL, REDIS_URL and KRSESSION_SECTION_KEY from the
+ * environment, which no other thread may change meanwhile. */
+enum kr_err kr_config_read_environment(struct kr_config *config) KR_MUST_CHECK;
+
+/* Sets one option, by "section.key=value". */
+enum kr_err kr_config_set(struct kr_config *config,
+			  const char *text) KR_MUST_CHECK;
+
+/* What was wrong in the last of these calls, in one line without passwords;
+ * "" if nothing was. Until the next call. */
+const char *kr_config_why(struct kr_config *config);
+
+/* ---- the request ------------------------------------------------------ */
+
+/* "GET", "HEAD", "POST", "PUT", "PATCH" or "DELETE". */
+const char *kr_request_method(struct kr_context *c);
+
+/* The path that was dispatched on, such as "/session/get": as the front server
+ * gave it, which has decoded its percent-escapes as a rule. Bytes, not
+ * necessarily UTF-8. */
+const char *kr_request_path(struct kr_context *c);
+
+/*
+ * What the star of the route's path stood for, such as "2024/a.txt"; "" for a
+ * route without one. It is part of the path above, so decoded; a path with a
+ * segment "." or ".." there is answered 400 before the handler runs, empty
+ * segments are passed on.
+ */
+const char *kr_request_rest(struct kr_context *c);
+
+/* What kr_map_with() was given for the route, or NULL. */
+void *kr_route_user(struct kr_context *c);
+
+/* A FastCGI parameter, such as "SERVER_NAME" or "HTTP_USER_AGENT", or NULL. */
+const char *kr_request_param(struct kr_context *c, const char *name);
+
+/* A header of the request by its name, in any case, such as "Accept" or
+ * "Content-Type" (RFC 3875 section 4.1.18); NULL without it. */
+const char *kr_header_in(struct kr_context *c, const char *name);
+
+/* The value of the client's first cookie of that name, or NULL. Always NULL
+ * for the session's own. */
+const char *kr_cookie_in(struct kr_context *c, const char *name);
+
+/* The client's address as the front server says it (REMOTE_ADDR), or "". */
+const char *kr_client_address(struct kr_context *c);
+
+/*
+ * The percent-decoded value of a parameter of the query string, or else of a
+ * form in the body (application/x-www-form-urlencoded); the first if there are
+ * several. UTF-8 without NUL. NULL if the request has no such parameter.
+ */
+const char *kr_input(struct kr_context *c, const char *name);
+
+/* The i-th of several, counted from 0: first those of the query string, then
+ * those of the form. NULL past the last. */
+const char *kr_input_at(struct kr_context *c, const char *name, size_t i);
+
+/* The body as it came: `size` bytes at `*bytes`, 0 without one. */
+enum kr_err kr_body(struct kr_context *c, const void **bytes,
+		    size_t *size) KR_MUST_CHECK;
+
+/*
+ * The body as JSON (RFC 8259), to be read with the functions below.
+ * KR_ERR_MEDIA unless the request's Content-Type is application/json or ends
+ * in "+json"; KR_ERR_INPUT for what is no JSON or not UTF-8, is nested deeper
+ * than 32 levels, has more than 65,536 values, a name twice in one object, or
+ * NUL in a name; KR_ERR_MEMORY.
+ */
+enum kr_err kr_body_json(struct kr_context *c,
+			 const struct kr_json **json) KR_MUST_CHECK;
+
+enum kr_json_kind {
+	KR_JSON_NULL = 0,
+	KR_JSON_BOOL = 1,
+	KR_JSON_INT = 2,    /* a number that an int64_t holds */
+	KR_JSON_DOUBLE = 3, /* any other number */
+	KR_JSON_STRING = 4,
+	KR_JSON_ARRAY = 5,
+	KR_JSON_OBJECT = 6
+};
+
+/* What it is; KR_JSON_NULL for NULL too. */
+enum kr_json_kind kr_json_kind(const struct kr_json *json);
+
+/* How many items an array or members an object has; 0 for all else. */
+size_t kr_json_count(const struct kr_json *json);
+
+/* An array's item, counted from 0; NULL past the last, and for all else. */
+const struct kr_json *kr_json_item(const struct kr_json *json, size_t i);
+
+/* An object's member; NULL without it, and for all else. So members of members
+ * can be asked for without looking first. */
+const struct kr_json *kr_json_member(const struct kr_json *json,
+				     const char *name);
+
+/*
+ * The value. KR_ERR_NOT_FOUND for NULL, that is a member or item that is not
+ * there; KR_ERR_TYPE for one of another kind. A string with NUL in it is
+ * KR_ERR_TYPE. A number with a fraction or an exponent is no int, but 1e400 is
+ * KR_ERR_TYPE as a double too: none holds it. Ints are doubles too.
+ */
+enum kr_err kr_json_get_string(const struct kr_json *json,
+			       const char **value) KR_MUST_CHECK;
+enum kr_err kr_json_get_int(const struct kr_json *json,
+			    int64_t *value) KR_MUST_CHECK;
+enum kr_err kr_json_get_double(const struct kr_json *json,
+			       double *value) KR_MUST_CHECK;
+enum kr_err kr_json_get_bool(const struct kr_json *json,
+			     bool *value) KR_MUST_CHECK;
 
 /* ---- the response ----------------------------------------------------- */
 
-/* Answers with text/plain; charset=utf-8. `status` is 200 to 599. */
+/*
+ * Each of these answers; a later one replaces an earlier one. `status` is 200
+ * to 599, else KR_ERR_ARGUMENT; so is NULL for a text. KR_ERR_MEMORY. 204 and
+ * 304 are sent without content (RFC 9110 sections 15.3.5 and 15.4.5).
+ */
+
+/* With `size` bytes of that media type, such as "image/png". Both are
+ * copied. KR_ERR_ARGUMENT for a type without "/" or with control characters. */
+enum kr_err kr_send(struct kr_context *c, int status, const char *type,
+		    const void *bytes, size_t size) KR_MUST_CHECK;
+
+/* With text/plain, with text/html, both of charset=utf-8. Nothing is escaped.
+ */
 enum kr_err kr_text(struct kr_context *c, int status,
 		    const char *text) KR_MUST_CHECK;
+enum kr_err kr_html(struct kr_context *c, int status,
+		    const char *html) KR_MUST_CHECK;
 
-/* Adds a member to the JSON object being built; errors wait for _end. */
-void kr_json_string(struct kr_context *c, const char *key, const char *value);
-void kr_json_int(struct kr_context *c, const char *key, int64_t value);
+/* Without content. */
+enum kr_err kr_status(struct kr_context *c, int status) KR_MUST_CHECK;
 
 /*
- * Answers with the JSON object built so far. KR_ERR_MEMORY, and
- * KR_ERR_ARGUMENT if a member was NULL or not UTF-8.
+ * Sends the client elsewhere, with 301, 302, 303, 307 or 308 (303 after a
+ * form). `location` is a path of this site, which begins with one "/", or a
+ * URL of an origin that kr_allow_redirect() named; printable ASCII without
+ * space or "\". KR_ERR_ARGUMENT for all else, so that a location that came from
+ * the client cannot lead to another site, and nothing is answered then.
+ */
+enum kr_err kr_redirect(struct kr_context *c, int status,
+			const char *location) KR_MUST_CHECK;
+
+/* Adds a header. KR_ERR_ARGUMENT if the name is no token, the value has a
+ * control character, or it is Status, Content-Type or Content-Length. */
+enum kr_err kr_header(struct kr_context *c, const char *name,
+		      const char *value) KR_MUST_CHECK;
+
+/*
+ * Sets a cookie with the attributes of section [cookie] (RFC 6265 section 4.1).
+ * `max_age` is in seconds; 0: until the browser ends; negative: the browser is
+ * to forget it. KR_ERR_ARGUMENT if the name is no token, the value has a
+ * character that a cookie must not have (control, space, '"', ',', ';', '\' or
+ * not ASCII), or a name with __Host- or __Secure- does not go with the
+ * attributes; KR_ERR_RESERVED for the session's own name.
+ */
+enum kr_err kr_cookie(struct kr_context *c, const char *name, const char *value,
+		      int64_t max_age) KR_MUST_CHECK;
+
+/*
+ * JSON is built member by member, and sent by kr_json_end(). What is built is
+ * an object; kr_json_array() with NULL before anything else makes it an array.
+ * `key` is the member's name in an object, and NULL in an array. A name that is
+ * there already is replaced. Errors wait for kr_json_end().
+ */
+void kr_json_string(struct kr_context *c, const char *key, const char *value);
+void kr_json_int(struct kr_context *c, const char *key, int64_t value);
+void kr_json_double(struct kr_context *c, const char *key, double value);
+void kr_json_bool(struct kr_context *c, const char *key, bool value);
+void kr_json_null(struct kr_context *c, const char *key);
+
+/* Text that is one JSON value already, within the limits of kr_body_json(). */
+void kr_json_raw(struct kr_context *c, const char *key, const char *json);
+
+/* Begin an object or an array within, up to 32 levels in all, and end the one
+ * that was begun last. */
+void kr_json_object(struct kr_context *c, const char *key);
+void kr_json_array(struct kr_context *c, const char *key);
+void kr_json_close(struct kr_context *c);
+
+/*
+ * Answers with what was built, {} if nothing was, and is done with it also if
+ * that fails. KR_ERR_ARGUMENT if something was NULL or not UTF-8, a double not
+ * finite, raw text no JSON, a key missing in an object or given in an array, or
+ * what was begun within was not closed.
  */
 enum kr_err kr_json_end(struct kr_context *c, int status) KR_MUST_CHECK;
 
-/* Answers {"error":"<text>"}. */
+/* Drops what was built so far and answers {"error":"<text>"}. */
 enum kr_err kr_json_error(struct kr_context *c, int status,
 			  const char *text) KR_MUST_CHECK;
 
-/* Adds a response header. KR_ERR_ARGUMENT if it would break the header. */
-enum kr_err kr_header(struct kr_context *c, const char *name,
-		      const char *value) KR_MUST_CHECK;
+/* ---- the log ---------------------------------------------------------- */
+
+enum kr_log_level {
+	KR_LOG_ERROR = 0,   /* something is broken and wants a person */
+	KR_LOG_WARNING = 1, /* a request suffered, or will if this goes on */
+	KR_LOG_INFO = 2,
+	KR_LOG_DEBUG = 3
+};
+
+/*
+ * One line on stderr, if log.level has it written, with the names of request
+ * and session if `c` is not NULL. Control characters come out as '?', what is
+ * longer than 1,700 bytes is cut off. Never give it a secret. Does not wait
+ * for stderr while kr_app_main() serves.
+ */
+void kr_log(struct kr_context *c, enum kr_log_level level, const char *format,
+	    ...) KR_PRINTF(3, 4);
 
 /* ---- the session ------------------------------------------------------ */
 
 /* The request's session, until the handler returns; NULL unless the route has
- * KR_SESSION. There may be none yet: the first value that is set makes it. */
+ * KR_SESSION. There may be none yet: the first value that is set begins it. */
 struct kr_session *kr_session(struct kr_context *c);
 
 /*
- * With NULL for the session all give KR_ERR_ARGUMENT. Keys are 1 to
- * session.max_key bytes and do not begin with '@' (KR_ERR_RESERVED,
- * KR_ERR_LIMIT). A getter without such a value is KR_ERR_NOT_FOUND and leaves
- * its output as it was. A setter makes the session if there is none; past
- * session.max_value, max_values or max_size it is KR_ERR_LIMIT and changes
- * nothing.
+ * Keys are 1 to session.max_key bytes and do not begin with '@' (KR_ERR_LIMIT,
+ * KR_ERR_RESERVED). A getter without such a value is KR_ERR_NOT_FOUND. A setter
+ * begins a session if there is none; past session.max_value, max_values or
+ * max_size it is KR_ERR_LIMIT and changes nothing. KR_ERR_MEMORY;
+ * KR_ERR_SYSTEM if the system has no random bytes for a new secret.
+ *
+ * What changes the session is KR_ERR_CROSS_SITE where the cross-site rule
+ * forbids it, and nothing is stored before the handler has succeeded.
  */
 
 /* The value as a number. KR_ERR_TYPE if it is not a decimal int32. */
@@ -192,7 +475,25 @@ enum kr_err kr_session_set_bytes(struct kr_session *session, const char *key,
 enum kr_err kr_session_remove(struct kr_session *session,
 			      const char *key) KR_MUST_CHECK;
 
-/* Takes all values away and keeps the session. */
+/*
+ * Reads a value as text and removes it: a message for the next page. Errors as
+ * for _get_string, and then it stays. Two requests at the same time may both
+ * get it, unless their routes have KR_ATOMIC.
+ */
+enum kr_err kr_session_take(struct kr_session *session, const char *key,
+			    const char **value) KR_MUST_CHECK;
+
+/*
+ * Calls `each` for every value, in no order, and stops at the first error,
+ * which it returns. While it does, what changes the session is
+ * KR_ERR_ARGUMENT.
+ */
+typedef enum kr_err kr_session_each_fn(void *arg, const char *key,
+				       const void *value, size_t size);
+enum kr_err kr_session_each(struct kr_session *session,
+			    kr_session_each_fn *each, void *arg) KR_MUST_CHECK;
+
+/* Takes all values away and keeps the session, its login and its timeout. */
 enum kr_err kr_session_clear(struct kr_session *session) KR_MUST_CHECK;
 
 /*
@@ -202,7 +503,13 @@ enum kr_err kr_session_clear(struct kr_session *session) KR_MUST_CHECK;
  */
 enum kr_err kr_session_renew(struct kr_session *session) KR_MUST_CHECK;
 
-/* Ends the session in the store and expires the cookie. */
+/*
+ * Ends the session in the store and expires the cookie. A setter after it
+ * begins a new session, with a name and a cookie of its own, and then both are
+ * stored before the answer goes out; if that fails the answer is 503, and the
+ * old one may have ended. It ends whatever another request has written
+ * meanwhile, KR_ATOMIC or not: to keep values, renew.
+ */
 enum kr_err kr_session_destroy(struct kr_session *session) KR_MUST_CHECK;
 
 /*
@@ -210,5 +517,53 @@ enum kr_err kr_session_destroy(struct kr_session *session) KR_MUST_CHECK;
  * NULL if the request has no session.
  */
 const char *kr_session_id(struct kr_session *session);
+
+/* Whether there is none yet, or this request begins it. */
+bool kr_session_is_new(struct kr_session *session);
+
+/* Seconds since the session began; 0 for a new one or none. */
+int64_t kr_session_age(struct kr_session *session);
+
+/*
+ * How long this session alone may go without a request, in place of
+ * session.idle_timeout: 1 to 31,536,000 seconds; 0: back to that. Begins a
+ * session if there is none. KR_ERR_ARGUMENT for another number.
+ *
+ * This is "remember me": the cookie is sent, again if need be, with a Max-Age,
+ * and so outlives the browser. That is as long as the session can last at all,
+ * what session.absolute_timeout leaves of it (or 400 days, the most that
+ * browsers keep, if that is 0): the store ends it when it is idle, and the
+ * cookie need not be sent with each request. session.absolute_timeout has to
+ * be at least as long as users are to be remembered.
+ */
+enum kr_err kr_session_set_idle_timeout(struct kr_session *session,
+					int64_t seconds) KR_MUST_CHECK;
+
+/*
+ * A user has proven who it is: keeps its name and the time, and gives the
+ * session a new secret. `user` is 1 to 256 bytes of UTF-8 without control
+ * characters, else KR_ERR_INPUT. Values stay: destroy first if they are
+ * another user's. Of two logins of one session at once one wins; the other
+ * begins a session of its own.
+ */
+enum kr_err kr_session_login(struct kr_session *session,
+			     const char *user) KR_MUST_CHECK;
+
+/* The counterpart: ends the session, as kr_session_destroy(). */
+enum kr_err kr_session_logout(struct kr_session *session) KR_MUST_CHECK;
+
+/* Who has logged in; NULL: nobody. */
+const char *kr_session_user(struct kr_session *session);
+
+/* Seconds since the login; -1 without one. */
+int64_t kr_session_login_age(struct kr_session *session);
+
+/* Whether a user has logged in at most `within` seconds ago; 0: however long
+ * ago. For what wants a fresh proof, such as a new password. */
+bool kr_session_is_authenticated(struct kr_session *session, int64_t within);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

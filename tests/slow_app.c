@@ -42,7 +42,7 @@ static enum kr_err show_up(const char *gate, off_t *nth)
 static enum kr_err wait_for_gate(struct kr_context *c)
 {
 	const struct timespec pause = {0, 10 * 1000 * 1000};
-	const char *gate = kr_query(c, "gate");
+	const char *gate = kr_input(c, "gate");
 	struct stat seen;
 	off_t nth = 0;
 
@@ -67,8 +67,8 @@ static enum kr_err hello(struct kr_context *c)
 
 static enum kr_err set(struct kr_context *c)
 {
-	const char *key = kr_query(c, "key");
-	const char *value = kr_query(c, "value");
+	const char *key = kr_input(c, "key");
+	const char *value = kr_input(c, "value");
 	enum kr_err err = wait_for_gate(c);
 
 	if (!err && (!key || !value))
@@ -95,7 +95,7 @@ static enum kr_err count(struct kr_context *c)
 static enum kr_err login(struct kr_context *c)
 {
 	struct kr_session *session = kr_session(c);
-	const char *user = kr_query(c, "user");
+	const char *user = kr_input(c, "user");
 	enum kr_err err = wait_for_gate(c);
 
 	if (!err)
@@ -107,7 +107,7 @@ static enum kr_err login(struct kr_context *c)
 
 static enum kr_err param(struct kr_context *c)
 {
-	const char *name = kr_query(c, "name");
+	const char *name = kr_input(c, "name");
 	const char *value = name ? kr_request_param(c, name) : NULL;
 
 	return kr_text(c, 200, value ? value : "-");

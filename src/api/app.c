@@ -31,6 +31,7 @@ enum kr_err kr_app_open(struct kr_app **app)
 	if (!made)
 		return KR_ERR_MEMORY;
 	err = kri_config_init(&made->config);
+	made->handle.options = &made->config;
 	if (err)
 		free(made);
 	else
@@ -43,24 +44,45 @@ void kr_app_close(struct kr_app **app)
 	if (!app || !*app)
 		return;
 	kri_config_free(&(*app)->config);
+	kri_buffer_free(&(*app)->handle.why);
 	kri_router_free(&(*app)->router);
+	kri_origins_free(&(*app)->origins);
 	free(*app);
 	*app = NULL;
 }
 
+struct kr_config *kr_app_config(struct kr_app *app)
+{
+	return app ? &app->handle : NULL;
+}
+
 enum kr_err kr_map(struct kr_app *app, unsigned methods, const char *path,
 		   kr_handler *handler, unsigned flags)
+{
+	return kr_map_with(app, methods, path, handler, flags, NULL);
+}
+
+enum kr_err kr_map_with(struct kr_app *app, unsigned methods, const char *path,
+			kr_handler *handler, unsigned flags, void *user)
 {
 	struct kri_route route = {
 		.path = (char *)path, /* copied */
 		.methods = methods,
 		.flags = flags,
 		.handler = handler,
+		.user = user,
 	};
 
 	if (!app || !path)
 		return KR_ERR_ARGUMENT;
 	return kri_router_add(&app->router, &route);
+}
+
+enum kr_err kr_allow_redirect(struct kr_app *app, const char *origin)
+{
+	if (!app || !origin)
+		return KR_ERR_ARGUMENT;
+	return kri_origins_add(&app->origins, origin);
 }
 
 static struct kri_cookie cookie_of(const struct kri_config *config)
@@ -101,6 +123,7 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 		.config = &app->config,
 		.router = &app->router,
 		.cookie = *cookie,
+		.origins = &app->origins,
 	};
 
 	if (kri_cgi_is())

@@ -54,16 +54,13 @@ static enum kr_err counter(struct kr_context *c)
  * before must not open it. */
 static enum kr_err login(struct kr_context *c)
 {
-	struct kr_session *session = kr_session(c);
-	const char *user = kr_query(c, "user");
+	const char *user = kr_input(c, "user");
 	enum kr_err err;
 
 	if (is_blank(user))
 		return bad_request(c, "Missing 'user' query parameter",
 				   "/session/login?user=max");
-	err = kr_session_set_string(session, "user", user);
-	if (!err)
-		err = kr_session_renew(session);
+	err = kr_session_login(kr_session(c), user);
 	if (err)
 		return err;
 	kr_json_string(c, "message", "Logged in");
@@ -73,9 +70,9 @@ static enum kr_err login(struct kr_context *c)
 
 static enum kr_err whoami(struct kr_context *c)
 {
-	const char *user;
+	const char *user = kr_session_user(kr_session(c));
 
-	if (kr_session_get_string(kr_session(c), "user", &user))
+	if (!user)
 		return kr_json_error(c, 401,
 				     "No active session or user not set");
 	kr_json_string(c, "user", user);
@@ -84,7 +81,7 @@ static enum kr_err whoami(struct kr_context *c)
 
 static enum kr_err logout(struct kr_context *c)
 {
-	enum kr_err err = kr_session_destroy(kr_session(c));
+	enum kr_err err = kr_session_logout(kr_session(c));
 
 	if (err)
 		return err;
@@ -94,8 +91,8 @@ static enum kr_err logout(struct kr_context *c)
 
 static enum kr_err set(struct kr_context *c)
 {
-	const char *key = kr_query(c, "key");
-	const char *value = kr_query(c, "value");
+	const char *key = kr_input(c, "key");
+	const char *value = kr_input(c, "value");
 	enum kr_err err;
 
 	if (is_blank(key) || is_blank(value))
@@ -124,7 +121,7 @@ static enum kr_err get_missing(struct kr_context *c, const char *key)
 
 static enum kr_err get(struct kr_context *c)
 {
-	const char *key = kr_query(c, "key");
+	const char *key = kr_input(c, "key");
 	const char *value;
 	enum kr_err err;
 

@@ -23,7 +23,7 @@ const char *kr_strerror(enum kr_err err)
 	case KR_ERR_TYPE:
 		return "value of another type";
 	case KR_ERR_RESERVED:
-		return "key empty or beginning with @";
+		return "name empty or reserved";
 	case KR_ERR_LIMIT:
 		return "past a session limit";
 	case KR_ERR_GONE:
@@ -42,6 +42,10 @@ const char *kr_strerror(enum kr_err err)
 		return "store refused user, password or command";
 	case KR_ERR_PROTOCOL:
 		return "store answered something unexpected";
+	case KR_ERR_MEDIA:
+		return "body of another media type";
+	case KR_ERR_CROSS_SITE:
+		return "change asked for by another site";
 	}
 	return "unknown error";
 }

@@ -229,16 +229,22 @@ bool kri_log_is_due(_Atomic int64_t *next)
 	return kri_log_is_due_every(next, PAUSE);
 }
 
+void kri_log_list(enum kri_log_level level, const struct kri_log_ids *ids,
+		  const char *format, va_list list)
+{
+	int saved = errno; /* callers look at it after they have logged */
+
+	if (kri_log_enabled(level))
+		log_line(level, ids, format, list);
+	errno = saved;
+}
+
 void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,
 	     const char *format, ...)
 {
-	int saved = errno; /* callers look at it after they have logged */
 	va_list list;
 
-	if (!kri_log_enabled(level))
-		return;
 	va_start(list, format);
-	log_line(level, ids, format, list);
+	kri_log_list(level, ids, format, list);
 	va_end(list);
-	errno = saved;
 }

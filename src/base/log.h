@@ -10,6 +10,8 @@
 #ifndef KRI_BASE_LOG_H
 #define KRI_BASE_LOG_H
 
+#include <stdarg.h>
+
 #include "base/text.h"
 
 enum kri_log_level {
@@ -53,5 +55,7 @@ bool kri_log_is_due(_Atomic int64_t *next);
 /* `ids` may be NULL. Control characters in the message come out as '?'. */
 void kri_log(enum kri_log_level level, const struct kri_log_ids *ids,
 	     const char *format, ...) KR_PRINTF(3, 4);
+void kri_log_list(enum kri_log_level level, const struct kri_log_ids *ids,
+		  const char *format, va_list list) KR_PRINTF(3, 0);
 
 #endif

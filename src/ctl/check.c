@@ -52,7 +52,7 @@ static enum kr_err set_value(struct kri_record *record, struct kri_text data)
 		record->values[record->n++] = (struct kri_value){
 			.key = KRI_TEXT("probe"),
 			.data = data,
-			.change = KRI_SET,
+			.change = KRI_CHANGE_SET,
 		};
 	return err;
 }

@@ -33,6 +33,11 @@ static struct failure failure_of(enum kr_err err)
 			400, "Keys cannot be empty or begin with '@'"};
 	case KR_ERR_LIMIT:
 		return (struct failure){413, "Session limit exceeded"};
+	case KR_ERR_MEDIA:
+		return (struct failure){415, "Body is of another type"};
+	case KR_ERR_CROSS_SITE:
+		return (struct failure){
+			403, "Cross-site requests cannot change state"};
 	case KR_ERR_GONE:
 		return (struct failure){503,
 					"Session ended while the request ran"};
@@ -71,7 +76,7 @@ void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 	kri_exchange_answer(c, failure.status, failure.text);
 }
 
-static bool is_secure(const struct kr_context *c)
+bool kri_exchange_is_secure(const struct kr_context *c)
 {
 	switch (c->site->config->cookie_secure) {
 	case KRI_SECURE_ALWAYS:
@@ -95,7 +100,7 @@ static enum kr_err add_cookie(struct kr_context *c)
 	struct kri_buffer cookie = KRI_BUFFER_EMPTY;
 	enum kr_err err = KR_OK;
 
-	kri_visit_cookie(&c->visit, is_secure(c), &cookie);
+	kri_visit_cookie(&c->visit, kri_exchange_is_secure(c), &cookie);
 	if (cookie.failed)
 		err = KR_ERR_MEMORY;
 	else if (cookie.len)

@@ -30,10 +30,24 @@ void kri_exchange_close(struct kr_context *c)
 
 static void refuse_method(struct kr_context *c, unsigned allow)
 {
+	char methods[KRI_ALLOW_SIZE];
+
+	kri_router_allow(allow, methods);
 	kri_exchange_answer(c, 405, "Method not allowed");
 	if (kri_response_header(&c->response, KRI_TEXT("Allow"),
-				kri_text_of(kri_router_allow(allow))))
+				kri_text_of(methods)))
 		kri_exchange_answer(c, 405, "Method not allowed");
+}
+
+/* The cross-site rule: see enum kr_route_flag. */
+static bool is_bound(const struct kr_context *c)
+{
+	return c->request.cross_site && !(c->route->flags & KR_CROSS_SITE);
+}
+
+static bool is_refused(const struct kr_context *c)
+{
+	return is_bound(c) && c->route->methods & ~(unsigned)KR_GET;
 }
 
 /* Whether a route was found; else it is answered. */
@@ -47,7 +61,18 @@ static bool route(struct kr_context *c)
 		kri_exchange_answer(c, 404, "Not found");
 	else if (err)
 		refuse_method(c, allow);
-	return !err;
+	if (err)
+		return false;
+	c->rest = kri_route_rest(c->route, c->request.path);
+	if (kri_path_climbs(c->rest)) {
+		kri_exchange_answer(c, 400, "Path with a segment . or ..");
+		return false;
+	}
+	if (is_refused(c)) {
+		kri_exchange_fail(c, KR_ERR_CROSS_SITE);
+		return false;
+	}
+	return true;
 }
 
 /* Whether CONTENT_LENGTH tells the truth (RFC 3875 section 4.1.2). Without
@@ -142,6 +167,7 @@ static void start_over(struct kr_context *c, enum kr_err err)
 	kri_visit_again(&c->visit, err);
 	kri_response_reset(&c->response);
 	kri_arena_reset(&c->arena);
+	c->json = NULL;
 	c->tries++;
 	if (decode(c))
 		c->phase = KRI_TO_REPEAT;
@@ -176,8 +202,11 @@ static void blame(const struct kr_context *c)
 enum kr_err kri_exchange_run(struct kr_context *c)
 {
 	int64_t begin = kri_clock_us(), took;
-	enum kr_err err = c->route->handler(c);
+	enum kr_err err;
 
+	if (is_bound(c))
+		c->visit.session.refusal = KR_ERR_CROSS_SITE;
+	err = c->route->handler(c);
 	took = kri_clock_us() - begin;
 	c->handle_us += took;
 	if (took >= HOLD_US && !(c->route->flags & KR_BLOCKING))
@@ -197,14 +226,9 @@ enum kr_err kri_exchange_run(struct kr_context *c)
 static enum kr_err take_changes(struct kr_context *c)
 {
 	bool waits = false;
-	enum kr_err err;
+	enum kr_err err =
+		kri_visit_leave(&c->visit, c->route->flags & KR_ATOMIC, &waits);
 
-	if (c->request.cross_site && kri_visit_is_changed(&c->visit)) {
-		kri_exchange_answer(c, 403,
-				    "Cross-site requests cannot change state");
-		return KR_OK;
-	}
-	err = kri_visit_leave(&c->visit, c->route->flags & KR_ATOMIC, &waits);
 	if (!err)
 		c->phase = waits ? KRI_TO_COMMIT : KRI_TO_RESPOND;
 	return err;
@@ -225,6 +249,8 @@ void kri_exchange_end(struct kr_context *c)
 	kri_buffer_clear(&c->body);
 	kri_response_reset(&c->response);
 	c->route = NULL;
+	c->rest = "";
+	c->json = NULL;
 	c->tries = 0;
 	c->load_us = c->handle_us = c->commit_us = 0;
 }

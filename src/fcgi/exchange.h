@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "http/cookie.h"
+#include "http/json.h"
+#include "http/redirect.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/router.h"
@@ -19,6 +21,7 @@ struct kri_site {
 	const struct kri_config *config;
 	const struct kri_router *router;
 	struct kri_cookie cookie;
+	const struct kri_origins *origins; /* that clients may be sent to */
 };
 
 /* What an exchange needs next. */
@@ -35,7 +38,9 @@ struct kr_context {
 	enum kri_phase phase;
 	struct kri_arena arena;
 	struct kri_request request;
+	const char *rest; /* of the path, behind the route's stem */
 	struct kri_buffer body;
+	const struct kr_json *json; /* the body, once it has been read so */
 	struct kri_response response;
 	struct kri_visit visit;
 	const struct kri_route *route; /* NULL: none found */
@@ -82,6 +87,9 @@ void kri_exchange_settle(struct kr_context *c);
  * status and a text, or with what `err` means. */
 void kri_exchange_answer(struct kr_context *c, int status, const char *text);
 void kri_exchange_fail(struct kr_context *c, enum kr_err err);
+
+/* Whether its cookies are sent with Secure. */
+bool kri_exchange_is_secure(const struct kr_context *c);
 
 /* Completes the response's headers and appends the whole answer. */
 void kri_exchange_render(struct kr_context *c, struct kri_buffer *out);

@@ -11,9 +11,9 @@ static struct kri_text after(struct kri_text bytes, size_t size)
 	return kri_text(bytes.data + size, bytes.len - size);
 }
 
-/* ---- records ---------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------- */
 
-/* A server sends requests and asks for values. Every record without a
+/* A server sends requests and asks for values. Every frame without a
  * request's number is management, whatever its type: the answer to one that
  * is not understood says so. */
 static bool is_sent_by_servers(unsigned type, unsigned id)
@@ -24,37 +24,37 @@ static bool is_sent_by_servers(unsigned type, unsigned id)
 	       type == FCGI_PARAMS || type == FCGI_STDIN || type == FCGI_DATA;
 }
 
-enum kri_cut kri_record_cut(struct kri_text bytes, struct kri_record *record)
+enum kri_frame_cut kri_frame_cut(struct kri_text bytes, struct kri_frame *frame)
 {
 	const unsigned char *header = (const unsigned char *)bytes.data;
 	unsigned id;
 	size_t content, size;
 
 	if (bytes.len && header[0] != FCGI_VERSION_1)
-		return KRI_CUT_BAD;
+		return KRI_FRAME_BAD;
 	if (bytes.len < FCGI_HEADER_LEN)
-		return KRI_CUT_PARTIAL;
+		return KRI_FRAME_PARTIAL;
 	id = (unsigned)header[2] << 8 | header[3];
 	content = (size_t)header[4] << 8 | header[5];
 	size = FCGI_HEADER_LEN + content + header[6];
 	if (!is_sent_by_servers(header[1], id))
-		return KRI_CUT_BAD;
+		return KRI_FRAME_BAD;
 	if (bytes.len < size)
-		return KRI_CUT_PARTIAL;
-	*record = (struct kri_record){
+		return KRI_FRAME_PARTIAL;
+	*frame = (struct kri_frame){
 		.type = header[1],
 		.id = id,
 		.content = kri_text(bytes.data + FCGI_HEADER_LEN, content),
 		.size = size,
 	};
-	return KRI_CUT_WHOLE;
+	return KRI_FRAME_WHOLE;
 }
 
-bool kri_begin_read(const struct kri_record *record, struct kri_begin *begin)
+bool kri_begin_read(const struct kri_frame *frame, struct kri_begin *begin)
 {
-	const unsigned char *body = (const unsigned char *)record->content.data;
+	const unsigned char *body = (const unsigned char *)frame->content.data;
 
-	if (record->content.len != sizeof(FCGI_BeginRequestBody))
+	if (frame->content.len != sizeof(FCGI_BeginRequestBody))
 		return false;
 	begin->role = (unsigned)body[0] << 8 | body[1];
 	begin->keep = body[2] & FCGI_KEEP_CONN;
@@ -66,8 +66,8 @@ bool kri_role_is_served(unsigned role)
 	return role == FCGI_RESPONDER;
 }
 
-void kri_record_put(struct kri_buffer *out, unsigned type, unsigned id,
-		    struct kri_text content)
+void kri_frame_put(struct kri_buffer *out, unsigned type, unsigned id,
+		   struct kri_text content)
 {
 	const char header[FCGI_HEADER_LEN] = {
 		FCGI_VERSION_1,           (char)type,
@@ -140,22 +140,22 @@ bool kri_pairs_fit(struct kri_text bytes)
 
 /* ---- requests --------------------------------------------------------- */
 
-/* The type of record that is to follow; 0 if this one is not as it should
+/* The type of frame that is to follow; 0 if this one is not as it should
  * be. */
-static unsigned next_type(const struct kri_record *record)
+static unsigned next_type(const struct kri_frame *frame)
 {
 	struct kri_begin begin;
 
-	switch (record->type) {
+	switch (frame->type) {
 	case FCGI_BEGIN_REQUEST:
-		return kri_begin_read(record, &begin) &&
+		return kri_begin_read(frame, &begin) &&
 				       kri_role_is_served(begin.role)
 			       ? FCGI_PARAMS
 			       : 0;
 	case FCGI_PARAMS:
-		if (!record->content.len)
+		if (!frame->content.len)
 			return FCGI_STDIN;
-		return kri_pairs_fit(record->content) ? FCGI_PARAMS : 0;
+		return kri_pairs_fit(frame->content) ? FCGI_PARAMS : 0;
 	default:
 		return FCGI_STDIN;
 	}
@@ -165,17 +165,17 @@ bool kri_frame_is_plain(struct kri_text bytes)
 {
 	unsigned type = FCGI_BEGIN_REQUEST;
 	unsigned id = FCGI_NULL_REQUEST_ID;
-	struct kri_record record;
+	struct kri_frame frame;
 
-	while (kri_record_cut(bytes, &record) == KRI_CUT_WHOLE) {
-		if (record.type != type || (id && record.id != id))
+	while (kri_frame_cut(bytes, &frame) == KRI_FRAME_WHOLE) {
+		if (frame.type != type || (id && frame.id != id))
 			return false;
-		bytes = after(bytes, record.size);
-		/* libfcgi would leave the padding of the last record. */
-		if (type == FCGI_STDIN && !record.content.len)
-			return !bytes.len && record.size == FCGI_HEADER_LEN;
-		id = record.id;
-		type = next_type(&record);
+		bytes = after(bytes, frame.size);
+		/* libfcgi would leave the padding of the last frame. */
+		if (type == FCGI_STDIN && !frame.content.len)
+			return !bytes.len && frame.size == FCGI_HEADER_LEN;
+		id = frame.id;
+		type = next_type(&frame);
 	}
 	return false;
 }

@@ -1,36 +1,37 @@
 /*
- * Frames: FastCGI's records and name-value pairs as bytes (FastCGI 1.0,
- * sections 3.3, 3.4 and 5). Remembers nothing of them.
+ * Frames, which FastCGI calls records, and name-value pairs as bytes
+ * (FastCGI 1.0, sections 3.3, 3.4 and 5). Remembers nothing of them.
  */
 #ifndef KRI_FCGI_FRAME_H
 #define KRI_FCGI_FRAME_H
 
 #include "base/buffer.h"
 
-struct kri_record {
+struct kri_frame {
 	unsigned type;
 	unsigned id;             /* of its request; 0: management */
 	struct kri_text content; /* borrowed from the bytes it was cut from */
 	size_t size;             /* bytes of header, content and padding */
 };
 
-enum kri_cut {
-	KRI_CUT_WHOLE,   /* *record is set */
-	KRI_CUT_PARTIAL, /* good so far, more must come */
-	KRI_CUT_BAD      /* no FastCGI, or not what a server may send */
+enum kri_frame_cut {
+	KRI_FRAME_WHOLE,   /* *frame is set */
+	KRI_FRAME_PARTIAL, /* good so far, more must come */
+	KRI_FRAME_BAD      /* no FastCGI, or not what a server may send */
 };
 
-/* The record that `bytes` begin with. Says bad as early as it is known. */
-enum kri_cut kri_record_cut(struct kri_text bytes, struct kri_record *record);
+/* The frame that `bytes` begin with. Says bad as early as it is known. */
+enum kri_frame_cut kri_frame_cut(struct kri_text bytes,
+				 struct kri_frame *frame);
 
-/* What a BEGIN_REQUEST record says. */
+/* What a BEGIN_REQUEST frame says. */
 struct kri_begin {
 	unsigned role;
 	bool keep; /* the connection is wanted for more */
 };
 
-/* False if the record is of the wrong size. */
-bool kri_begin_read(const struct kri_record *record, struct kri_begin *begin);
+/* False if the frame is of the wrong size. */
+bool kri_begin_read(const struct kri_frame *frame, struct kri_begin *begin);
 
 /* The roles that there are answers for. */
 bool kri_role_is_served(unsigned role);
@@ -43,13 +44,13 @@ bool kri_pairs_fit(struct kri_text bytes);
 
 /*
  * Whether `bytes` are exactly one whole request, of a role that is served,
- * with no other record among its own and no pair split between two: such a
+ * with no other frame among its own and no pair split between two: such a
  * one libfcgi reads to the last byte, and no further.
  */
 bool kri_frame_is_plain(struct kri_text bytes);
 
-/* Appends a record without padding; its content is at most 65,535 bytes. */
-void kri_record_put(struct kri_buffer *out, unsigned type, unsigned id,
-		    struct kri_text content);
+/* Appends a frame without padding; its content is at most 65,535 bytes. */
+void kri_frame_put(struct kri_buffer *out, unsigned type, unsigned id,
+		   struct kri_text content);
 
 #endif

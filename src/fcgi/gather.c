@@ -29,7 +29,7 @@ void kri_gather_forget(struct kri_gathered *gathered)
 	gathered->params_end = false;
 }
 
-/* Moves at most one record and what one read brought. */
+/* Moves at most one frame and what one read brought. */
 void kri_gather_add(struct kri_gathered *gathered, struct kri_text bytes)
 {
 	struct kri_buffer *raw = &gathered->raw;
@@ -43,7 +43,7 @@ void kri_gather_add(struct kri_gathered *gathered, struct kri_text bytes)
 	kri_buffer_append(raw, bytes);
 }
 
-/* ---- the records ------------------------------------------------------ */
+/* ---- the frames ------------------------------------------------------ */
 
 static enum kri_gather bad(struct kri_gathered *gathered, const char *why)
 {
@@ -51,7 +51,7 @@ static enum kri_gather bad(struct kri_gathered *gathered, const char *why)
 	return KRI_GATHER_BAD;
 }
 
-/* Ends a request that gets no answer. Records of its that are still on their
+/* Ends a request that gets no answer. Frames of its that are still on their
  * way belong to no request then, and are dropped as such. */
 static enum kri_gather end(struct kri_gathered *gathered, unsigned id,
 			   bool keep, unsigned status)
@@ -61,37 +61,37 @@ static enum kri_gather end(struct kri_gathered *gathered, unsigned id,
 }
 
 static enum kri_gather manage(struct kri_gathered *gathered,
-			      const struct kri_record *record)
+			      const struct kri_frame *frame)
 {
-	if (record->type != FCGI_GET_VALUES)
-		kri_management_unknown(&gathered->replies, record->type);
-	else if (!kri_management_values(&gathered->replies, record->content))
+	if (frame->type != FCGI_GET_VALUES)
+		kri_management_unknown(&gathered->replies, frame->type);
+	else if (!kri_management_values(&gathered->replies, frame->content))
 		return bad(gathered, "a question for values with lengths that "
 				     "do not fit");
 	return KRI_GATHER_PARTIAL;
 }
 
 static enum kri_gather begin(struct kri_gathered *gathered,
-			     const struct kri_record *record)
+			     const struct kri_frame *frame)
 {
 	struct kri_begin said;
 
-	if (!kri_begin_read(record, &said))
+	if (!kri_begin_read(frame, &said))
 		return bad(gathered, "the beginning of a request has the "
 				     "wrong size");
-	if (record->id == gathered->id)
+	if (frame->id == gathered->id)
 		return bad(gathered, "a request began twice");
 	if (gathered->id)
-		return end(gathered, record->id, true, FCGI_CANT_MPX_CONN);
+		return end(gathered, frame->id, true, FCGI_CANT_MPX_CONN);
 	if (!kri_role_is_served(said.role))
-		return end(gathered, record->id, said.keep, FCGI_UNKNOWN_ROLE);
-	gathered->id = record->id;
+		return end(gathered, frame->id, said.keep, FCGI_UNKNOWN_ROLE);
+	gathered->id = frame->id;
 	gathered->keep = said.keep;
 	return KRI_GATHER_PARTIAL;
 }
 
 /* libfcgi trusts the lengths of pairs: they are checked when all is there, as
- * a pair may be split between records. */
+ * a pair may be split between frames. */
 static enum kri_gather take_params(struct kri_gathered *gathered,
 				   struct kri_text content)
 {
@@ -133,22 +133,22 @@ static enum kri_gather abort_request(struct kri_gathered *gathered)
 	return end(gathered, id, gathered->keep, FCGI_REQUEST_COMPLETE);
 }
 
-/* Section 3.3: records of a request that has not begun, or has ended, are
+/* Section 3.3: frames of a request that has not begun, or has ended, are
  * ignored. */
 static enum kri_gather take(struct kri_gathered *gathered,
-			    const struct kri_record *record)
+			    const struct kri_frame *frame)
 {
-	if (record->id == FCGI_NULL_REQUEST_ID)
-		return manage(gathered, record);
-	if (record->type == FCGI_BEGIN_REQUEST)
-		return begin(gathered, record);
-	if (record->id != gathered->id)
+	if (frame->id == FCGI_NULL_REQUEST_ID)
+		return manage(gathered, frame);
+	if (frame->type == FCGI_BEGIN_REQUEST)
+		return begin(gathered, frame);
+	if (frame->id != gathered->id)
 		return KRI_GATHER_PARTIAL;
-	switch (record->type) {
+	switch (frame->type) {
 	case FCGI_PARAMS:
-		return take_params(gathered, record->content);
+		return take_params(gathered, frame->content);
 	case FCGI_STDIN:
-		return take_body(gathered, record->content);
+		return take_body(gathered, frame->content);
 	case FCGI_ABORT_REQUEST:
 		return abort_request(gathered);
 	default:
@@ -166,21 +166,21 @@ enum kri_gather kri_gather_walk(struct kri_gathered *gathered)
 {
 	const struct kri_buffer *raw = &gathered->raw;
 	enum kri_gather found = KRI_GATHER_PARTIAL;
-	enum kri_cut cut = KRI_CUT_PARTIAL;
-	struct kri_record record;
+	enum kri_frame_cut cut = KRI_FRAME_PARTIAL;
+	struct kri_frame frame;
 
 	while (found == KRI_GATHER_PARTIAL && gathered->done < raw->len) {
-		cut = kri_record_cut(kri_text(raw->data + gathered->done,
-					      raw->len - gathered->done),
-				     &record);
-		if (cut != KRI_CUT_WHOLE)
+		cut = kri_frame_cut(kri_text(raw->data + gathered->done,
+					     raw->len - gathered->done),
+				    &frame);
+		if (cut != KRI_FRAME_WHOLE)
 			break;
-		gathered->done += record.size;
-		found = take(gathered, &record);
+		gathered->done += frame.size;
+		found = take(gathered, &frame);
 	}
 	if (has_failed(gathered))
 		return bad(gathered, "out of memory");
-	if (cut == KRI_CUT_BAD)
+	if (cut == KRI_FRAME_BAD)
 		return bad(gathered, "something that is not FastCGI");
 	if (found == KRI_GATHER_PARTIAL && !gathered->id &&
 	    gathered->done == raw->len)
@@ -190,14 +190,14 @@ enum kri_gather kri_gather_walk(struct kri_gathered *gathered)
 
 /* ---- the whole -------------------------------------------------------- */
 
-/* An empty record is the end of its stream, so what is empty has that one
+/* An empty frame is the end of its stream, so what is empty has that one
  * alone. */
 static void put_stream(struct kri_buffer *out, unsigned type, unsigned id,
 		       const struct kri_buffer *content)
 {
 	if (content->len)
-		kri_record_put(out, type, id, kri_buffer_text(content));
-	kri_record_put(out, type, id, kri_text(NULL, 0));
+		kri_frame_put(out, type, id, kri_buffer_text(content));
+	kri_frame_put(out, type, id, kri_text(NULL, 0));
 }
 
 void kri_gather_replay(const struct kri_gathered *gathered,
@@ -208,8 +208,8 @@ void kri_gather_replay(const struct kri_gathered *gathered,
 		[2] = gathered->keep ? FCGI_KEEP_CONN : 0,
 	};
 
-	kri_record_put(out, FCGI_BEGIN_REQUEST, gathered->id,
-		       kri_text(begin_body, sizeof(begin_body)));
+	kri_frame_put(out, FCGI_BEGIN_REQUEST, gathered->id,
+		      kri_text(begin_body, sizeof(begin_body)));
 	put_stream(out, FCGI_PARAMS, gathered->id, &gathered->params);
 	put_stream(out, FCGI_STDIN, gathered->id, &gathered->body);
 }

@@ -1,5 +1,5 @@
 /*
- * Gathering: the records that came in pieces, or with others among them,
+ * Gathering: the frames that came in pieces, or with others among them,
  * until the request that they make is whole. What has to be said to the
  * front server meanwhile is put into `replies`. Knows no descriptor.
  */
@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "http/request.h"
 
-#define KRI_PARAMS_MAX 65535          /* bytes, of all pairs: one record */
+#define KRI_PARAMS_MAX 65535          /* bytes, of all pairs: one frame */
 #define KRI_GATHER_BODY_MAX (1 << 20) /* bytes that are waited for */
 #define KRI_GATHER_KEPT                                                        \
 	(KRI_REQUEST_BODY_MAX + 1) /* bytes of a body: enough                  \
@@ -17,7 +17,7 @@
 
 enum kri_gather {
 	KRI_GATHER_IDLE,    /* no request has begun; all is dealt with */
-	KRI_GATHER_PARTIAL, /* a request or a record has */
+	KRI_GATHER_PARTIAL, /* a request or a frame has */
 	KRI_GATHER_WHOLE,   /* the request is there: _replay, then _forget */
 	KRI_GATHER_REFUSED, /* `replies` end the connection's last request */
 	KRI_GATHER_BAD      /* see `why` */
@@ -27,7 +27,7 @@ enum kri_gather {
 struct kri_gathered {
 	struct kri_buffer raw;     /* what came and is not dealt with yet, */
 	size_t done;               /* from here on */
-	struct kri_buffer params;  /* the contents of its records */
+	struct kri_buffer params;  /* the contents of its frames */
 	struct kri_buffer body;    /* at most KRI_GATHER_KEPT */
 	size_t body_len;           /* of all that was sent */
 	struct kri_buffer replies; /* the caller sends and clears it */
@@ -43,10 +43,10 @@ void kri_gather_free(struct kri_gathered *gathered);
 /* What has come. KRI_GATHER_BAD without memory. */
 void kri_gather_add(struct kri_gathered *gathered, struct kri_text bytes);
 
-/* Goes through the records that are whole, up to the end of a request. */
+/* Goes through the frames that are whole, up to the end of a request. */
 enum kri_gather kri_gather_walk(struct kri_gathered *gathered);
 
-/* Appends the request, as libfcgi reads it best: as few records as it takes,
+/* Appends the request, as libfcgi reads it best: as few frames as it takes,
  * and none but its own. */
 void kri_gather_replay(const struct kri_gathered *gathered,
 		       struct kri_buffer *out);

@@ -6,7 +6,7 @@
  * Most requests lie whole in the socket: they are looked at (MSG_PEEK), checked
  * and left for libfcgi to read. What comes in pieces, or is larger than the
  * window, is taken out of the socket and gathered here, and replayed to
- * libfcgi when it is whole. Management records are answered here.
+ * libfcgi when it is whole. Management frames are answered here.
  */
 #ifndef KRI_FCGI_INTAKE_H
 #define KRI_FCGI_INTAKE_H
@@ -40,7 +40,7 @@ void kri_intake_free(struct kri_intake *intake);
 /*
  * Looks at what has come on the non-blocking descriptor. Never waits. *why is
  * set with KRI_LOOK_BAD, to a literal. Not while an answer is being written:
- * replies to management records would go into the middle of it.
+ * replies to management frames would go into the middle of it.
  *
  * After an answer another request may lie in `gathered`: if that is not NULL,
  * look again before waiting for more to read.

@@ -9,7 +9,7 @@
 
 #include "fcgi/frame.h"
 
-#define BODY_SIZE 8 /* bytes, of all records here but one */
+#define BODY_SIZE 8 /* bytes, of all frames here but one */
 
 static bool asks_for(struct kri_text question, const char *value)
 {
@@ -49,8 +49,8 @@ bool kri_management_values(struct kri_buffer *out, struct kri_text question)
 		put_value(&values, FCGI_MAX_REQS, files);
 	if (asks_for(question, FCGI_MPXS_CONNS))
 		put_value(&values, FCGI_MPXS_CONNS, 0);
-	kri_record_put(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID,
-		       kri_buffer_text(&values));
+	kri_frame_put(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID,
+		      kri_buffer_text(&values));
 	out->failed |= values.failed;
 	kri_buffer_free(&values);
 	return true;
@@ -60,13 +60,13 @@ void kri_management_unknown(struct kri_buffer *out, unsigned type)
 {
 	const char body[BODY_SIZE] = {(char)type};
 
-	kri_record_put(out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID,
-		       kri_text(body, sizeof(body)));
+	kri_frame_put(out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID,
+		      kri_text(body, sizeof(body)));
 }
 
 void kri_management_end(struct kri_buffer *out, unsigned id, unsigned status)
 {
 	const char body[BODY_SIZE] = {[4] = (char)status};
 
-	kri_record_put(out, FCGI_END_REQUEST, id, kri_text(body, sizeof(body)));
+	kri_frame_put(out, FCGI_END_REQUEST, id, kri_text(body, sizeof(body)));
 }

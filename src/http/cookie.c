@@ -28,6 +28,17 @@ size_t kri_cookie_find(struct kri_text header, struct kri_text name,
 	return n;
 }
 
+bool kri_cookie_value_is_sound(struct kri_text value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.data[i];
+
+		if (c <= ' ' || c > '~' || strchr("\",;\\", c))
+			return false;
+	}
+	return true;
+}
+
 static void append_attribute(struct kri_buffer *out, const char *label,
 			     struct kri_text value)
 {

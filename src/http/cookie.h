@@ -28,6 +28,10 @@ struct kri_cookie {
 size_t kri_cookie_find(struct kri_text header, struct kri_text name,
 		       struct kri_text *values, size_t n, size_t most);
 
+/* Whether all of it are characters that a value may have (RFC 6265 section
+ * 4.1.1, cookie-octet). */
+bool kri_cookie_value_is_sound(struct kri_text value);
+
 /* Appends the text of a Set-Cookie header that sets `value`. */
 void kri_cookie_set(const struct kri_cookie *cookie, bool secure,
 		    struct kri_text value, struct kri_buffer *out);

@@ -86,13 +86,16 @@ static bool is(const char *value, const char *wanted)
 
 static enum kri_request_method method_of(const char *name)
 {
-	if (is(name, "GET"))
-		return KRI_METHOD_GET;
-	if (is(name, "HEAD"))
-		return KRI_METHOD_HEAD;
-	if (is(name, "POST"))
-		return KRI_METHOD_POST;
-	return KRI_METHOD_OTHER;
+	static const char *const names[KRI_METHOD_OTHER] = {
+		[KRI_METHOD_GET] = "GET",     [KRI_METHOD_HEAD] = "HEAD",
+		[KRI_METHOD_POST] = "POST",   [KRI_METHOD_PUT] = "PUT",
+		[KRI_METHOD_PATCH] = "PATCH", [KRI_METHOD_DELETE] = "DELETE",
+	};
+	enum kri_request_method method = KRI_METHOD_GET;
+
+	while (method < KRI_METHOD_OTHER && !is(name, names[method]))
+		method++;
+	return method;
 }
 
 /* nginx sends no PATH_INFO unless told to, or sends it empty. */
@@ -150,14 +153,32 @@ void kri_request_read(struct kri_request *request, char **params)
 	request->cross_site = is(values[SEC_FETCH_SITE], "cross-site");
 }
 
-bool kri_request_is_form(const struct kri_request *request)
+/* Parameters, such as a charset, follow a ';' and change nothing. */
+static struct kri_text media_type(const struct kri_request *request)
 {
 	struct kri_text type = request->content_type;
 
-	/* Parameters, such as a charset, follow a ';' and change nothing. */
+	return kri_text_trim(kri_text_cut(&type, ';'));
+}
+
+bool kri_request_is_form(const struct kri_request *request)
+{
 	return kri_text_equal_nocase(
-		kri_text_trim(kri_text_cut(&type, ';')),
+		media_type(request),
 		KRI_TEXT("application/x-www-form-urlencoded"));
+}
+
+bool kri_request_is_json(const struct kri_request *request)
+{
+	struct kri_text type = media_type(request);
+	struct kri_text suffix = KRI_TEXT("+json");
+
+	if (kri_text_equal_nocase(type, KRI_TEXT("application/json")))
+		return true;
+	return type.len > suffix.len &&
+	       kri_text_equal_nocase(
+		       kri_text(type.data + type.len - suffix.len, suffix.len),
+		       suffix);
 }
 
 static size_t count_fields(struct kri_text form)
@@ -270,12 +291,10 @@ enum kr_err kri_request_decode(struct kri_request *request,
 }
 
 const char *kri_request_field(const struct kri_request *request,
-			      const char *name)
+			      const char *name, size_t nth)
 {
-	size_t i;
-
-	for (i = 0; i < request->fields_n; i++)
-		if (!strcmp(request->fields[i].name, name))
+	for (size_t i = 0; i < request->fields_n; i++)
+		if (!strcmp(request->fields[i].name, name) && nth-- == 0)
 			return request->fields[i].value;
 	return NULL;
 }
@@ -289,5 +308,45 @@ const char *kri_request_param(const struct kri_request *request,
 	for (param = request->params; *param; param++)
 		if (!strncmp(*param, name, len) && (*param)[len] == '=')
 			return *param + len + 1;
+	return NULL;
+}
+
+/* The character of a parameter's name that stands for one of a header's. */
+static char in_param(char c)
+{
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	return c == '-' ? '_' : c;
+}
+
+/* Whether `param` is called `prefix` and then as the header. */
+static bool is_header(const char *param, const char *prefix,
+		      struct kri_text name)
+{
+	size_t skip = strlen(prefix);
+	size_t i = 0;
+
+	if (strncmp(param, prefix, skip) != 0)
+		return false;
+	param += skip;
+	while (i < name.len && param[i] == in_param(name.data[i]))
+		i++;
+	return i == name.len && param[i] == '=';
+}
+
+const char *kri_request_header(const struct kri_request *request,
+			       struct kri_text name)
+{
+	bool bare = kri_text_equal_nocase(name, KRI_TEXT("Content-Type")) ||
+		    kri_text_equal_nocase(name, KRI_TEXT("Content-Length"));
+	char **param;
+
+	/* Front servers drop a header whose name has '_', or it would pass for
+	 * the one with '-'; so do we. */
+	if (!kri_text_is_token(name) || memchr(name.data, '_', name.len))
+		return NULL;
+	for (param = request->params; *param; param++)
+		if (is_header(*param, bare ? "" : "HTTP_", name))
+			return strchr(*param, '=') + 1;
 	return NULL;
 }

@@ -22,6 +22,9 @@ enum kri_request_method {
 	KRI_METHOD_GET,
 	KRI_METHOD_HEAD,
 	KRI_METHOD_POST,
+	KRI_METHOD_PUT,
+	KRI_METHOD_PATCH,
+	KRI_METHOD_DELETE,
 	KRI_METHOD_OTHER /* or none: method_name is then "" */
 };
 
@@ -58,6 +61,10 @@ void kri_request_read(struct kri_request *request, char **params);
 /* Whether the body is a form (application/x-www-form-urlencoded). */
 bool kri_request_is_form(const struct kri_request *request);
 
+/* Whether it is JSON: application/json, or a type that ends in "+json" (RFC
+ * 6839 section 3.1). */
+bool kri_request_is_json(const struct kri_request *request);
+
 /*
  * Decodes the query string and, if it is not empty, the form in `body`.
  * KR_ERR_INPUT and one line in *why (a literal) for a bad escape, a NUL,
@@ -68,12 +75,16 @@ enum kr_err kri_request_decode(struct kri_request *request,
 			       struct kri_text body, struct kri_arena *arena,
 			       const char **why) KR_MUST_CHECK;
 
-/* The first field of that name, or NULL. */
+/* The nth field of that name, counted from 0, or NULL. */
 const char *kri_request_field(const struct kri_request *request,
-			      const char *name);
+			      const char *name, size_t nth);
 
 /* A parameter by name, or NULL. */
 const char *kri_request_param(const struct kri_request *request,
 			      const char *name);
+
+/* A header by its name in any case, or NULL (RFC 3875 section 4.1.18). */
+const char *kri_request_header(const struct kri_request *request,
+			       struct kri_text name);
 
 #endif

@@ -1,14 +1,8 @@
 /*
  * The response: what a handler filled in, and its rendering as a CGI
- * response. The only user of json-c, whose errors become ours here. Must not
- * know sockets, nor why a status was chosen.
+ * response. Must not know sockets, nor why a status was chosen.
  */
 #include "http/response.h"
-
-#include <json-c/json.h>
-
-#define TYPE_TEXT "text/plain; charset=utf-8"
-#define TYPE_JSON "application/json; charset=utf-8"
 
 #define BODY_KEPT (16 << 10) /* bytes of room that serve the next one */
 
@@ -20,18 +14,26 @@ static const struct {
 } status_lines[] = {
 	{200, "200 OK"},
 	{201, "201 Created"},
+	{202, "202 Accepted"},
 	{204, "204 No Content"},
+	{301, "301 Moved Permanently"},
 	{302, "302 Found"},
 	{303, "303 See Other"},
 	{304, "304 Not Modified"},
+	{307, "307 Temporary Redirect"},
+	{308, "308 Permanent Redirect"},
 	{400, "400 Bad Request"},
 	{401, "401 Unauthorized"},
 	{403, "403 Forbidden"},
 	{404, "404 Not Found"},
 	{405, "405 Method Not Allowed"},
+	{406, "406 Not Acceptable"},
 	{409, "409 Conflict"},
+	{410, "410 Gone"},
+	{412, "412 Precondition Failed"},
 	{413, "413 Content Too Large"},
 	{415, "415 Unsupported Media Type"},
+	{422, "422 Unprocessable Content"},
 	{429, "429 Too Many Requests"},
 	{500, "500 Internal Server Error"},
 	{501, "501 Not Implemented"},
@@ -40,23 +42,23 @@ static const struct {
 	{504, "504 Gateway Timeout"},
 };
 
-static void drop_json(struct kri_response *response)
+/* Empties a buffer, and lets go of room that the next one will not need. */
+static void clear(struct kri_buffer *buffer)
 {
-	json_object_put(response->json); /* accepts NULL */
-	response->json = NULL;
-	response->json_err = KR_OK;
+	kri_buffer_clear(buffer);
+	if (buffer->cap > BODY_KEPT)
+		kri_buffer_free(buffer);
 }
 
 void kri_response_reset(struct kri_response *response)
 {
-	drop_json(response);
+	kri_json_builder_reset(&response->json);
 	/* A Set-Cookie header holds a secret. */
 	kri_buffer_wipe(&response->headers);
-	kri_buffer_clear(&response->body);
-	if (response->body.cap > BODY_KEPT)
-		kri_buffer_free(&response->body);
+	clear(&response->body);
+	kri_buffer_clear(&response->type);
+	kri_buffer_clear(&response->location);
 	response->status = 0;
-	response->content_type = NULL;
 }
 
 void kri_response_free(struct kri_response *response)
@@ -64,6 +66,8 @@ void kri_response_free(struct kri_response *response)
 	kri_response_reset(response);
 	kri_buffer_free(&response->headers);
 	kri_buffer_free(&response->body);
+	kri_buffer_free(&response->type);
+	kri_buffer_free(&response->location);
 }
 
 /* The headers that _render writes; twice would break the answer. */
@@ -104,94 +108,65 @@ static bool is_status(int status)
 	return status >= 200 && status <= 599;
 }
 
-/* Without memory for the body, it is as if nothing had been answered. */
-static enum kr_err answer(struct kri_response *response, int status,
-			  const char *content_type, struct kri_text body)
+static bool is_type(const char *type)
 {
+	return strchr(type, '/') && !kri_text_has_control(kri_text_of(type));
+}
+
+/* Without memory, it is as if nothing had been answered. */
+static enum kr_err answer(struct kri_response *response, int status)
+{
+	bool failed = response->body.failed || response->type.failed ||
+		      response->location.failed;
+
+	if (failed) {
+		clear(&response->body);
+		kri_buffer_clear(&response->type);
+		kri_buffer_clear(&response->location);
+	}
+	response->status = failed ? 0 : status;
+	return failed ? KR_ERR_MEMORY : KR_OK;
+}
+
+enum kr_err kri_response_send(struct kri_response *response, int status,
+			      const char *type, struct kri_text body)
+{
+	if (!is_status(status) || (type && !is_type(type)))
+		return KR_ERR_ARGUMENT;
 	kri_buffer_clear(&response->body);
 	kri_buffer_append(&response->body, body);
-	if (response->body.failed) {
-		kri_buffer_clear(&response->body);
-		response->status = 0;
-		return KR_ERR_MEMORY;
-	}
-	response->status = status;
-	response->content_type = content_type;
-	return KR_OK;
+	kri_buffer_clear(&response->type);
+	kri_buffer_string(&response->type, type ? type : "");
+	kri_buffer_clear(&response->location);
+	return answer(response, status);
 }
 
-enum kr_err kri_response_text(struct kri_response *response, int status,
-			      const char *text)
+static bool is_redirect(int status)
 {
-	if (!is_status(status) || !text)
+	return (status >= 301 && status <= 303) || status == 307 ||
+	       status == 308;
+}
+
+enum kr_err kri_response_redirect(struct kri_response *response, int status,
+				  const char *location)
+{
+	if (!is_redirect(status))
 		return KR_ERR_ARGUMENT;
-	return answer(response, status, TYPE_TEXT, kri_text_of(text));
+	kri_buffer_clear(&response->body);
+	kri_buffer_clear(&response->type);
+	kri_buffer_clear(&response->location);
+	kri_buffer_string(&response->location, location);
+	return answer(response, status);
 }
 
-static bool can_be_json(const char *string)
+enum kr_err kri_response_json(struct kri_response *response, int status)
 {
-	return string && kri_text_is_utf8(kri_text_of(string));
-}
+	struct kri_text body = {0};
+	enum kr_err err = kri_json_builder_text(&response->json, &body);
 
-static void json_fail(struct kri_response *response, enum kr_err err)
-{
-	if (!response->json_err)
-		response->json_err = err;
-}
-
-/* Takes `value`; NULL means that there was no memory to make it. */
-static void json_add(struct kri_response *response, const char *key,
-		     struct json_object *value)
-{
-	if (!response->json)
-		response->json = json_object_new_object();
-	if (value && response->json &&
-	    !json_object_object_add(response->json, key, value))
-		return;
-	json_object_put(value);
-	json_fail(response, KR_ERR_MEMORY);
-}
-
-void kri_response_json_string(struct kri_response *response, const char *key,
-			      const char *value)
-{
-	if (can_be_json(key) && can_be_json(value))
-		json_add(response, key, json_object_new_string(value));
-	else
-		json_fail(response, KR_ERR_ARGUMENT);
-}
-
-void kri_response_json_int(struct kri_response *response, const char *key,
-			   int64_t value)
-{
-	if (can_be_json(key))
-		json_add(response, key, json_object_new_int64(value));
-	else
-		json_fail(response, KR_ERR_ARGUMENT);
-}
-
-static enum kr_err json_answer(struct kri_response *response, int status)
-{
-	int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-	struct kri_text body = KRI_TEXT("{}");
-
-	if (response->json_err)
-		return response->json_err;
-	if (!is_status(status))
-		return KR_ERR_ARGUMENT;
-	if (response->json)
-		body.data = json_object_to_json_string_length(response->json,
-							      flags, &body.len);
-	if (!body.data)
-		return KR_ERR_MEMORY;
-	return answer(response, status, TYPE_JSON, body);
-}
-
-enum kr_err kri_response_json_end(struct kri_response *response, int status)
-{
-	enum kr_err err = json_answer(response, status);
-
-	drop_json(response);
+	if (!err)
+		err = kri_response_send(response, status, KRI_TYPE_JSON, body);
+	kri_json_builder_reset(&response->json);
 	return err;
 }
 
@@ -201,8 +176,8 @@ void kri_response_error(struct kri_response *response, int status,
 	if (!is_status(status))
 		status = 500;
 	kri_response_reset(response);
-	kri_response_json_string(response, "error", text);
-	if (kri_response_json_end(response, status))
+	kri_json_add_string(&response->json, "error", text);
+	if (kri_response_json(response, status))
 		response->status = status;
 }
 
@@ -222,14 +197,20 @@ static void render_status(int status, struct kri_buffer *out)
 	kri_buffer_append(out, KRI_TEXT(" Status\r\n"));
 }
 
-static void render_content(const char *type, size_t length,
+static void render_line(struct kri_text name, struct kri_text value,
+			struct kri_buffer *out)
+{
+	if (!value.len)
+		return;
+	kri_buffer_append(out, name);
+	kri_buffer_append(out, value);
+	kri_buffer_append(out, KRI_TEXT("\r\n"));
+}
+
+static void render_content(struct kri_text type, size_t length,
 			   struct kri_buffer *out)
 {
-	if (type) {
-		kri_buffer_append(out, KRI_TEXT("Content-Type: "));
-		kri_buffer_string(out, type);
-		kri_buffer_append(out, KRI_TEXT("\r\n"));
-	}
+	render_line(KRI_TEXT("Content-Type: "), type, out);
 	kri_buffer_append(out, KRI_TEXT("Content-Length: "));
 	kri_buffer_int(out, (int64_t)length);
 	kri_buffer_append(out, KRI_TEXT("\r\n"));
@@ -239,19 +220,21 @@ void kri_response_render(const struct kri_response *response, bool head,
 			 struct kri_buffer *out)
 {
 	struct kri_text body = kri_buffer_text(&response->body);
-	const char *type = response->content_type;
+	struct kri_text type = kri_buffer_text(&response->type);
 	int status = response->status;
 	/* RFC 9110 sections 15.3.5 and 15.4.5: these have no content. */
 	bool bare = status == 204 || status == 304;
 
 	if (!status) {
 		status = 500;
-		type = TYPE_JSON;
+		type = KRI_TEXT(KRI_TYPE_JSON);
 		body = KRI_TEXT("{\"error\":\"The request got no answer\"}");
 	}
 	render_status(status, out);
 	if (!bare)
 		render_content(type, body.len, out);
+	render_line(KRI_TEXT("Location: "),
+		    kri_buffer_text(&response->location), out);
 	kri_buffer_append(out, kri_buffer_text(&response->headers));
 	kri_buffer_append(out, KRI_TEXT("\r\n"));
 	if (!bare && !head)

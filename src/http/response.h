@@ -1,6 +1,6 @@
 /*
  * The response while it is being filled: status, headers, body. Becomes
- * bytes only in _render. The only user of json-c.
+ * bytes only in _render.
  */
 #ifndef KRI_HTTP_RESPONSE_H
 #define KRI_HTTP_RESPONSE_H
@@ -9,19 +9,23 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "http/json_builder.h"
 
-struct json_object;
+#define KRI_TYPE_TEXT "text/plain; charset=utf-8"
+#define KRI_TYPE_HTML "text/html; charset=utf-8"
+#define KRI_TYPE_JSON "application/json; charset=utf-8"
 
 struct kri_response {
-	int status; /* 0: not answered yet */
-	const char *content_type;
-	struct kri_buffer headers; /* "Name: value\r\n" lines */
+	int status;                 /* 0: not answered yet */
+	struct kri_buffer type;     /* of the content; empty: none */
+	struct kri_buffer location; /* of a redirect; empty: none */
+	struct kri_buffer headers;  /* "Name: value\r\n" lines */
 	struct kri_buffer body;
-	struct json_object *json; /* the object being built, or NULL */
-	enum kr_err json_err;     /* first error while building it */
+	struct kri_json_builder json; /* what is being built */
 };
 
-/* All zero is an empty response. Empties it and keeps its memory. */
+/* All zero is an empty response. Empties it and keeps its memory, as far as
+ * that is little. */
 void kri_response_reset(struct kri_response *response);
 
 /* Gives its memory back. */
@@ -41,25 +45,24 @@ enum kr_err kri_response_lines(struct kri_response *response,
 			       struct kri_text lines) KR_MUST_CHECK;
 
 /*
- * Answers with text; the body is replaced. KR_ERR_ARGUMENT for a status
- * outside 200 to 599 or no text; KR_ERR_MEMORY, and nothing is answered then.
+ * Answers with content of that type, or with neither if the type is NULL, in
+ * place of what had been answered. KR_ERR_ARGUMENT for a status outside 200 to
+ * 599 or a type without '/' or with a control character; KR_ERR_MEMORY, and
+ * nothing is answered then.
  */
-enum kr_err kri_response_text(struct kri_response *response, int status,
-			      const char *text) KR_MUST_CHECK;
+enum kr_err kri_response_send(struct kri_response *response, int status,
+			      const char *type,
+			      struct kri_text body) KR_MUST_CHECK;
 
-/* Adds a member to the JSON object; errors wait for _json_end. */
-void kri_response_json_string(struct kri_response *response, const char *key,
-			      const char *value);
-void kri_response_json_int(struct kri_response *response, const char *key,
-			   int64_t value);
+/* Answers with a Location, which is safe, and no content. KR_ERR_ARGUMENT for
+ * a status that is no redirect (RFC 9110 section 15.4); KR_ERR_MEMORY. */
+enum kr_err kri_response_redirect(struct kri_response *response, int status,
+				  const char *location) KR_MUST_CHECK;
 
-/*
- * Answers with the JSON object ({} if it has no member), and is done with it,
- * also when it fails: KR_ERR_ARGUMENT for a bad status, or a key or value
- * that was NULL or not UTF-8; KR_ERR_MEMORY.
- */
-enum kr_err kri_response_json_end(struct kri_response *response,
-				  int status) KR_MUST_CHECK;
+/* Answers with the JSON that was built, and is done with it, also when it
+ * fails: errors of kri_json_builder_text(), and of _send. */
+enum kr_err kri_response_json(struct kri_response *response,
+			      int status) KR_MUST_CHECK;
 
 /*
  * Drops whatever was filled in, headers too, and answers {"error": text}.
@@ -71,8 +74,9 @@ void kri_response_error(struct kri_response *response, int status,
 
 /*
  * Appends the whole as a CGI response (RFC 3875 section 6): Status,
- * Content-Type, Content-Length, the headers, and the body unless `head`. A
- * response that was never answered is a 500; 204 and 304 have no content.
+ * Content-Type, Content-Length, Location, the headers, and the body unless
+ * `head`. A response that was never answered is a 500; 204 and 304 have no
+ * content.
  */
 void kri_response_render(const struct kri_response *response, bool head,
 			 struct kri_buffer *out);

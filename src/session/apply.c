@@ -14,17 +14,18 @@ static bool is_renewed(const struct kr_session *session)
 static bool sets_anything(const struct kr_session *session)
 {
 	for (size_t i = 0; i < session->n; i++)
-		if (session->changes[i].change == KRI_SET)
+		if (session->changes[i].change == KRI_CHANGE_SET)
 			return true;
 	return false;
 }
 
 bool kri_session_is_changed(const struct kr_session *session)
 {
+	if (session->ended)
+		return true;
 	if (!session->record)
-		return !session->destroyed && sets_anything(session);
-	return session->n || session->cleared || session->destroyed ||
-	       is_renewed(session);
+		return sets_anything(session);
+	return session->n || session->cleared || is_renewed(session);
 }
 
 /* One change into the record, which has room: over the old value, or behind
@@ -40,10 +41,24 @@ static void merge(struct kri_record *record, const struct kri_value *change)
 	record->values[record->n++] = *change;
 }
 
+/* A timeout of its own counts from now on. */
 static void merge_all(const struct kr_session *session)
 {
+	struct kri_record *record = session->record;
+
 	for (size_t i = 0; i < session->n; i++)
-		merge(session->record, &session->changes[i]);
+		merge(record, &session->changes[i]);
+	if (record->operation == KRI_OP_CREATE ||
+	    kri_session_has_changed(session, KRI_KEY_IDLE))
+		record->ttl = kri_session_ttl(session->config, record);
+}
+
+/* Those of the program; ours stay. */
+static void remove_all(struct kri_record *record)
+{
+	for (size_t i = 0; i < record->n; i++)
+		if (!kri_text_starts(record->values[i].key, KRI_TEXT("@")))
+			record->values[i].change = KRI_CHANGE_REMOVED;
 }
 
 /* The digest that was proven is what the commit must still find. */
@@ -73,8 +88,8 @@ static enum kr_err update(struct kr_session *session, bool exact)
 		err = renew(session);
 	if (err)
 		return err;
-	for (size_t i = 0; session->cleared && i < record->n; i++)
-		record->values[i].change = KRI_REMOVED;
+	if (session->cleared)
+		remove_all(record);
 	merge_all(session);
 	if (record->operation != KRI_OP_DESTROY)
 		record->operation = KRI_OP_UPDATE;
@@ -96,7 +111,6 @@ static enum kr_err create(struct kr_session *session)
 		.born = kri_clock_epoch(),
 	};
 	memcpy(record->id, session->token.id, sizeof(record->id));
-	record->ttl = kri_session_ttl(session->config, record);
 	err = kri_token_digest(&session->token, record->auth);
 	if (!err)
 		err = kri_record_reserve(record, session->n);
@@ -107,20 +121,27 @@ static enum kr_err create(struct kr_session *session)
 	return KR_OK;
 }
 
+/* The new one first: that it can be made is not sure. */
 enum kr_err kri_session_apply(struct kr_session *session, bool exact)
 {
-	if (!session->record)
-		return create(session);
-	if (!session->destroyed)
-		return update(session, exact);
-	session->record->operation = KRI_OP_DESTROY;
-	return KR_OK;
+	enum kr_err err = KR_OK;
+
+	if (session->record)
+		err = update(session, exact);
+	else if (sets_anything(session))
+		err = create(session);
+	if (!err && session->ended)
+		session->ended->operation = KRI_OP_DESTROY;
+	return err;
 }
 
 enum kri_cookie_action kri_session_cookie(const struct kr_session *session)
 {
+	if (session->record && *session->token.id)
+		return KRI_COOKIE_SET;
 	if (session->destroyed)
 		return KRI_COOKIE_EXPIRE;
-	return *session->token.id && session->record ? KRI_COOKIE_SET
-						     : KRI_COOKIE_KEEP;
+	if (session->record && kri_session_has_changed(session, KRI_KEY_IDLE))
+		return KRI_COOKIE_AGAIN;
+	return KRI_COOKIE_KEEP;
 }

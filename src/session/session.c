@@ -3,8 +3,6 @@
  */
 #include "session/session.h"
 
-#include "base/clock.h"
-
 void kri_session_begin(struct kr_session *session,
 		       const struct kri_config *config, struct kri_arena *arena)
 {
@@ -14,56 +12,6 @@ void kri_session_begin(struct kr_session *session,
 void kri_session_adopt(struct kr_session *session, struct kri_record *record)
 {
 	session->record = record;
-}
-
-/* The store may hold any number: as far as it can be told in ms. */
-int64_t kri_session_age(const struct kri_record *record)
-{
-	int64_t seconds;
-
-	if (__builtin_sub_overflow(kri_clock_epoch(), record->born, &seconds) ||
-	    seconds > INT32_MAX)
-		seconds = INT32_MAX;
-	if (seconds < INT32_MIN)
-		seconds = INT32_MIN;
-	return seconds * 1000;
-}
-
-bool kri_session_is_expired(const struct kri_config *config,
-			    const struct kri_record *record)
-{
-	return config->absolute_timeout &&
-	       kri_session_age(record) >= config->absolute_timeout;
-}
-
-/* A touch keeps the session this much longer than the idle timeout, so that
- * reads need not write until so much of it has gone. */
-static int64_t sixteenth(const struct kri_config *config)
-{
-	return config->idle_timeout / 16;
-}
-
-/* Clocks that disagree only make touches frequent. */
-bool kri_session_is_due(const struct kri_config *config,
-			const struct kri_record *record)
-{
-	int64_t gone;
-
-	if (__builtin_sub_overflow(kri_clock_epoch_ms(), record->seen, &gone))
-		return true;
-	return gone > sixteenth(config) || gone < -sixteenth(config);
-}
-
-/* No more than what the absolute timeout leaves. */
-int64_t kri_session_ttl(const struct kri_config *config,
-			const struct kri_record *record)
-{
-	int64_t ttl = config->idle_timeout + sixteenth(config);
-	int64_t left = config->absolute_timeout - kri_session_age(record);
-
-	if (!config->absolute_timeout || left > ttl)
-		return ttl;
-	return left > 1 ? left : 1;
 }
 
 /* The change of that key, or NULL. */
@@ -76,87 +24,113 @@ static struct kri_value *find_change(const struct kr_session *session,
 	return NULL;
 }
 
-static bool has_values(const struct kr_session *session)
+bool kri_session_has_changed(const struct kr_session *session,
+			     struct kri_text key)
 {
-	return session->record && !session->cleared;
+	return find_change(session, key) != NULL;
 }
 
-/* The value as loaded, unless cleared or changed since. */
+/* A key of ours, which a clear leaves. */
+static bool is_own(struct kri_text key)
+{
+	return key.len && key.data[0] == '@';
+}
+
+/* The value as loaded, unless cleared since. */
 static const struct kri_value *find_loaded(const struct kr_session *session,
 					   struct kri_text key)
 {
-	return has_values(session) ? kri_record_find(session->record, key)
-				   : NULL;
+	if (!session->record || (session->cleared && !is_own(key)))
+		return NULL;
+	return kri_record_find(session->record, key);
 }
 
 static enum kr_err check_key(const struct kr_session *session,
 			     struct kri_text key)
 {
-	if (!key.len || key.data[0] == '@')
+	if (!key.len || is_own(key))
 		return KR_ERR_RESERVED;
 	return (int64_t)key.len > session->config->max_key ? KR_ERR_LIMIT
 							   : KR_OK;
 }
 
-enum kr_err kri_session_get(const struct kr_session *session,
-			    struct kri_text key, struct kri_text *value)
+enum kr_err kri_session_get_own(const struct kr_session *session,
+				struct kri_text key, struct kri_text *value)
 {
 	const struct kri_value *found = find_change(session, key);
-	enum kr_err err = check_key(session, key);
 
-	if (err)
-		return err;
-	if (session->destroyed)
-		return KR_ERR_NOT_FOUND;
 	if (!found)
 		found = find_loaded(session, key);
-	if (!found || found->change == KRI_REMOVED)
+	if (!found || found->change == KRI_CHANGE_REMOVED)
 		return KR_ERR_NOT_FOUND;
 	*value = found->data;
 	return KR_OK;
 }
 
-/* All values but the one of that key: how many, and their bytes. */
-static void measure(const struct kr_session *session, struct kri_text but,
-		    int64_t *n, int64_t *bytes)
+enum kr_err kri_session_get(const struct kr_session *session,
+			    struct kri_text key, struct kri_text *value)
+{
+	enum kr_err err = check_key(session, key);
+
+	return err ? err : kri_session_get_own(session, key, value);
+}
+
+/* Whether a change, or a value as loaded, is one that the program has now. */
+static bool is_there(const struct kri_value *value)
+{
+	return value->change != KRI_CHANGE_REMOVED && !is_own(value->key);
+}
+
+enum kr_err kri_session_each(const struct kr_session *session,
+			     kri_session_each_fn *each, void *arg)
 {
 	const struct kri_record *record = session->record;
+	enum kr_err err = KR_OK;
 
-	*n = *bytes = 0;
-	for (size_t i = 0; i < session->n; i++) {
-		const struct kri_value *value = &session->changes[i];
-
-		if (value->change == KRI_REMOVED ||
-		    kri_text_equal(value->key, but))
-			continue;
-		*n += 1;
-		*bytes += (int64_t)(value->key.len + value->data.len);
-	}
-	for (size_t i = 0; has_values(session) && i < record->n; i++) {
+	for (size_t i = 0; i < session->n && !err; i++)
+		if (is_there(&session->changes[i]))
+			err = each(arg, &session->changes[i]);
+	if (!record || session->cleared)
+		return err;
+	for (size_t i = 0; i < record->n && !err; i++) {
 		const struct kri_value *value = &record->values[i];
 
-		if (value->change == KRI_REMOVED ||
-		    kri_text_equal(value->key, but) ||
-		    find_change(session, value->key))
-			continue;
-		*n += 1;
-		*bytes += (int64_t)(value->key.len + value->data.len);
+		if (is_there(value) && !find_change(session, value->key))
+			err = each(arg, value);
 	}
+	return err;
+}
+
+/* All values but the one of a key: how many, and their bytes. */
+struct measure {
+	struct kri_text but;
+	int64_t n, bytes;
+};
+
+static enum kr_err add_up(void *arg, const struct kri_value *value)
+{
+	struct measure *measure = arg;
+
+	if (kri_text_equal(value->key, measure->but))
+		return KR_OK;
+	measure->n++;
+	measure->bytes += (int64_t)(value->key.len + value->data.len);
+	return KR_OK;
 }
 
 static enum kr_err check_limits(const struct kr_session *session,
 				struct kri_text key, struct kri_text value)
 {
 	const struct kri_config *limit = session->config;
-	int64_t n, bytes;
+	struct measure others = {.but = key};
+	enum kr_err err = kri_session_each(session, add_up, &others);
 
 	if ((int64_t)value.len > limit->max_value)
 		return KR_ERR_LIMIT;
-	measure(session, key, &n, &bytes);
-	if (n + 1 > limit->max_values ||
-	    bytes + (int64_t)(key.len + value.len) > limit->max_size)
+	if (others.n + 1 > limit->max_values ||
+	    others.bytes + (int64_t)(key.len + value.len) > limit->max_size)
 		return KR_ERR_LIMIT;
-	return KR_OK;
+	return err;
 }
 
 /* The change of that key, made if there is none. */
@@ -185,7 +159,7 @@ static struct kri_value *touch(struct kr_session *session, struct kri_text key)
 		return NULL;
 	change = &session->changes[session->n++];
 	/* Until told otherwise, a change that changes nothing. */
-	*change = (struct kri_value){.key = copy, .change = KRI_REMOVED};
+	*change = (struct kri_value){.key = copy, .change = KRI_CHANGE_REMOVED};
 	return change;
 }
 
@@ -197,19 +171,13 @@ static enum kr_err ensure_token(struct kr_session *session)
 	return kri_token_make(&session->token);
 }
 
-enum kr_err kri_session_set(struct kr_session *session, struct kri_text key,
-			    struct kri_text value)
+enum kr_err kri_session_set_own(struct kr_session *session, struct kri_text key,
+				struct kri_text value)
 {
+	enum kr_err err = ensure_token(session);
 	struct kri_text copy = {0};
 	struct kri_value *change;
-	enum kr_err err = check_key(session, key);
 
-	if (!err && session->destroyed)
-		err = KR_ERR_GONE;
-	if (!err)
-		err = check_limits(session, key, value);
-	if (!err)
-		err = ensure_token(session);
 	if (err)
 		return err;
 	copy = kri_arena_dup(session->arena, value);
@@ -217,55 +185,85 @@ enum kr_err kri_session_set(struct kr_session *session, struct kri_text key,
 	if (!change)
 		return KR_ERR_MEMORY;
 	change->data = copy;
-	change->change = KRI_SET;
+	change->change = KRI_CHANGE_SET;
 	return KR_OK;
 }
 
-enum kr_err kri_session_remove(struct kr_session *session, struct kri_text key)
+enum kr_err kri_session_set(struct kr_session *session, struct kri_text key,
+			    struct kri_text value)
 {
-	struct kri_value *change;
 	enum kr_err err = check_key(session, key);
 
-	if (err)
-		return err;
+	if (!err)
+		err = check_limits(session, key, value);
+	return err ? err : kri_session_set_own(session, key, value);
+}
+
+static enum kr_err remove_value(struct kr_session *session, struct kri_text key)
+{
+	struct kri_value *change;
+
 	if (!find_change(session, key) && !find_loaded(session, key))
 		return KR_OK;
 	change = touch(session, key);
 	if (!change)
 		return KR_ERR_MEMORY;
-	change->change = KRI_REMOVED;
+	change->change = KRI_CHANGE_REMOVED;
 	return KR_OK;
+}
+
+enum kr_err kri_session_remove(struct kr_session *session, struct kri_text key)
+{
+	enum kr_err err = check_key(session, key);
+
+	return err ? err : remove_value(session, key);
+}
+
+enum kr_err kri_session_set_idle(struct kr_session *session, int64_t seconds)
+{
+	char room[KRI_INT_SIZE];
+
+	if (!seconds)
+		return remove_value(session, KRI_KEY_IDLE);
+	return kri_session_set_own(session, KRI_KEY_IDLE,
+				   kri_text_of_int(seconds, room));
 }
 
 void kri_session_clear(struct kr_session *session)
 {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < session->n; i++)
+		if (is_own(session->changes[i].key))
+			session->changes[kept++] = session->changes[i];
+	session->n = kept;
 	session->cleared = true;
-	session->n = 0;
-	if (!session->record)
+	if (!session->record && !kept)
 		*session->token.id = '\0';
 }
 
 enum kr_err kri_session_renew(struct kr_session *session)
 {
-	if (session->destroyed)
-		return KR_ERR_GONE;
 	session->renewing = true;
 	if (!session->record)
 		return KR_OK;
 	return kri_token_renew(&session->token, session->record->id);
 }
 
+/* What a setter does from here on begins another session. */
 void kri_session_destroy(struct kr_session *session)
 {
+	if (session->record)
+		session->ended = session->record;
+	session->record = NULL;
 	session->destroyed = true;
+	session->cleared = session->renewing = false;
 	session->n = 0;
 	*session->token.id = '\0';
 }
 
 const char *kri_session_id(const struct kr_session *session)
 {
-	if (session->destroyed)
-		return NULL;
 	if (session->record)
 		return session->record->id;
 	return *session->token.id ? session->token.id : NULL;

@@ -204,6 +204,8 @@ enum kr_err kri_visit_settle(struct kri_visit *visit)
 
 	if (visit->seen)
 		err = visit->seen->err;
+	if (!err && visit->session.ended)
+		err = visit->session.ended->err;
 	if (!err && record)
 		err = record->err;
 	visit->settled =
@@ -227,27 +229,56 @@ void kri_visit_again(struct kri_visit *visit, enum kr_err err)
 	}
 }
 
+/* Another may have renewed the record in the same batch: then the client's own
+ * token opens nothing any more, and must not overwrite the new one. */
+static const struct kri_token *token_to_send(const struct kri_visit *visit)
+{
+	const struct kr_session *session = &visit->session;
+	const struct kri_token *own = &visit->candidates[0].token;
+
+	switch (visit->settled ? kri_session_cookie(session)
+			       : KRI_COOKIE_KEEP) {
+	case KRI_COOKIE_SET:
+		return &session->token;
+	case KRI_COOKIE_AGAIN:
+		return kri_token_proves(own, session->record->auth) ? own
+								    : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void send_token(const struct kri_visit *visit,
+		       const struct kri_token *token, bool secure,
+		       struct kri_buffer *out)
+{
+	struct kri_cookie cookie = *visit->cookie;
+	char value[KRI_TOKEN_LEN + 1];
+
+	cookie.max_age = kri_session_max_age(
+		visit->config, visit->session.record, cookie.max_age);
+	kri_token_print(token, value);
+	kri_cookie_set(&cookie, secure, kri_text(value, KRI_TOKEN_LEN), out);
+	kri_wipe(value, sizeof(value));
+}
+
 void kri_visit_cookie(const struct kri_visit *visit, bool secure,
 		      struct kri_buffer *out)
 {
-	char value[KRI_TOKEN_LEN + 1];
+	const struct kri_token *token = token_to_send(visit);
 
-	if (!visit->settled)
-		return;
-	switch (kri_session_cookie(&visit->session)) {
-	case KRI_COOKIE_SET:
-		kri_token_print(&visit->session.token, value);
-		kri_cookie_set(visit->cookie, secure,
-			       kri_text(value, KRI_TOKEN_LEN), out);
-		kri_wipe(value, sizeof(value));
-		return;
-	case KRI_COOKIE_EXPIRE:
-		if (visit->has_cookie)
-			kri_cookie_expire(visit->cookie, secure, out);
-		return;
-	case KRI_COOKIE_KEEP:
-		return;
-	}
+	if (token)
+		send_token(visit, token, secure, out);
+	else if (visit->settled && visit->has_cookie &&
+		 kri_session_cookie(&visit->session) == KRI_COOKIE_EXPIRE)
+		kri_cookie_expire(visit->cookie, secure, out);
+}
+
+bool kri_visit_sends_secret(const struct kri_visit *visit)
+{
+	enum kri_cookie_action action = kri_session_cookie(&visit->session);
+
+	return action == KRI_COOKIE_SET || action == KRI_COOKIE_AGAIN;
 }
 
 /* ---- the end ---------------------------------------------------------- */
@@ -255,8 +286,9 @@ void kri_visit_cookie(const struct kri_visit *visit, bool secure,
 const char *kri_visit_id(const struct kri_visit *visit)
 {
 	const struct kr_session *session = &visit->session;
+	const char *id = kri_session_id(session);
 
-	return session->record ? session->record->id : kri_session_id(session);
+	return id || !session->ended ? id : session->ended->id;
 }
 
 void kri_visit_end(struct kri_visit *visit)

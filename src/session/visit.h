@@ -95,6 +95,9 @@ void kri_visit_again(struct kri_visit *visit, enum kr_err err);
 void kri_visit_cookie(const struct kri_visit *visit, bool secure,
 		      struct kri_buffer *out);
 
+/* Whether that holds a secret. */
+bool kri_visit_sends_secret(const struct kri_visit *visit);
+
 /* The session's public id, for log lines; NULL without one. Also that of a
  * session which the request has ended. */
 const char *kri_visit_id(const struct kri_visit *visit);

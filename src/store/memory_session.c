@@ -103,7 +103,7 @@ static enum kr_err make_values(const struct kri_record *record,
 
 	*list = NULL;
 	for (size_t i = 0; i < record->n && !err; i++)
-		if (record->values[i].change == KRI_SET)
+		if (record->values[i].change == KRI_CHANGE_SET)
 			err = make_value(&record->values[i], room, list);
 	if (!err)
 		return KR_OK;
@@ -189,7 +189,7 @@ enum kr_err kri_memory_session_write(struct kri_memory_session *session,
 		return err;
 	take_values(session, list, room);
 	for (size_t i = 0; i < record->n; i++)
-		if (record->values[i].change == KRI_REMOVED)
+		if (record->values[i].change == KRI_CHANGE_REMOVED)
 			remove_value(session, record->values[i].key, room);
 	session->version++;
 	return KR_OK;

@@ -35,7 +35,7 @@ struct kri_value *kri_record_find(const struct kri_record *record,
 {
 	for (size_t i = 0; i < record->n; i++)
 		if (kri_text_equal(record->values[i].key, key) &&
-		    record->values[i].change != KRI_REMOVED)
+		    record->values[i].change != KRI_CHANGE_REMOVED)
 			return &record->values[i];
 	return NULL;
 }

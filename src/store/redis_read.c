@@ -44,10 +44,11 @@ enum kr_err kri_redis_refused(const char *id, const char *what,
  * when it was written. */
 size_t kri_redis_load_room(const struct kri_config *config)
 {
-	size_t fields = (size_t)config->max_values + KRI_OWN_FIELDS;
+	size_t own = KRI_OWN_FIELDS + KRI_OWN_VALUES;
+	size_t fields = (size_t)config->max_values + own;
 
 	return 2 * ((size_t)config->max_size + (2 * fields + 2) * REPLY_ROOM +
-		    KRI_OWN_FIELDS * 128);
+		    own * 128);
 }
 
 static enum kr_err read_number(struct kri_text text, int64_t *number)
@@ -76,21 +77,24 @@ static enum kr_err read_was(struct kri_record *record, struct kri_text text)
 			   &record->was_at);
 }
 
-/* A field of ours; one that we do not know is a later program's. */
-static enum kr_err read_own(struct kri_record *record, struct kri_text key,
-			    struct kri_text data)
+/* One of the store's own fields. False: it is a value, and so is what a later
+ * program's store may add. */
+static bool read_own(struct kri_record *record, struct kri_text key,
+		     struct kri_text data, enum kr_err *err)
 {
 	if (kri_text_equal(key, KRI_FIELD_AUTH))
-		return read_digest(data, record->auth);
-	if (kri_text_equal(key, KRI_FIELD_BORN))
-		return read_number(data, &record->born);
-	if (kri_text_equal(key, KRI_FIELD_VERSION))
-		return read_number(data, &record->version);
-	if (kri_text_equal(key, KRI_FIELD_SEEN))
-		return read_number(data, &record->seen);
-	if (kri_text_equal(key, KRI_FIELD_WAS))
-		return read_was(record, data);
-	return KR_OK;
+		*err = read_digest(data, record->auth);
+	else if (kri_text_equal(key, KRI_FIELD_BORN))
+		*err = read_number(data, &record->born);
+	else if (kri_text_equal(key, KRI_FIELD_VERSION))
+		*err = read_number(data, &record->version);
+	else if (kri_text_equal(key, KRI_FIELD_SEEN))
+		*err = read_number(data, &record->seen);
+	else if (kri_text_equal(key, KRI_FIELD_WAS))
+		*err = read_was(record, data);
+	else
+		return false;
+	return true;
 }
 
 /* The record has room for one more value; it borrows key and data. */
@@ -98,10 +102,13 @@ static enum kr_err read_pair(struct kri_record *record,
 			     const struct kri_reply *key,
 			     const struct kri_reply *data)
 {
+	enum kr_err err = KR_OK;
+
 	if (key->type != KRI_REPLY_STRING || data->type != KRI_REPLY_STRING)
 		return KR_ERR_PROTOCOL;
-	if (key->text.len && key->text.data[0] == '@')
-		return read_own(record, key->text, data->text);
+	if (key->text.len && key->text.data[0] == '@' &&
+	    read_own(record, key->text, data->text, &err))
+		return err;
 	record->values[record->n++] =
 		(struct kri_value){.key = key->text, .data = data->text};
 	return KR_OK;

@@ -10,7 +10,8 @@
  *             have none
  *     @was    the digest that @auth replaced, 32 bytes, and when, ms since
  *             the epoch, decimal; only after a renewal
- *     <key>   a value, as it is
+ *     <key>   a value, as it is; session/ has some with '@' too, which the
+ *             store knows nothing of: @user, @login, @idle
  */
 #ifndef KRI_STORE_REDIS_WIRE_H
 #define KRI_STORE_REDIS_WIRE_H

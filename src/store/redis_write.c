@@ -108,7 +108,7 @@ static void put_was(struct kri_buffer *out, const struct kri_record *record)
 static void put_values(struct kri_buffer *out, const struct kri_record *record)
 {
 	for (size_t i = 0; i < record->n; i++) {
-		if (record->values[i].change != KRI_SET)
+		if (record->values[i].change != KRI_CHANGE_SET)
 			continue;
 		kri_command_text(out, record->values[i].key);
 		kri_command_text(out, record->values[i].data);
@@ -136,7 +136,7 @@ static size_t put_create(const struct kri_redis_writer *writer,
 			 struct kri_buffer *out)
 {
 	size_t key = put_script(writer, record, KRI_SCRIPT_CREATE,
-				4 + 2 * count(record, KRI_SET), out);
+				4 + 2 * count(record, KRI_CHANGE_SET), out);
 
 	kri_command_int(out, record->ttl);
 	kri_command_text(out, digest(record->auth));
@@ -173,10 +173,10 @@ static size_t put_update(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
 			 struct kri_buffer *out)
 {
-	size_t last = 3 + 2 * (count(record, KRI_SET) + (record->ttl != 0) +
-			       2 * record->renewed);
+	size_t last = 3 + 2 * (count(record, KRI_CHANGE_SET) +
+			       (record->ttl != 0) + 2 * record->renewed);
 	size_t key = put_script(writer, record, KRI_SCRIPT_COMMIT,
-				last + count(record, KRI_REMOVED), out);
+				last + count(record, KRI_CHANGE_REMOVED), out);
 
 	put_int_if(out, record->ttl != 0, record->ttl);
 	put_int_if(out, record->exact, record->version);
@@ -184,7 +184,7 @@ static size_t put_update(const struct kri_redis_writer *writer,
 	put_own(writer, record, out);
 	put_values(out, record);
 	for (size_t i = 0; i < record->n; i++)
-		if (record->values[i].change == KRI_REMOVED)
+		if (record->values[i].change == KRI_CHANGE_REMOVED)
 			kri_command_text(out, record->values[i].key);
 	return key;
 }

@@ -16,13 +16,14 @@
 #define KRI_ID_SIZE 16     /* bytes that name a session */
 #define KRI_ID_LEN 22      /* base64url characters of them */
 #define KRI_DIGEST_SIZE 32 /* bytes of a SHA-256 */
+#define KRI_OWN_VALUES 3   /* that session/ keeps beside the program's */
 
 struct uv_loop_s;
 
 enum kri_change {
-	KRI_KEPT,   /* as it was loaded */
-	KRI_SET,    /* to be written */
-	KRI_REMOVED /* to be taken away */
+	KRI_CHANGE_KEPT,   /* as it was loaded */
+	KRI_CHANGE_SET,    /* to be written */
+	KRI_CHANGE_REMOVED /* to be taken away */
 };
 
 struct kri_value {

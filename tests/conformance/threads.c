@@ -66,7 +66,7 @@ static void count_up(struct trial *trial, unsigned i, struct loop *loop)
 					       INT64_MAX, &n) != KR_OK;
 		record->exact = true;
 		record->values[0].data = kri_text_of_int(n + 1, room);
-		record->values[0].change = KRI_SET;
+		record->values[0].change = KRI_CHANGE_SET;
 		loop->conflicts +=
 			commit(trial, record, KRI_OP_UPDATE) == KR_ERR_CONFLICT;
 	} while (record->err == KR_ERR_CONFLICT);

@@ -179,12 +179,12 @@ static void change(struct kri_record *record, const char *key,
 
 void set(struct kri_record *record, const char *key, struct kri_text data)
 {
-	change(record, key, data, KRI_SET);
+	change(record, key, data, KRI_CHANGE_SET);
 }
 
 void take_away(struct kri_record *record, const char *key)
 {
-	change(record, key, kri_text_of(""), KRI_REMOVED);
+	change(record, key, kri_text_of(""), KRI_CHANGE_REMOVED);
 }
 
 /* ---- looks ------------------------------------------------------------ */
@@ -225,7 +225,7 @@ void assert_value(const struct kri_record *record, const char *key,
 	assert_non_null(record);
 	value = kri_record_find(record, kri_text_of(key));
 	assert_non_null(value);
-	assert_int_equal(value->change, KRI_KEPT);
+	assert_int_equal(value->change, KRI_CHANGE_KEPT);
 	assert_int_equal(value->data.len, data.len);
 	if (data.len)
 		assert_memory_equal(value->data.data, data.data, data.len);

@@ -179,9 +179,9 @@ static inline void fake_write(struct fake_session *session,
 		const struct kri_value *value = &record->values[i];
 		struct fake_value *old = fake_place(session, value->key.data);
 
-		if (value->change == KRI_SET)
+		if (value->change == KRI_CHANGE_SET)
 			fake_set(session, value->key.data, value->data.data);
-		else if (value->change == KRI_REMOVED && old)
+		else if (value->change == KRI_CHANGE_REMOVED && old)
 			*old = (struct fake_value){0};
 	}
 }

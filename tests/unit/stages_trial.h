@@ -70,7 +70,7 @@ static inline enum kr_err look(struct kr_context *c)
 static inline enum kr_err paint(struct kr_context *c)
 {
 	enum kr_err err = kr_session_set_string(kr_session(c), "color",
-						kr_query(c, "color"));
+						kr_input(c, "color"));
 
 	trial->runs++;
 	return err ? err : kr_text(c, 200, "Painted");

@@ -139,8 +139,8 @@ static void the_record_is_untouched_before(void **state)
 	take(&f->session, "n");
 	assert_int_equal(kri_session_renew(&f->session), KR_OK);
 	assert_int_equal(f->record.n, 2);
-	assert_change(f, "color", KRI_KEPT, "purple");
-	assert_change(f, "n", KRI_KEPT, "7");
+	assert_change(f, "color", KRI_CHANGE_KEPT, "purple");
+	assert_change(f, "n", KRI_CHANGE_KEPT, "7");
 	assert_int_equal(f->record.operation, KRI_OP_NONE);
 	assert_memory_equal(f->record.auth, f->auth, KRI_DIGEST_SIZE);
 }
@@ -154,9 +154,9 @@ static void what_changed_is_to_be_written_and_the_rest_kept(void **state)
 	apply(&f->session);
 	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
 	assert_int_equal(f->record.n, 3);
-	assert_change(f, "color", KRI_SET, "green");
-	assert_change(f, "n", KRI_KEPT, "7");
-	assert_change(f, "new", KRI_SET, "x");
+	assert_change(f, "color", KRI_CHANGE_SET, "green");
+	assert_change(f, "n", KRI_CHANGE_KEPT, "7");
+	assert_change(f, "new", KRI_CHANGE_SET, "x");
 }
 
 static void what_was_removed_is_to_be_taken_away(void **state)
@@ -166,8 +166,8 @@ static void what_was_removed_is_to_be_taken_away(void **state)
 	take(&f->session, "color");
 	apply(&f->session);
 	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
-	assert_change(f, "color", KRI_REMOVED, NULL);
-	assert_change(f, "n", KRI_KEPT, "7");
+	assert_change(f, "color", KRI_CHANGE_REMOVED, NULL);
+	assert_change(f, "n", KRI_CHANGE_KEPT, "7");
 }
 
 static void clearing_takes_all_away_that_was_loaded(void **state)
@@ -178,8 +178,8 @@ static void clearing_takes_all_away_that_was_loaded(void **state)
 	set(&f->session, "n", "8");
 	apply(&f->session);
 	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
-	assert_change(f, "color", KRI_REMOVED, NULL);
-	assert_change(f, "n", KRI_SET, "8");
+	assert_change(f, "color", KRI_CHANGE_REMOVED, NULL);
+	assert_change(f, "n", KRI_CHANGE_SET, "8");
 }
 
 static void renewing_replaces_the_digest_and_no_more(void **state)
@@ -193,7 +193,7 @@ static void renewing_replaces_the_digest_and_no_more(void **state)
 	assert_true(f->record.renewed);
 	assert_string_equal(f->record.id, ID);
 	assert_true(kri_token_proves(&f->session.token, f->record.auth));
-	assert_change(f, "color", KRI_KEPT, "purple");
+	assert_change(f, "color", KRI_CHANGE_KEPT, "purple");
 	assert_int_equal(kri_session_cookie(&f->session), KRI_COOKIE_SET);
 }
 
@@ -294,8 +294,8 @@ static void without_memory_the_record_stays_as_it_was(void **state)
 	assert_int_equal(f->record.operation, KRI_OP_NONE);
 	assert_false(f->record.exact);
 	assert_int_equal(f->record.n, 2);
-	assert_change(f, "color", KRI_KEPT, "purple");
-	assert_change(f, "n", KRI_KEPT, "7");
+	assert_change(f, "color", KRI_CHANGE_KEPT, "purple");
+	assert_change(f, "n", KRI_CHANGE_KEPT, "7");
 }
 
 /* ---- several requests ------------------------------------------------- */
@@ -319,9 +319,9 @@ static void changes_of_both_requests_come_together(void **state)
 	set(&f->other, "b", "2");
 	apply(&f->session);
 	apply(&f->other);
-	assert_change(f, "a", KRI_SET, "1");
-	assert_change(f, "b", KRI_SET, "2");
-	assert_change(f, "color", KRI_KEPT, "purple");
+	assert_change(f, "a", KRI_CHANGE_SET, "1");
+	assert_change(f, "b", KRI_CHANGE_SET, "2");
+	assert_change(f, "color", KRI_CHANGE_KEPT, "purple");
 }
 
 static void the_later_of_two_changes_of_a_key_counts(void **state)
@@ -336,9 +336,9 @@ static void the_later_of_two_changes_of_a_key_counts(void **state)
 	take(&f->other, "a");
 	set(&f->other, "n", "9");
 	apply(&f->other);
-	assert_change(f, "color", KRI_SET, "red");
-	assert_change(f, "a", KRI_REMOVED, NULL);
-	assert_change(f, "n", KRI_SET, "9");
+	assert_change(f, "color", KRI_CHANGE_SET, "red");
+	assert_change(f, "a", KRI_CHANGE_REMOVED, NULL);
+	assert_change(f, "n", KRI_CHANGE_SET, "9");
 }
 
 static void what_another_request_removed_need_not_be_removed(void **state)
@@ -359,8 +359,8 @@ static void clearing_takes_away_what_another_request_has_set(void **state)
 	apply(&f->session);
 	kri_session_clear(&f->other);
 	apply(&f->other);
-	assert_change(f, "a", KRI_REMOVED, NULL);
-	assert_change(f, "color", KRI_REMOVED, NULL);
+	assert_change(f, "a", KRI_CHANGE_REMOVED, NULL);
+	assert_change(f, "color", KRI_CHANGE_REMOVED, NULL);
 }
 
 static void one_demand_for_the_version_holds_for_all(void **state)
@@ -434,7 +434,7 @@ static void a_failure_of_one_leaves_the_changes_of_the_others(void **state)
 	f->record.cap = f->record.n;
 	assert_int_equal(kri_session_apply(&f->other, false), KR_ERR_MEMORY);
 	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
-	assert_change(f, "color", KRI_SET, "green");
+	assert_change(f, "color", KRI_CHANGE_SET, "green");
 	assert_int_equal(f->record.n, 2);
 }
 

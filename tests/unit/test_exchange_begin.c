@@ -215,7 +215,7 @@ static void a_form_is_handled_next(void **state)
 
 	post(t, "PATH_INFO=/form", FORM ";charset=utf-8", "key=a+b%21");
 	assert_int_equal(t->c.phase, KRI_TO_HANDLE);
-	assert_string_equal(kr_query(&t->c, "key"), "a b!");
+	assert_string_equal(kr_input(&t->c, "key"), "a b!");
 }
 
 static void a_post_without_a_body_needs_no_type(void **state)

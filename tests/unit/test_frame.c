@@ -1,5 +1,5 @@
 /*
- * Frames: records, pairs, and which bytes are one request that libfcgi may
+ * Frames: frames, pairs, and which bytes are one request that libfcgi may
  * read by itself. It waits for as long as it takes for what is missing, and
  * trusts the lengths of pairs: every doubt has to end in "not plain".
  */
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "records.h"
+#include "frames.h"
 
 static int setup(void **state)
 {
@@ -29,11 +29,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-static enum kri_cut cut(struct kri_text bytes)
+static enum kri_frame_cut cut(struct kri_text bytes)
 {
-	struct kri_record record;
+	struct kri_frame frame;
 
-	return kri_record_cut(bytes, &record);
+	return kri_frame_cut(bytes, &frame);
 }
 
 static bool is_plain(const struct kri_buffer *bytes)
@@ -62,33 +62,33 @@ static void assert_plain_at_its_end_only(const struct kri_buffer *bytes)
 	assert_true(part_is_plain(bytes, bytes->len));
 }
 
-/* ---- records ---------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------- */
 
-static void a_record_is_partial_until_its_padding_is_there(void **state)
+static void a_frame_is_partial_until_its_padding_is_there(void **state)
 {
 	struct kri_buffer *bytes = *state;
-	struct kri_record record;
+	struct kri_frame frame;
 
 	put_padded(bytes, PARAMS, 0xfffe, KRI_TEXT("abc"), 5);
 	for (size_t len = 0; len < bytes->len; len++)
 		assert_int_equal(cut(kri_text(bytes->data, len)),
-				 KRI_CUT_PARTIAL);
+				 KRI_FRAME_PARTIAL);
 	kri_buffer_string(bytes, "more");
-	assert_int_equal(kri_record_cut(kri_buffer_text(bytes), &record),
-			 KRI_CUT_WHOLE);
-	assert_int_equal(record.type, PARAMS);
-	assert_int_equal(record.id, 0xfffe);
-	assert_int_equal(record.size, HEADER + 3 + 5);
-	assert_true(kri_text_equal(record.content, KRI_TEXT("abc")));
+	assert_int_equal(kri_frame_cut(kri_buffer_text(bytes), &frame),
+			 KRI_FRAME_WHOLE);
+	assert_int_equal(frame.type, PARAMS);
+	assert_int_equal(frame.id, 0xfffe);
+	assert_int_equal(frame.size, HEADER + 3 + 5);
+	assert_true(kri_text_equal(frame.content, KRI_TEXT("abc")));
 }
 
 static void another_version_is_bad_by_its_first_byte(void **state)
 {
 	(void)state;
-	assert_int_equal(cut(KRI_TEXT("GET / HTTP/1.1\r\n")), KRI_CUT_BAD);
-	assert_int_equal(cut(KRI_TEXT("\26\3\1\2\0\1\0\1\374")), KRI_CUT_BAD);
-	assert_int_equal(cut(KRI_TEXT("\0")), KRI_CUT_BAD);
-	assert_int_equal(cut(KRI_TEXT("\2")), KRI_CUT_BAD);
+	assert_int_equal(cut(KRI_TEXT("GET / HTTP/1.1\r\n")), KRI_FRAME_BAD);
+	assert_int_equal(cut(KRI_TEXT("\26\3\1\2\0\1\0\1\374")), KRI_FRAME_BAD);
+	assert_int_equal(cut(KRI_TEXT("\0")), KRI_FRAME_BAD);
+	assert_int_equal(cut(KRI_TEXT("\2")), KRI_FRAME_BAD);
 }
 
 static void what_programs_send_is_bad_from_a_server(void **state)
@@ -108,14 +108,14 @@ static void what_programs_send_is_bad_from_a_server(void **state)
 		assert_int_equal(
 			cut(kri_text(((struct kri_buffer *)*state)->data,
 				     HEADER)),
-			KRI_CUT_BAD);
+			KRI_FRAME_BAD);
 	}
 }
 
 static void a_request_without_a_number_is_bad(void **state)
 {
 	put_begin(*state, 0);
-	assert_int_equal(cut(kri_buffer_text(*state)), KRI_CUT_BAD);
+	assert_int_equal(cut(kri_buffer_text(*state)), KRI_FRAME_BAD);
 }
 
 /* ---- pairs ------------------------------------------------------------ */
@@ -161,7 +161,7 @@ static void a_request_without_parameters_or_body_is_plain(void **state)
 	assert_plain_at_its_end_only(*state);
 }
 
-static void padding_belongs_to_its_record(void **state)
+static void padding_belongs_to_its_frame(void **state)
 {
 	struct kri_buffer *bytes = *state;
 
@@ -188,7 +188,7 @@ static void what_follows_a_request_is_not_for_libfcgi(void **state)
 	assert_false(is_plain(*state));
 }
 
-static void records_of_others_are_not_for_libfcgi(void **state)
+static void frames_of_others_are_not_for_libfcgi(void **state)
 {
 	put_begin(*state, 1);
 	put_params(*state, 1);
@@ -259,7 +259,7 @@ static void mutated_requests_are_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_record_is_partial_until_its_padding_is_there),
+		TEST(a_frame_is_partial_until_its_padding_is_there),
 		TEST(another_version_is_bad_by_its_first_byte),
 		TEST(what_programs_send_is_bad_from_a_server),
 		TEST(a_request_without_a_number_is_bad),
@@ -267,10 +267,10 @@ int main(void)
 		TEST(lengths_that_overflow_together_do_not_fit),
 		TEST(a_request_is_plain_when_its_last_byte_is_there),
 		TEST(a_request_without_parameters_or_body_is_plain),
-		TEST(padding_belongs_to_its_record),
+		TEST(padding_belongs_to_its_frame),
 		TEST(padding_behind_the_end_is_not_for_libfcgi),
 		TEST(what_follows_a_request_is_not_for_libfcgi),
-		TEST(records_of_others_are_not_for_libfcgi),
+		TEST(frames_of_others_are_not_for_libfcgi),
 		TEST(management_is_not_for_libfcgi),
 		TEST(other_roles_are_not_for_libfcgi),
 		TEST(pairs_that_lie_are_not_for_libfcgi),

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "records.h"
+#include "frames.h"
 
 struct trial {
 	struct kri_gateway *gateway;

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "records.h"
+#include "frames.h"
 
 /* What is sent, and what comes of it: `W` and the request as it is replayed,
  * each reply, and how it ends. */
@@ -156,7 +156,7 @@ static void an_empty_request_comes_out(void **state)
 	assert_comes_of_it(trial, "IDLE");
 }
 
-static void streams_of_many_records_become_one_record_each(void **state)
+static void streams_of_many_frames_become_one_frame_each(void **state)
 {
 	struct trial *trial = *state;
 
@@ -290,7 +290,7 @@ static void another_protocol_is_bad(void **state)
 	assert_comes_of_it(trial, "something that is not FastCGI");
 }
 
-/* ---- other records ---------------------------------------------------- */
+/* ---- other frames ---------------------------------------------------- */
 
 static void questions_are_answered_and_drop_nothing(void **state)
 {
@@ -338,7 +338,7 @@ static void a_malformed_question_is_bad(void **state)
 				  "not fit");
 }
 
-static void an_unknown_management_record_drops_nothing(void **state)
+static void an_unknown_management_frame_drops_nothing(void **state)
 {
 	struct trial *trial = *state;
 
@@ -360,7 +360,7 @@ static void the_end_of_no_requests_input_ends_none(void **state)
 	assert_comes_of_it(trial, "PARTIAL");
 }
 
-static void records_of_no_request_are_ignored(void **state)
+static void frames_of_no_request_are_ignored(void **state)
 {
 	struct trial *trial = *state;
 
@@ -464,7 +464,7 @@ static void put_mixture(struct kri_buffer *bytes)
 
 /* Nothing is read past what came, which the sanitizers see, and what comes
  * of it does not depend on how it is cut. */
-static void mutated_records_are_survived(void **state)
+static void mutated_frames_are_survived(void **state)
 {
 	struct trial *trial = *state;
 	uint32_t seed = 1;
@@ -507,7 +507,7 @@ int main(void)
 		TEST(a_request_comes_out_as_it_went_in),
 		TEST(requests_come_out_one_after_the_other),
 		TEST(an_empty_request_comes_out),
-		TEST(streams_of_many_records_become_one_record_each),
+		TEST(streams_of_many_frames_become_one_frame_each),
 		TEST(a_long_body_is_counted_and_dropped),
 		TEST(nobody_waits_for_the_end_of_an_endless_body),
 		TEST(lying_pairs_are_bad),
@@ -520,16 +520,16 @@ int main(void)
 		TEST(questions_are_answered_and_drop_nothing),
 		TEST(only_known_values_are_told),
 		TEST(a_malformed_question_is_bad),
-		TEST(an_unknown_management_record_drops_nothing),
+		TEST(an_unknown_management_frame_drops_nothing),
 		TEST(the_end_of_no_requests_input_ends_none),
-		TEST(records_of_no_request_are_ignored),
+		TEST(frames_of_no_request_are_ignored),
 		TEST(a_request_within_another_is_refused),
 		TEST(a_request_that_begins_twice_is_bad),
 		TEST(an_unknown_role_is_refused),
 		TEST(a_connection_not_kept_ends_with_the_refusal),
 		TEST(an_aborted_request_is_dropped),
 		TEST(an_aborted_request_ends_a_connection_not_kept),
-		TEST(mutated_records_are_survived),
+		TEST(mutated_frames_are_survived),
 		TEST(trickled_bytes_cost_no_more_than_they_are),
 	};
 

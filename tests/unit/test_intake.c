@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "http/request.h"
-#include "records.h"
+#include "frames.h"
 
 struct trial {
 	struct kri_intake intake;
@@ -125,7 +125,7 @@ static void assert_said(struct trial *trial)
 static void put_answer(struct kri_buffer *out, unsigned id)
 {
 	put_padded(out, STDOUT, id, KRI_TEXT("\r\nhi"), 0);
-	/* libfcgi's padding is zeros: the record is made by hand. */
+	/* libfcgi's padding is zeros: the frame is made by hand. */
 	out->data[out->len - HEADER - 4 + 6] = 4;
 	kri_buffer_append(out, KRI_TEXT("\0\0\0\0"));
 	put_end(out, STDOUT, id);
@@ -374,7 +374,7 @@ static void half_a_request_sent_ahead_is_kept(void **state)
 	assert_int_equal(look(trial), KRI_LOOK_NOTHING);
 }
 
-/* ---- other records ---------------------------------------------------- */
+/* ---- other frames ---------------------------------------------------- */
 
 static void a_question_alone_is_answered_at_once(void **state)
 {

@@ -60,7 +60,7 @@ static void add(struct fixture *f, unsigned i, int64_t ends)
 	record.values[record.n++] =
 		(struct kri_value){.key = KRI_TEXT("key"),
 				   .data = KRI_TEXT("value"),
-				   .change = KRI_SET};
+				   .change = KRI_CHANGE_SET};
 	assert_int_equal(kri_memory_session_make(&record, &f->room, &session),
 			 KR_OK);
 	session->ends = ends;
@@ -175,12 +175,12 @@ static void a_write_that_does_not_fit_changes_nothing(void **state)
 	f->room.limit = used + 1000;
 	assert_int_equal(kri_record_reserve(&record, 3), KR_OK);
 	record.values[0] = (struct kri_value){
-		.key = KRI_TEXT("a"), .data = KRI_TEXT("1"), .change = KRI_SET};
+		.key = KRI_TEXT("a"), .data = KRI_TEXT("1"), .change = KRI_CHANGE_SET};
 	record.values[1] = (struct kri_value){.key = KRI_TEXT("key"),
-					      .change = KRI_REMOVED};
+					      .change = KRI_CHANGE_REMOVED};
 	record.values[2] = (struct kri_value){.key = KRI_TEXT("b"),
 					      .data = {big, sizeof(big)},
-					      .change = KRI_SET};
+					      .change = KRI_CHANGE_SET};
 	record.n = 3;
 	assert_int_equal(
 		kri_memory_session_write(find(f, 1), &record, &f->room),
@@ -202,11 +202,11 @@ static void what_is_replaced_or_removed_gives_its_room_back(void **state)
 	record.n = 1;
 	record.values[0] = (struct kri_value){.key = KRI_TEXT("key"),
 					      .data = KRI_TEXT("VALUE"),
-					      .change = KRI_SET};
+					      .change = KRI_CHANGE_SET};
 	assert_int_equal(
 		kri_memory_session_write(find(f, 1), &record, &f->room), KR_OK);
 	assert_int_equal(f->room.used, used);
-	record.values[0].change = KRI_REMOVED;
+	record.values[0].change = KRI_CHANGE_REMOVED;
 	assert_int_equal(
 		kri_memory_session_write(find(f, 1), &record, &f->room), KR_OK);
 	assert_true(f->room.used < used);

@@ -144,8 +144,8 @@ static void a_creation_is_one_script_with_a_time_to_live(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_CREATE);
-	add(f, KRI_SET, KRI_TEXT("color"), KRI_TEXT("purple"));
-	add(f, KRI_SET, KRI_TEXT("b"), KRI_TEXT("\0\r\n"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("color"), KRI_TEXT("purple"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("b"), KRI_TEXT("\0\r\n"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT("12", CREATE_SHA1) CREATED
 			    "$5\r\ncolor\r\n$6\r\npurple\r\n"
@@ -157,7 +157,7 @@ static void a_creation_leaves_out_what_was_removed_again(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_CREATE);
-	add(f, KRI_REMOVED, KRI_TEXT("color"), KRI_TEXT("purple"));
+	add(f, KRI_CHANGE_REMOVED, KRI_TEXT("color"), KRI_TEXT("purple"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT("8", CREATE_SHA1) CREATED));
 }
@@ -168,10 +168,10 @@ static void an_update_sends_only_what_changed(void **state)
 
 	prepare(f, KRI_OP_UPDATE);
 	f->record.ttl = 0;
-	add(f, KRI_REMOVED, KRI_TEXT("old"), KRI_TEXT("1"));
-	add(f, KRI_KEPT, KRI_TEXT("kept"), KRI_TEXT("2"));
-	add(f, KRI_SET, KRI_TEXT("color"), KRI_TEXT("green"));
-	add(f, KRI_REMOVED, KRI_TEXT("n"), KRI_TEXT("7"));
+	add(f, KRI_CHANGE_REMOVED, KRI_TEXT("old"), KRI_TEXT("1"));
+	add(f, KRI_CHANGE_KEPT, KRI_TEXT("kept"), KRI_TEXT("2"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("color"), KRI_TEXT("green"));
+	add(f, KRI_CHANGE_REMOVED, KRI_TEXT("n"), KRI_TEXT("7"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT("11", SHA1) NOTHING NOTHING
 			    "$1\r\n5\r\n$5\r\ncolor\r\n$5\r\ngreen\r\n"
@@ -185,7 +185,7 @@ static void an_exact_update_names_the_version_it_was_made_from(void **state)
 	prepare(f, KRI_OP_UPDATE);
 	f->record.ttl = 0;
 	f->record.exact = true;
-	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT("9", SHA1) NOTHING
 			    "$1\r\n5\r\n$1\r\n5\r\n"
@@ -212,7 +212,7 @@ static void a_renewal_names_the_proven_digest_before_all(void **state)
 	f->record.renewed = true;
 	f->record.was_at = 1700000000999;
 	memcpy(f->record.was, WAS, KRI_DIGEST_SIZE);
-	add(f, KRI_SET, KRI_TEXT("user"), KRI_TEXT("max"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("user"), KRI_TEXT("max"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT(
 			   "15",
@@ -228,7 +228,7 @@ static void a_touch_sends_time_to_live_and_time(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_TOUCH);
-	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT("6", TOUCH_SHA1) "$4\r\n1500\r\n" NOW));
 }
@@ -244,7 +244,7 @@ static void what_was_forgotten_is_sent_with_the_script_itself(void **state)
 
 	prepare(f, KRI_OP_UPDATE);
 	f->record.ttl = 0;
-	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	key = kri_redis_put_commit(&f->writer, &f->record, &f->out,
 				   &(struct kri_call){0});
 	kri_buffer_string(&out, "before");
@@ -284,7 +284,7 @@ static void an_end_unlinks_the_key_and_sends_no_value(void **state)
 	struct fixture *f = *state;
 
 	prepare(f, KRI_OP_DESTROY);
-	add(f, KRI_SET, KRI_TEXT("n"), KRI_TEXT("8"));
+	add(f, KRI_CHANGE_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT("*2\r\n$6\r\nUNLINK\r\n" KEY));
 }

@@ -80,12 +80,12 @@ static void assert_refused(struct fixture *f, const char *query,
 	assert_int_equal(decode_query(f, query), KR_ERR_INPUT);
 	assert_string_equal(f->why, why);
 	assert_int_equal(f->request.fields_n, 0);
-	assert_null(kri_request_field(&f->request, "a"));
+	assert_null(kri_request_field(&f->request, "a", 0));
 }
 
 static void assert_field(struct fixture *f, const char *name, const char *value)
 {
-	const char *found = kri_request_field(&f->request, name);
+	const char *found = kri_request_field(&f->request, name, 0);
 
 	assert_non_null(found);
 	assert_string_equal(found, value);
@@ -177,7 +177,7 @@ static void nothing_stays_of_the_request_before(void **state)
 	assert_int_equal(f->request.cookie_headers, 0);
 	assert_int_equal(f->request.query.len, 0);
 	assert_false(f->request.https);
-	assert_null(kri_request_field(&f->request, "a"));
+	assert_null(kri_request_field(&f->request, "a", 0));
 }
 
 static void a_parameter_without_equals_is_passed_over(void **state)
@@ -209,9 +209,17 @@ static void the_methods_are_told_apart(void **state)
 	assert_int_equal(f->request.method, KRI_METHOD_HEAD);
 	READ(f, "REQUEST_METHOD=POST");
 	assert_int_equal(f->request.method, KRI_METHOD_POST);
+	READ(f, "REQUEST_METHOD=PUT");
+	assert_int_equal(f->request.method, KRI_METHOD_PUT);
+	READ(f, "REQUEST_METHOD=PATCH");
+	assert_int_equal(f->request.method, KRI_METHOD_PATCH);
 	READ(f, "REQUEST_METHOD=DELETE");
+	assert_int_equal(f->request.method, KRI_METHOD_DELETE);
+	READ(f, "REQUEST_METHOD=delete");
 	assert_int_equal(f->request.method, KRI_METHOD_OTHER);
-	assert_string_equal(f->request.method_name, "DELETE");
+	READ(f, "REQUEST_METHOD=BREW");
+	assert_int_equal(f->request.method, KRI_METHOD_OTHER);
+	assert_string_equal(f->request.method_name, "BREW");
 }
 
 static void a_method_is_compared_with_regard_to_case(void **state)
@@ -465,7 +473,7 @@ static void an_empty_query_has_no_fields(void **state)
 	assert_int_equal(decode_query(f, ""), KR_OK);
 	assert_int_equal(f->request.fields_n, 0);
 	assert_int_equal(decode_query(f, NULL), KR_OK);
-	assert_null(kri_request_field(&f->request, ""));
+	assert_null(kri_request_field(&f->request, "", 0));
 }
 
 static void the_first_field_of_a_name_counts(void **state)
@@ -481,7 +489,7 @@ static void field_names_are_compared_with_regard_to_case(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(decode_query(f, "Key=1"), KR_OK);
-	assert_null(kri_request_field(&f->request, "key"));
+	assert_null(kri_request_field(&f->request, "key", 0));
 }
 
 static void a_form_adds_to_the_query(void **state)
@@ -522,7 +530,7 @@ static void a_bad_escape_in_the_form_is_told_apart(void **state)
 	assert_int_equal(decode(f, KRI_TEXT("a=1"), KRI_TEXT("b=%")),
 			 KR_ERR_INPUT);
 	assert_string_equal(f->why, "Bad percent-escape in form");
-	assert_null(kri_request_field(&f->request, "a"));
+	assert_null(kri_request_field(&f->request, "a", 0));
 }
 
 static void a_nul_is_refused(void **state)
@@ -598,7 +606,7 @@ static void a_query_past_the_arenas_cap_is_refused(void **state)
 					    &small, &f->why),
 			 KR_ERR_MEMORY);
 	assert_null(f->why);
-	assert_null(kri_request_field(&f->request, "a"));
+	assert_null(kri_request_field(&f->request, "a", 0));
 	kri_arena_free(&small);
 }
 

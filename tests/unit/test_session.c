@@ -26,7 +26,7 @@ static void assert_record(const struct kri_record *record, const char *key,
 			continue;
 		found++;
 		assert_int_equal(value->change, change);
-		if (change != KRI_REMOVED)
+		if (change != KRI_CHANGE_REMOVED)
 			assert_true(
 				kri_text_equal(value->data, kri_text_of(data)));
 	}
@@ -186,15 +186,19 @@ static void a_session_that_was_destroyed_has_nothing(void **state)
 	assert_true(kri_session_is_changed(session));
 }
 
-static void a_session_that_was_destroyed_takes_nothing(void **state)
+static void what_is_set_after_a_destroy_is_another_sessions(void **state)
 {
 	struct kr_session *session = adopted(*state);
 
 	kri_session_destroy(session);
-	assert_int_equal(set(session, "new", "x"), KR_ERR_GONE);
-	assert_int_equal(kri_session_renew(session), KR_ERR_GONE);
-	assert_value(session, "new", NOTHING);
-	assert_int_equal(kri_session_cookie(session), KRI_COOKIE_EXPIRE);
+	assert_int_equal(kri_session_renew(session), KR_OK);
+	assert_null(kri_session_id(session));
+	assert_set(session, "new", "x");
+	assert_value(session, "new", "x");
+	assert_value(session, "color", NOTHING);
+	assert_non_null(kri_session_id(session));
+	assert_string_not_equal(kri_session_id(session), ID);
+	assert_true(kri_session_is_changed(session));
 }
 
 static void destroying_nothing_expires_the_cookie_only(void **state)
@@ -245,8 +249,8 @@ static void a_made_session_is_created_with_all_its_values(void **state)
 	assert_false(record->exact);
 	assert_false(record->renewed);
 	assert_int_equal(record->n, 2);
-	assert_record(record, "a", KRI_SET, "1");
-	assert_record(record, "b", KRI_SET, "2");
+	assert_record(record, "a", KRI_CHANGE_SET, "1");
+	assert_record(record, "b", KRI_CHANGE_SET, "2");
 }
 
 static void a_made_session_is_proven_by_its_token(void **state)
@@ -319,7 +323,7 @@ int main(void)
 		TEST(clearing_takes_all_values_and_keeps_the_session),
 		TEST(clearing_nothing_changes_nothing),
 		TEST(a_session_that_was_destroyed_has_nothing),
-		TEST(a_session_that_was_destroyed_takes_nothing),
+		TEST(what_is_set_after_a_destroy_is_another_sessions),
 		TEST(destroying_nothing_expires_the_cookie_only),
 		TEST(destroying_what_was_just_made_leaves_nothing),
 		TEST(the_first_value_makes_a_session),

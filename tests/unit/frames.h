@@ -1,9 +1,9 @@
 /*
- * FastCGI records for tests, made byte by byte, so that they are what the
+ * FastCGI frames for tests, made byte by byte, so that they are what the
  * specification says and not what the code believes.
  */
-#ifndef RECORDS_H
-#define RECORDS_H
+#ifndef FRAMES_H
+#define FRAMES_H
 
 #include "base/buffer.h"
 
@@ -26,7 +26,7 @@ enum role { RESPONDER = 1, AUTHORIZER = 2, FILTER = 3 };
 
 enum status { COMPLETE = 0, CANT_MPX_CONN = 1, UNKNOWN_ROLE = 3 };
 
-#define HEADER 8 /* bytes of a record's header */
+#define HEADER 8 /* bytes of a frame's header */
 
 static inline void put_padded(struct kri_buffer *out, enum type type,
 			      unsigned id, struct kri_text content,
@@ -93,7 +93,7 @@ static inline void put_request(struct kri_buffer *out, unsigned id)
 	put_end(out, STDIN, id);
 }
 
-/* A body of `len` bytes in records of at most `piece`, with its end. */
+/* A body of `len` bytes in frames of at most `piece`, with its end. */
 static inline void put_body(struct kri_buffer *out, unsigned id, size_t len,
 			    size_t piece)
 {
