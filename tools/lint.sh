@@ -15,7 +15,7 @@ declare -Ar only_in=(
 	# The protocol's constants.
 	['fastcgi\.h']='src/fcgi/(frame|gather|management)\.c'
 	['hiredis/.*']='src/redis/[^/]*'
-	['json-c/.*']='src/(http/json_builder|base/log)\.c'
+	['json-c/.*']='src/(http/json_builder|base/log|ctl/print)\.c'
 )
 
 readonly max_file=500 max_function=80 # lines; tests and the header are lists
@@ -32,6 +32,7 @@ dev_lint() {
 	check_exports
 	check_sizes
 	check_words
+	check_heads
 	check_format
 	((complaints == 0)) || die "lint: $complaints complaints"
 	say "lint: nothing to complain about"
@@ -180,6 +181,16 @@ long_functions() {
 
 check_words() {
 	complain_each "left behind" < <(leftovers)
+}
+
+check_heads() {
+	complain_each "does not begin with what it owns" < <(headless)
+}
+
+# C files whose first line begins no comment.
+headless() {
+	sources '*.[ch]' | xargs -d '\n' awk \
+		'FNR == 1 && !/^\/\*/ { print FILENAME }'
 }
 
 # Written apart, so that this file does not hold them.

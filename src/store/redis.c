@@ -96,6 +96,7 @@ static const struct kri_store_ops redis_ops = {
 	.flush = flush,
 	.peek = kri_redis_peek,
 	.list = kri_redis_list,
+	.examine = kri_redis_examine,
 	.sweep = sweep,
 	.check = check,
 	.away = away,

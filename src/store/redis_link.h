@@ -42,6 +42,7 @@ struct kri_redis_batch {
 	kri_store_done *done;
 	void *arg;
 	struct kri_listing *listing;
+	struct kri_examination *examination;
 	unsigned round;               /* of a listing's probes */
 	struct kri_redis_batch *next; /* in the pool */
 };
@@ -81,5 +82,8 @@ void kri_redis_commit(struct kri_link *base, struct kri_record **records,
 		      size_t n, kri_store_done *done, void *arg);
 void kri_redis_list(struct kri_link *base, struct kri_listing *listing,
 		    kri_store_done *done, void *arg);
+void kri_redis_examine(struct kri_link *base,
+		       struct kri_examination *examination,
+		       kri_store_done *done, void *arg);
 
 #endif

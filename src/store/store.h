@@ -81,6 +81,21 @@ struct kri_listing {
 	enum kr_err err;
 };
 
+/* What an operator is told of a store's state, one finding after the other;
+ * `mend` says what to do about it, or is NULL. */
+enum kri_finding {
+	KRI_FINDING_GOOD,
+	KRI_FINDING_UNKNOWN, /* it could not be found out */
+	KRI_FINDING_WARNING, /* it will do harm one day */
+	KRI_FINDING_BAD
+};
+
+struct kri_examination {
+	void (*tell)(void *arg, enum kri_finding finding, const char *text,
+		     const char *mend);
+	void *arg;
+};
+
 /* All of the operation is done; may be called before it returns. */
 typedef void kri_store_done(void *arg);
 
@@ -138,6 +153,12 @@ struct kri_store_ops {
 	/* One step; with its error in listing->err. */
 	void (*list)(struct kri_link *link, struct kri_listing *listing,
 		     kri_store_done *done, void *arg);
+
+	/* Tells what only this kind of store knows of itself; NULL if that is
+	 * nothing. Comes after a walk: then all servers are known. */
+	void (*examine)(struct kri_link *link,
+			struct kri_examination *examination,
+			kri_store_done *done, void *arg);
 
 	/* Removes what has ended and still takes room; returns how many. 0
 	 * where the server does that by itself. */

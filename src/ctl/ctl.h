@@ -1,0 +1,117 @@
+/*
+ * krsessionctl's own: the store as one command uses it, and what commands
+ * share. Stands on the store's contract, so it does the same on every store.
+ */
+#ifndef KRI_CTL_CTL_H
+#define KRI_CTL_CTL_H
+
+#include <uv.h>
+
+#include "config/config.h"
+#include "store/store.h"
+
+/* Exit statuses, as krsessionctl(1) has them. */
+enum ctl_status {
+	CTL_DONE = 0,
+	CTL_FAILED = 1, /* the store cannot be reached, or refuses */
+	CTL_USAGE = 2,  /* a bad command line or configuration */
+	CTL_NO = 3      /* no such session, or something is to be mended */
+};
+
+struct ctl {
+	struct kri_config config;
+	struct kri_store *store;
+	struct kri_link *link;
+	uv_loop_t loop;
+	bool json;
+	bool all;         /* end: every session */
+	const char *user; /* list, end: those of this user; NULL: any */
+	char **args;      /* what stands behind the command: n of them */
+	int n;
+};
+
+/* Waits, on the loop, for operations that call ctl_done() with the ctl. */
+void ctl_begin(struct ctl *ctl);
+void ctl_done(void *ctl);
+void ctl_wait(struct ctl *ctl);
+
+/* A link anew, as an earlier one may be in its pause after an error. */
+enum kr_err ctl_reopen(struct ctl *ctl) KR_MUST_CHECK;
+
+/* Says on stderr what went wrong; returns CTL_FAILED. */
+int ctl_fail(const char *what, enum kr_err err);
+
+/* ---- sessions (sessions.c) -------------------------------------------- */
+
+#define CTL_PAGE 256 /* sessions that are asked for at once */
+
+/* Records for one question, with an arena that is theirs until the next. */
+struct ctl_page {
+	struct kri_record records[CTL_PAGE];
+	struct kri_record *list[CTL_PAGE];
+	size_t n;
+	struct kri_arena arena;
+};
+
+void ctl_page_init(struct ctl_page *page, const struct ctl *ctl);
+void ctl_page_free(struct ctl_page *page);
+
+/* Empties it, and adds a session by its id. */
+void ctl_page_clear(struct ctl_page *page);
+void ctl_page_add(struct ctl_page *page, const char *id);
+
+/* What the store has of them; prolongs nothing. A look tells how long they
+ * will live, too, for which an operator's rights are needed. */
+void ctl_page_load(struct ctl *ctl, struct ctl_page *page);
+void ctl_page_peek(struct ctl *ctl, struct ctl_page *page);
+
+/* Carries out each record's operation. */
+void ctl_page_commit(struct ctl *ctl, struct ctl_page *page);
+
+/* Whether the text is spelt as a session's id. */
+bool ctl_is_id(const char *text);
+
+/* The user who has logged in, or no text. */
+struct kri_text ctl_user_of(const struct kri_record *record);
+
+/* ---- the walk (walk.c) ------------------------------------------------ */
+
+/* A page of sessions that exist, none of them for the second time. */
+typedef enum kr_err ctl_visit(struct ctl *ctl, struct ctl_page *page,
+			      void *arg);
+
+/*
+ * Visits all sessions; with `peek` they have been looked at, else their ids
+ * are all there is. Shows on a terminal how far it is. The visitor's error
+ * ends it.
+ */
+enum kr_err ctl_walk(struct ctl *ctl, bool peek, ctl_visit *visit,
+		     void *arg) KR_MUST_CHECK;
+
+/* ---- output (print.c) ------------------------------------------------- */
+
+/* Text that may hold anything, as a terminal can be shown it. */
+void ctl_print_text(struct kri_text text);
+
+/* Seconds in the two largest units, such as "3d 4h"; "-" if below 0. */
+#define CTL_SPAN 48
+const char *ctl_span(int64_t seconds, char room[CTL_SPAN]);
+
+/* Table rows and JSON lines of sessions. */
+void ctl_print_head(void);
+void ctl_print_row(const struct kri_record *record);
+void ctl_print_session(const struct kri_record *record);
+void ctl_print_json(const struct kri_record *record, bool values);
+
+/* ---- commands --------------------------------------------------------- */
+
+/* Each returns the exit status. */
+int ctl_check(struct ctl *ctl);
+int ctl_list(struct ctl *ctl);
+int ctl_show(struct ctl *ctl);
+int ctl_end(struct ctl *ctl);
+int ctl_count(struct ctl *ctl);
+int ctl_stats(struct ctl *ctl);
+int ctl_sweep(struct ctl *ctl);
+
+#endif

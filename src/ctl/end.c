@@ -1,0 +1,114 @@
+/*
+ * The commands that end sessions: end, and sweep for those that have ended by
+ * themselves. Who comes with the cookie of a session that was ended here finds
+ * none, on any process, from the next request on.
+ */
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Ends the page's sessions; how many there were comes on top of *n. */
+static enum kr_err end_page(struct ctl *ctl, struct ctl_page *page, int64_t *n)
+{
+	enum kr_err err = KR_OK;
+
+	for (size_t i = 0; i < page->n; i++)
+		page->list[i]->operation = KRI_OP_DESTROY;
+	if (page->n)
+		ctl_page_commit(ctl, page);
+	for (size_t i = 0; i < page->n; i++) {
+		if (!page->list[i]->err)
+			*n += 1;
+		else if (!err)
+			err = page->list[i]->err;
+	}
+	return err;
+}
+
+/* ---- those that are named --------------------------------------------- */
+
+/* Those that exist stay in the page; of the others it is said. */
+static enum kr_err keep_known(struct ctl_page *page, bool *all_known)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < page->n; i++) {
+		struct kri_record *record = page->list[i];
+
+		if (record->err == KR_ERR_NOT_FOUND) {
+			fprintf(stderr,
+				"krsessionctl: there is no session %s\n",
+				record->id);
+			*all_known = false;
+		} else if (record->err) {
+			return record->err;
+		} else {
+			page->list[n++] = record;
+		}
+	}
+	page->n = n;
+	return KR_OK;
+}
+
+static enum kr_err end_named(struct ctl *ctl, struct ctl_page *page, int64_t *n,
+			     bool *all_known)
+{
+	enum kr_err err = KR_OK;
+
+	for (int i = 0; i < ctl->n && !err; i++) {
+		ctl_page_add(page, ctl->args[i]);
+		if (page->n < CTL_PAGE && i + 1 < ctl->n)
+			continue;
+		ctl_page_peek(ctl, page);
+		err = keep_known(page, all_known);
+		if (!err)
+			err = end_page(ctl, page, n);
+		ctl_page_clear(page);
+	}
+	return err;
+}
+
+/* ---- a user's, or all ------------------------------------------------- */
+
+static enum kr_err end_wanted(struct ctl *ctl, struct ctl_page *page, void *arg)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < page->n; i++)
+		if (!ctl->user || kri_text_equal(ctl_user_of(page->list[i]),
+						 kri_text_of(ctl->user)))
+			page->list[n++] = page->list[i];
+	page->n = n;
+	return end_page(ctl, page, arg);
+}
+
+int ctl_end(struct ctl *ctl)
+{
+	struct ctl_page *page = calloc(1, sizeof(*page));
+	bool all_known = true;
+	int64_t n = 0;
+	enum kr_err err;
+
+	if (!page)
+		return ctl_fail("end", KR_ERR_MEMORY);
+	ctl_page_init(page, ctl);
+	if (ctl->n)
+		err = end_named(ctl, page, &n, &all_known);
+	else
+		err = ctl_walk(ctl, ctl->user != NULL, end_wanted, &n);
+	ctl_page_free(page);
+	free(page);
+	printf("ended %lld\n", (long long)n);
+	if (err)
+		return ctl_fail("end", err);
+	return all_known ? CTL_DONE : CTL_NO;
+}
+
+/* ---- sweep ------------------------------------------------------------ */
+
+int ctl_sweep(struct ctl *ctl)
+{
+	printf("swept %zu\n", ctl->store->ops->sweep(ctl->store));
+	return CTL_DONE;
+}

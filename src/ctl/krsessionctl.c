@@ -1,0 +1,272 @@
+/*
+ * krsessionctl: the operator's tool. Reads krsessiond's configuration, opens
+ * the store that it names, and runs one command.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl/ctl.h"
+
+static const struct option long_options[] = {
+	{"user", required_argument, NULL, 'u'},
+	{"all", no_argument, NULL, 'a'},
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{0},
+};
+
+enum { TAKES_JSON = 1, TAKES_USER = 2, TAKES_ALL = 4, TAKES_IDS = 8 };
+
+static const struct command {
+	const char *name;
+	int (*run)(struct ctl *ctl);
+	unsigned takes;
+	const char *help;
+} commands[] = {
+	{"check", ctl_check, 0, "say what is to be mended"},
+	{"list", ctl_list, TAKES_JSON | TAKES_USER,
+	 "all sessions, or a user's"},
+	{"show", ctl_show, TAKES_JSON | TAKES_IDS, "what is in a session"},
+	{"end", ctl_end, TAKES_USER | TAKES_ALL | TAKES_IDS, "end sessions"},
+	{"count", ctl_count, 0, "how many there are"},
+	{"stats", ctl_stats, TAKES_JSON, "how old, how large, whose"},
+	{"sweep", ctl_sweep, 0, "remove those that have ended"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void print_usage(FILE *to)
+{
+	fprintf(to,
+		"usage: krsessionctl [-c FILE] [-o SECTION.KEY=VALUE]... "
+		"COMMAND\n\n"
+		"  check                             %s\n"
+		"  list [--user NAME] [--json]       %s\n"
+		"  show [--json] ID...               %s\n"
+		"  end ID... | --user NAME | --all   %s\n"
+		"  count                             %s\n"
+		"  stats [--json]                    %s\n"
+		"  sweep                             %s\n\n"
+		"-c names krsessiond's configuration; without it, that is\n"
+		"%s if it is there. See krsessionctl(1).\n",
+		commands[0].help, commands[1].help, commands[2].help,
+		commands[3].help, commands[4].help, commands[5].help,
+		commands[6].help, KR_CONFIG_FILE);
+}
+
+/* Says what is wrong with the command line. */
+static int refuse(const char *what, const char *which)
+{
+	fprintf(stderr, "krsessionctl: %s%s%s%s (see krsessionctl -h)\n", what,
+		which ? " '" : "", which ? which : "", which ? "'" : "");
+	return CTL_USAGE;
+}
+
+/* ---- the configuration ------------------------------------------------ */
+
+struct command_line {
+	const char *file;
+	const char **assigned; /* n of them */
+	size_t n;
+	const struct command *command;
+};
+
+/* An installed system has its file in one place, a try need not have one. */
+static enum kr_err read_file(struct ctl *ctl, const char *file,
+			     struct kri_buffer *why)
+{
+	if (!file && access(KR_CONFIG_FILE, F_OK))
+		return KR_OK;
+	return kri_config_file(&ctl->config, file ? file : KR_CONFIG_FILE, why);
+}
+
+static enum kr_err configure(struct ctl *ctl, const struct command_line *line,
+			     struct kri_buffer *why)
+{
+	enum kr_err err = read_file(ctl, line->file, why);
+
+	if (!err)
+		err = kri_config_environment(&ctl->config, environ, why);
+	for (size_t i = 0; i < line->n && !err; i++)
+		err = kri_config_assign(&ctl->config, line->assigned[i], why);
+	if (!err)
+		err = kri_config_check(&ctl->config, why);
+	if (!err)
+		err = kri_config_resolve(&ctl->config, why);
+	if (!err && ctl->config.store_kind == KRI_STORE_MEMORY) {
+		kri_buffer_string(why,
+				  "store.kind = memory: such sessions live in "
+				  "krsessiond's own memory, and nobody else "
+				  "can see them");
+		err = KR_ERR_CONFIG;
+	}
+	return err;
+}
+
+/* ---- the store -------------------------------------------------------- */
+
+static enum kr_err open_store(struct ctl *ctl, struct kri_buffer *why)
+{
+	enum kr_err err;
+
+	if (uv_loop_init(&ctl->loop))
+		return KR_ERR_SYSTEM;
+	err = kri_store_open(&ctl->config, &ctl->store, why);
+	if (err) {
+		uv_loop_close(&ctl->loop);
+		return err;
+	}
+	return ctl->store->ops->attach(ctl->store, &ctl->loop, &ctl->link);
+}
+
+static void close_store(struct ctl *ctl)
+{
+	if (!ctl->store)
+		return;
+	if (ctl->link)
+		ctl->store->ops->detach(&ctl->link);
+	uv_run(&ctl->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&ctl->loop);
+	ctl->store->ops->close(&ctl->store);
+}
+
+static int run(struct ctl *ctl, const struct command_line *line)
+{
+	struct kri_buffer why = KRI_BUFFER_EMPTY;
+	enum kr_err err = configure(ctl, line, &why);
+	int status;
+
+	/* A tool says what went wrong, and is silent when nothing did. */
+	kri_log_setup(KRI_LOG_WARNING, KRI_LOG_TEXT);
+	if (!err)
+		err = open_store(ctl, &why);
+	if (err) {
+		fprintf(stderr, "krsessionctl: %s\n",
+			why.len ? why.data : kr_strerror(err));
+		status = err == KR_ERR_CONFIG ? CTL_USAGE : CTL_FAILED;
+	} else {
+		status = line->command->run(ctl);
+		if (fflush(stdout) && !status)
+			status = CTL_FAILED;
+	}
+	kri_buffer_free(&why);
+	close_store(ctl);
+	return status;
+}
+
+/* ---- the command line ------------------------------------------------- */
+
+static int check_ids(const struct ctl *ctl)
+{
+	for (int i = 0; i < ctl->n; i++)
+		if (!ctl_is_id(ctl->args[i]))
+			return refuse("an id is 22 characters of base64url, "
+				      "not",
+				      ctl->args[i]);
+	return CTL_DONE;
+}
+
+/* Whether what was given is what the command takes. */
+static int check_line(const struct ctl *ctl, const struct command *command)
+{
+	unsigned takes = command->takes;
+	int targets = (ctl->n > 0) + (ctl->user != NULL) + ctl->all;
+
+	if (ctl->json && !(takes & TAKES_JSON))
+		return refuse("--json is not for", command->name);
+	if (ctl->user && !(takes & TAKES_USER))
+		return refuse("--user is not for", command->name);
+	if (ctl->all && !(takes & TAKES_ALL))
+		return refuse("--all is not for", command->name);
+	if (ctl->n && !(takes & TAKES_IDS))
+		return refuse("not expected:", ctl->args[0]);
+	if (takes & TAKES_ALL && targets != 1)
+		return refuse("end takes ids, or --user NAME, or --all", NULL);
+	if (takes == (TAKES_JSON | TAKES_IDS) && !ctl->n)
+		return refuse("show takes an id", NULL);
+	return check_ids(ctl);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* -1: go on. */
+static int take(struct ctl *ctl, struct command_line *line, int option)
+{
+	switch (option) {
+	case 'c':
+		line->file = optarg;
+		return -1;
+	case 'o':
+		line->assigned[line->n++] = optarg;
+		return -1;
+	case 'u':
+		ctl->user = optarg;
+		return -1;
+	case 'a':
+		ctl->all = true;
+		return -1;
+	case 'j':
+		ctl->json = true;
+		return -1;
+	case 'h':
+		print_usage(stdout);
+		return CTL_DONE;
+	case 'V':
+		printf("krsession %s\n", PACKAGE_VERSION);
+		return CTL_DONE;
+	default:
+		print_usage(stderr);
+		return CTL_USAGE;
+	}
+}
+
+static int read_line(struct ctl *ctl, struct command_line *line, int argc,
+		     char **argv)
+{
+	int status = -1, option;
+
+	while (status < 0 && (option = getopt_long(argc, argv, "c:o:hV",
+						   long_options, NULL)) != -1)
+		status = take(ctl, line, option);
+	if (status >= 0)
+		return status;
+	if (optind == argc) {
+		print_usage(stderr);
+		return CTL_USAGE;
+	}
+	line->command = find_command(argv[optind]);
+	if (!line->command)
+		return refuse("there is no command", argv[optind]);
+	ctl->args = argv + optind + 1;
+	ctl->n = argc - optind - 1;
+	status = check_line(ctl, line->command);
+	return status ? status : -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {0};
+	struct command_line line = {
+		.assigned = calloc((size_t)argc, sizeof(*line.assigned)),
+	};
+	int status = CTL_FAILED;
+
+	if (line.assigned && !kri_config_init(&ctl.config)) {
+		status = read_line(&ctl, &line, argc, argv);
+		if (status < 0)
+			status = run(&ctl, &line);
+		kri_config_free(&ctl.config);
+	}
+	free(line.assigned);
+	return status;
+}

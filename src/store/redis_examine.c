@@ -1,0 +1,220 @@
+/*
+ * What Redis says of itself, server after server, as an operator should hear
+ * it: INFO and TIME, which read nothing of sessions.
+ * (redis.io/commands/info, redis.io/commands/time)
+ */
+#include "store/redis_link.h"
+
+#include "base/clock.h"
+#include "redis/command.h"
+
+#define ROOM ((size_t)64 << 10) /* bytes of INFO's reply */
+#define CLOCK_MOST 2000         /* ms that clocks may differ */
+
+/* ---- INFO ------------------------------------------------------------- */
+
+/* The value of a line "name:value", or no text. */
+static struct kri_text value_of(struct kri_text info, const char *name)
+{
+	while (info.len) {
+		struct kri_text line = kri_text_cut(&info, '\n');
+		struct kri_text key = kri_text_cut(&line, ':');
+
+		if (kri_text_equal(key, kri_text_of(name)))
+			return kri_text_trim(line);
+	}
+	return kri_text(NULL, 0);
+}
+
+static bool says(struct kri_text info, const char *name, const char *value)
+{
+	return kri_text_equal(value_of(info, name), kri_text_of(value));
+}
+
+static void tell(struct kri_examination *examination, enum kri_finding finding,
+		 struct kri_buffer *text, const char *mend)
+{
+	if (!text->failed)
+		examination->tell(examination->arg, finding, text->data, mend);
+	kri_buffer_clear(text);
+}
+
+/* "redis 7.0.15 at ..." */
+static void tell_server(struct kri_examination *examination,
+			struct kri_text info, struct kri_buffer *text)
+{
+	struct kri_text version = value_of(info, "valkey_version");
+	const char *name = "Valkey";
+	bool replica = says(info, "role", "slave");
+
+	if (!version.data) {
+		version = value_of(info, "redis_version");
+		name = "Redis";
+	}
+	kri_buffer_printf(text, "%s %.*s, a %s, port %.*s", name,
+			  (int)version.len, version.data ? version.data : "?",
+			  replica ? "replica" : "primary",
+			  (int)value_of(info, "tcp_port").len,
+			  value_of(info, "tcp_port").data);
+	tell(examination, replica ? KRI_FINDING_BAD : KRI_FINDING_GOOD, text,
+	     replica ? "name the primary, or the Sentinels and "
+		       "redis.service_name"
+		     : NULL);
+}
+
+static void tell_eviction(struct kri_examination *examination,
+			  struct kri_text info, struct kri_buffer *text)
+{
+	struct kri_text policy = value_of(info, "maxmemory_policy");
+	bool bounded = !says(info, "maxmemory", "0");
+
+	if (!policy.data)
+		return;
+	kri_buffer_printf(text, "maxmemory-policy is %.*s", (int)policy.len,
+			  policy.data);
+	if (kri_text_equal(policy, KRI_TEXT("noeviction"))) {
+		tell(examination, KRI_FINDING_GOOD, text, NULL);
+		return;
+	}
+	kri_buffer_string(text, ": a full Redis drops sessions without a word");
+	if (!bounded)
+		kri_buffer_string(text, "; for now it has no maxmemory");
+	tell(examination, bounded ? KRI_FINDING_BAD : KRI_FINDING_WARNING, text,
+	     "CONFIG SET maxmemory-policy noeviction, and the same in "
+	     "redis.conf");
+}
+
+static void tell_persistence(struct kri_examination *examination,
+			     struct kri_text info, struct kri_buffer *text)
+{
+	bool aof = says(info, "aof_enabled", "1");
+	bool failed = (aof && says(info, "aof_last_write_status", "err")) ||
+		      says(info, "rdb_last_bgsave_status", "err");
+
+	if (!value_of(info, "aof_enabled").data)
+		return;
+	if (failed)
+		kri_buffer_string(text,
+				  "Redis cannot write to its disk; it may "
+				  "refuse changes, and a restart loses them");
+	else
+		kri_buffer_printf(text, "its append-only file is %s",
+				  aof ? "on"
+				      : "off: sessions since the last snapshot "
+					"do not outlive it");
+	tell(examination, failed ? KRI_FINDING_BAD : KRI_FINDING_GOOD, text,
+	     failed ? "look at its log and its disk" : NULL);
+}
+
+static void tell_info(struct kri_examination *examination, struct kri_text info)
+{
+	struct kri_buffer text = KRI_BUFFER_EMPTY;
+
+	tell_server(examination, info, &text);
+	tell_eviction(examination, info, &text);
+	tell_persistence(examination, info, &text);
+	kri_buffer_free(&text);
+}
+
+/* ---- TIME ------------------------------------------------------------- */
+
+static bool read_time(const struct kri_reply *reply, int64_t *seconds)
+{
+	return reply->type == KRI_REPLY_ARRAY && reply->n == 2 &&
+	       reply->elements[0]->type == KRI_REPLY_STRING &&
+	       !kri_text_to_int(reply->elements[0]->text, 0, INT64_MAX / 2000,
+				seconds);
+}
+
+static void tell_time(struct kri_examination *examination, int64_t seconds)
+{
+	struct kri_buffer text = KRI_BUFFER_EMPTY;
+	int64_t apart = seconds * 1000 - kri_clock_epoch_ms();
+	bool far = apart > CLOCK_MOST || apart < -CLOCK_MOST;
+
+	kri_buffer_printf(&text, "its clock is %lld s %s ours",
+			  (long long)(apart < 0 ? -apart : apart) / 1000,
+			  apart < 0 ? "behind" : "ahead of");
+	if (!far) {
+		kri_buffer_clear(&text);
+		kri_buffer_string(&text, "its clock agrees with ours");
+	}
+	tell(examination, far ? KRI_FINDING_WARNING : KRI_FINDING_GOOD, &text,
+	     far ? "let a time service run on both machines" : NULL);
+	kri_buffer_free(&text);
+}
+
+/* ---- the questions ---------------------------------------------------- */
+
+static void put_question(struct kri_redis_batch *batch, const char *command,
+			 size_t place)
+{
+	struct kri_buffer *out = &batch->pipeline.commands;
+	struct kri_call *call = kri_redis_batch_call(batch);
+	const char *const words[] = {command, NULL};
+
+	kri_command_strings(out, words);
+	call->cuts[++call->replies] = out->len;
+	call->place = place;
+	call->repeatable = true;
+	call->room = ROOM;
+}
+
+static void tell_refused(struct kri_examination *examination,
+			 const char *command, const char *right)
+{
+	struct kri_buffer text = KRI_BUFFER_EMPTY;
+
+	kri_buffer_printf(&text, "Redis does not let us ask: %s", command);
+	tell(examination, KRI_FINDING_UNKNOWN, &text, right);
+	kri_buffer_free(&text);
+}
+
+static void tell_reply(struct kri_examination *examination,
+		       const struct kri_call *info, const struct kri_call *time)
+{
+	int64_t seconds;
+
+	if (!info->err && info->reply[0]->type == KRI_REPLY_STRING)
+		tell_info(examination, info->reply[0]->text);
+	else
+		tell_refused(examination, "INFO (eviction, persistence)",
+			     "ACL SETUSER ... +info");
+	if (!time->err && read_time(time->reply[0], &seconds))
+		tell_time(examination, seconds);
+	else
+		tell_refused(examination, "TIME (its clock)",
+			     "ACL SETUSER ... +time");
+}
+
+static void examined(struct kri_redis_batch *batch)
+{
+	struct kri_pipeline *pipeline = &batch->pipeline;
+
+	for (size_t i = 0; i + 1 < pipeline->n; i += 2)
+		tell_reply(batch->examination, &pipeline->calls[i],
+			   &pipeline->calls[i + 1]);
+	kri_redis_batch_done(batch);
+}
+
+void kri_redis_examine(struct kri_link *base,
+		       struct kri_examination *examination,
+		       kri_store_done *done, void *arg)
+{
+	struct kri_redis_link *link = (struct kri_redis_link *)base;
+	size_t places = kri_client_places(link->client);
+	struct kri_redis_batch *batch = kri_redis_batch_take(link, 2 * places);
+
+	if (!batch) {
+		done(arg);
+		return;
+	}
+	batch->done = done;
+	batch->arg = arg;
+	batch->examination = examination;
+	for (size_t i = 0; i < places; i++) {
+		put_question(batch, "INFO", i);
+		put_question(batch, "TIME", i);
+	}
+	kri_redis_batch_submit(batch, examined);
+}
