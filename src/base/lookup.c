@@ -1,4 +1,4 @@
-#include "redis/lookup.h"
+#include "base/lookup.h"
 
 #include <stdlib.h>
 #include <string.h>
