@@ -75,7 +75,8 @@ struct kri_listing {
 	const char **ids;        /* n of them, found by the last step */
 	size_t n;
 	uint64_t cursor; /* where the next step goes on, and in which */
-	size_t place;    /* of the store's parts */
+	size_t place;    /* of the store's parts; or behind */
+	char after[KRI_ID_LEN + 1]; /* that id */
 	bool end;        /* there is no next step */
 	enum kr_err err;
 };

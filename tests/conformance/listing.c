@@ -109,34 +109,46 @@ static void remove_all(struct trial *trial)
 
 /* Each name, taken for a pattern, would find keys of others. The prefix of
  * all is what the test's user may use. */
+static const char *const prefixes[] = {
+	"redis.instance_name=KestrunSession_",
+	"redis.instance_name=KestrunSession_*",
+	"redis.instance_name=KestrunSession_a",
+	"redis.instance_name=KestrunSession_[ab]",
+	"redis.instance_name=KestrunSession_?",
+	"redis.instance_name=KestrunSession_\\a",
+	"redis.instance_name=KestrunSession_[^x",
+	NULL,
+};
+
+static const char *const schemas[] = {
+	"postgresql.schema=krsession",
+	"postgresql.schema=krsession_",
+	"postgresql.schema=_",
+	NULL,
+};
+
+#define INSTANCES 7
+
 static void instances_see_only_their_own(void **state)
 {
-	static const char *const names[] = {
-		"redis.instance_name=KestrunSession_",
-		"redis.instance_name=KestrunSession_*",
-		"redis.instance_name=KestrunSession_a",
-		"redis.instance_name=KestrunSession_[ab]",
-		"redis.instance_name=KestrunSession_?",
-		"redis.instance_name=KestrunSession_\\a",
-		"redis.instance_name=KestrunSession_[^x",
-	};
-	const size_t n = sizeof(names) / sizeof(*names);
-	struct trial trials[sizeof(names) / sizeof(*names)];
+	const char *const *names =
+		trial_kind_is("postgresql") ? schemas : prefixes;
+	struct trial trials[INSTANCES];
 	const char **ids;
 
 	(void)state;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; names[i]; i++) {
 		trial_open(&trials[i], names[i]);
 		remove_all(&trials[i]);
 		created(&trials[i], (unsigned)i);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; names[i]; i++) {
 		assert_int_equal(list_all(&trials[i], &ids), 1);
 		assert_string_equal(ids[0],
 				    record_of(&trials[i], (unsigned)i)->id);
 		assert_int_equal(count_all(&trials[i]), 1);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; names[i]; i++) {
 		remove_all(&trials[i]);
 		trial_close(&trials[i]);
 	}

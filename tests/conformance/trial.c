@@ -6,6 +6,17 @@ const char *const *trial_options;
 
 /* ---- the store -------------------------------------------------------- */
 
+bool trial_kind_is(const char *kind)
+{
+	static const char option[] = "store.kind=";
+	const char *set = "redis";
+
+	for (size_t i = 0; trial_options[i]; i++)
+		if (!strncmp(trial_options[i], option, sizeof(option) - 1))
+			set = trial_options[i] + sizeof(option) - 1;
+	return !strcmp(set, kind);
+}
+
 static void assign(struct kri_config *config, const char *option)
 {
 	struct kri_buffer why = KRI_BUFFER_EMPTY;

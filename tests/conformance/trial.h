@@ -35,6 +35,9 @@ struct trial {
 /* The options of all trials, ended by NULL. */
 extern const char *const *trial_options;
 
+/* Whether that is the store.kind of all trials. */
+bool trial_kind_is(const char *kind);
+
 /* A store with no session in it, and for cmocka the same as *state. */
 int trial_setup(void **state);
 int trial_teardown(void **state);
