@@ -29,6 +29,7 @@ struct kri_pg_job {
 
 	/* When it is done; the client's until then, and again after. */
 	enum kr_err err;
+	bool undone; /* the server has refused it, and left nothing of it */
 	struct kri_pg_rows *rows[KRI_PG_JOB_STATEMENTS];
 
 	/* The client's own, while it is under way: */

@@ -21,9 +21,9 @@ struct kri_pg_dial {
 	kri_pg_dialled *done;
 	void *arg;
 
-	uv_timer_t timer;    /* of the address that is tried */
-	uint64_t deadline;   /* uv_now() of the end of it all */
-	size_t from, tried;  /* hosts: the first, and how many */
+	uv_timer_t timer;   /* of the address that is tried */
+	uint64_t deadline;  /* uv_now() of the end of it all */
+	size_t from, tried; /* hosts: the first, and how many */
 	const struct kri_pg_host *host;
 	struct kri_waiter waiter;
 	struct address addresses[ADDRESSES_MAX]; /* of the host: n, `at` next */
@@ -109,9 +109,9 @@ static void note(struct kri_pg_dial *dial, enum kr_err err, const char *why)
 {
 	kri_buffer_clear(&dial->why);
 	if (dial->server->n > 1)
-		kri_buffer_printf(&dial->why, "%s: ",
-				  dial->host->name ? dial->host->name
-						   : "local");
+		kri_buffer_printf(
+			&dial->why,
+			"%s: ", dial->host->name ? dial->host->name : "local");
 	kri_buffer_string(&dial->why, why);
 	dial->err = err;
 }
@@ -209,6 +209,12 @@ static void send_step(struct kri_pg_dial *dial)
 
 static void end_step(struct kri_pg_dial *dial)
 {
+	const struct kri_pg_server *server = dial->server;
+
+	if (dial->step == KRI_PG_CREATE && !dial->step_err)
+		kri_log(KRI_LOG_INFO, NULL,
+			"postgresql %s: made the tables in schema %s",
+			server->name.data, server->options.schema);
 	dial->step = dial->next;
 	if (dial->step_err)
 		try_next(dial);
@@ -226,9 +232,8 @@ static void take(struct kri_pg_dial *dial, const PGresult *result)
 	if (dial->step_err)
 		return;
 	dial->next = dial->step;
-	dial->step_err =
-		kri_pg_greeting_next(dial->server, result, &dial->next,
-				     &dial->with_schema, &why);
+	dial->step_err = kri_pg_greeting_next(dial->server, result, &dial->next,
+					      &dial->with_schema, &why);
 	if (dial->step_err)
 		note(dial, dial->step_err,
 		     why.len ? why.data : kr_strerror(dial->step_err));
@@ -422,8 +427,7 @@ static void on_found(struct kri_waiter *waiter, const struct addrinfo *found,
 
 	note(dial, KR_ERR_UNAVAILABLE, found ? "the name has no address" : why);
 	for (; found; found = found->ai_next)
-		if (found->ai_family == AF_INET ||
-		    found->ai_family == AF_INET6)
+		if (found->ai_family == AF_INET || found->ai_family == AF_INET6)
 			add_address(dial, found->ai_addr);
 	try_next(dial);
 }

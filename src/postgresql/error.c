@@ -71,8 +71,8 @@ bool kri_pg_is_collision(const char *state)
 
 bool kri_pg_is_estranged(const char *state)
 {
-	static const char *const states[] = {"26000", "42P01", "42703", "3F000",
-					     "0A000", NULL};
+	static const char *const states[] = {"26000", "42P01", "42703",
+					     "3F000", "0A000", NULL};
 
 	return is_one_of(state, states);
 }

@@ -1,12 +1,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "postgresql/dial.h"
 
 #define LOCK "SELECT pg_advisory_xact_lock(7813309, hashtext('%s'));"
 
 /*
+ * The server gives up a moment before we do, so that the connection outlives
+ * it; and soon on a row that somebody else has locked, as all that came later
+ * waits behind it.
+ *
  * All of our statements go by a key. Tables that nobody has analysed yet would
  * be read whole all the same, and a plan that is made anew for each batch
  * costs more than its execution.
@@ -17,6 +20,7 @@ static void put_settings(const struct kri_pg_server *server,
 	kri_buffer_printf(out,
 			  "SET search_path TO %s;"
 			  "SET statement_timeout TO %lld;"
+			  "SET lock_timeout TO %lld;"
 			  "SET plan_cache_mode TO force_generic_plan;"
 			  "SET enable_seqscan TO off;"
 			  "SET enable_hashjoin TO off;"
@@ -26,7 +30,8 @@ static void put_settings(const struct kri_pg_server *server,
 			  "'read committed';"
 			  "SELECT number FROM version",
 			  server->options.schema,
-			  (long long)server->options.io_timeout);
+			  (long long)server->options.io_timeout * 9 / 10 + 1,
+			  (long long)server->options.io_timeout / 10 + 1);
 }
 
 static void put_tables(const struct kri_pg_server *server, bool with_schema,
@@ -146,9 +151,6 @@ enum kr_err kri_pg_greeting_next(const struct kri_pg_server *server,
 		*step = KRI_PG_CREATE;
 		break;
 	case KRI_PG_CREATE:
-		kri_log(KRI_LOG_INFO, NULL,
-			"postgresql %s: made the tables in schema %s",
-			server->name.data, server->options.schema);
 		*step = KRI_PG_GREET;
 		break;
 	default:

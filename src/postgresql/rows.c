@@ -31,8 +31,8 @@ static bool is(const struct kri_pg_rows *rows, size_t column,
 	return PQftype(result_of(rows), (int)column) == (Oid)type;
 }
 
-bool kri_pg_field_int(const struct kri_pg_rows *rows, size_t row,
-		      size_t column, int64_t *number)
+bool kri_pg_field_int(const struct kri_pg_rows *rows, size_t row, size_t column,
+		      int64_t *number)
 {
 	struct kri_text field = kri_pg_field(rows, row, column);
 

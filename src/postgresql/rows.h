@@ -17,8 +17,8 @@ struct kri_text kri_pg_field(const struct kri_pg_rows *rows, size_t row,
 			     size_t column);
 
 /* false if it is NULL or something else. */
-bool kri_pg_field_int(const struct kri_pg_rows *rows, size_t row,
-		      size_t column, int64_t *number) KR_MUST_CHECK;
+bool kri_pg_field_int(const struct kri_pg_rows *rows, size_t row, size_t column,
+		      int64_t *number) KR_MUST_CHECK;
 bool kri_pg_field_time(const struct kri_pg_rows *rows, size_t row,
 		       size_t column, int64_t *ms) KR_MUST_CHECK;
 

@@ -240,8 +240,7 @@ static bool is_plain_name(const char *name)
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
 
 	return name[strspn(name, allowed)] == '\0' &&
-	       (name[0] < '0' || name[0] > '9') &&
-	       strncmp(name, "pg_", 3) != 0;
+	       (name[0] < '0' || name[0] > '9') && strncmp(name, "pg_", 3) != 0;
 }
 
 static enum kr_err check(const struct kri_pg_server *server,
@@ -267,14 +266,14 @@ static enum kr_err parse(struct kri_pg_server *server, struct kri_buffer *why)
 {
 	char *complaint = NULL;
 
-	server->parsed =
-		PQconninfoParse(server->options.conninfo, &complaint);
+	server->parsed = PQconninfoParse(server->options.conninfo, &complaint);
 	server->defaults = PQconndefaults();
 	if (server->parsed)
 		return server->defaults ? KR_OK : KR_ERR_MEMORY;
 	PQfreemem(complaint);
-	kri_buffer_string(why, "postgresql.conninfo: must be a postgresql:// "
-			       "URI or keyword=value pairs, as psql takes them");
+	kri_buffer_string(why,
+			  "postgresql.conninfo: must be a postgresql:// "
+			  "URI or keyword=value pairs, as psql takes them");
 	return KR_ERR_CONFIG;
 }
 

@@ -57,8 +57,8 @@ static void put_each(struct kri_postgresql_batch *batch, enum kri_operation op,
 static void put_auth(struct kri_pg_params *params,
 		     const struct kri_record *record)
 {
-	kri_pg_put_text(params, kri_text((const char *)record->auth,
-					 KRI_DIGEST_SIZE));
+	kri_pg_put_text(params,
+			kri_text((const char *)record->auth, KRI_DIGEST_SIZE));
 }
 
 static void put_born(struct kri_pg_params *params,
@@ -259,31 +259,27 @@ static enum kr_err fate_of(int64_t version)
 }
 
 static struct kri_record *find(const struct kri_postgresql_batch *batch,
-			       enum kri_operation op, int64_t number)
+			       struct kri_text id)
 {
-	struct kri_record *record;
-
-	EACH(batch, op, record)
-	if (!--number)
-		return record;
+	for (size_t i = 0; i < batch->n; i++)
+		if (kri_text_equal(id_of(batch->records[i]), id))
+			return batch->records[i];
 	return NULL;
 }
 
-/* Rows of a record's number among those of its operation, and a version. */
+/* Rows of an id and a version. Records that have none get `otherwise`. */
 static void read_versions(struct kri_postgresql_batch *batch,
-			  enum kri_operation op, const struct kri_pg_rows *rows)
+			  enum kri_operation op, const struct kri_pg_rows *rows,
+			  enum kr_err otherwise)
 {
 	struct kri_record *record;
-	int64_t number, version;
+	int64_t version;
 
 	EACH(batch, op, record)
-	record->err = KR_ERR_PROTOCOL;
+	record->err = otherwise;
 	for (size_t i = 0; i < kri_pg_rows_count(rows); i++) {
-		if (!kri_pg_field_int(rows, i, 0, &number) ||
-		    !kri_pg_field_int(rows, i, 1, &version) || number < 1)
-			continue;
-		record = find(batch, op, number);
-		if (!record)
+		record = find(batch, kri_pg_field(rows, i, 0));
+		if (!record || !kri_pg_field_int(rows, i, 1, &version))
 			continue;
 		record->err = fate_of(version);
 		if (!record->err)
@@ -301,9 +297,9 @@ static void read_all(struct kri_postgresql_batch *batch)
 	if (updates < batch->n)
 		rows++;
 	if (count_of(batch, KRI_OP_CREATE))
-		read_versions(batch, KRI_OP_CREATE, *rows++);
+		read_versions(batch, KRI_OP_CREATE, *rows++, KR_ERR_CONFLICT);
 	if (updates)
-		read_versions(batch, KRI_OP_UPDATE, *rows);
+		read_versions(batch, KRI_OP_UPDATE, *rows, KR_ERR_PROTOCOL);
 }
 
 static void submit(struct kri_postgresql_batch *batch);
@@ -342,18 +338,11 @@ static void try_alone(struct kri_postgresql_batch *batch)
 	alone_done(batch);
 }
 
-/* An error that one record's contents may have caused. What the server has
- * refused it has undone. */
-static bool may_be_of_one(enum kr_err err)
-{
-	return err == KR_ERR_FULL || err == KR_ERR_PROTOCOL;
-}
-
 static void committed(struct kri_pg_job *job)
 {
 	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
 
-	if (may_be_of_one(job->err) && batch->n > 1) {
+	if (job->undone && job->err != KR_ERR_DENIED && batch->n > 1) {
 		try_alone(batch);
 		return;
 	}
@@ -399,8 +388,8 @@ static size_t count_touches(struct kri_record **records, size_t n)
 
 /* The records are the caller's again at once, so the parameters are made
  * here. */
-static void touch(struct kri_postgresql_link *link,
-		  struct kri_record **records, size_t n, size_t touches)
+static void touch(struct kri_postgresql_link *link, struct kri_record **records,
+		  size_t n, size_t touches)
 {
 	struct kri_postgresql_batch *batch = kri_postgresql_batch_take(link, 0);
 	struct kri_pg_params *params;

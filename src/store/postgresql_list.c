@@ -95,8 +95,8 @@ static void set_next(struct kri_postgresql_batch *batch, int64_t removed)
 		(struct kri_postgresql_store *)batch->link->base.store;
 
 	store->next_sweep =
-		kri_clock_ms() + (removed == KRI_SWEEP_BITE ? SWEEP_PAUSE_FULL
-							    : SWEEP_PAUSE);
+		kri_clock_ms() +
+		(removed == KRI_SWEEP_BITE ? SWEEP_PAUSE_FULL : SWEEP_PAUSE);
 }
 
 static void swept(struct kri_pg_job *job)

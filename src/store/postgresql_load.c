@@ -166,7 +166,8 @@ static void load(struct kri_link *base, struct kri_record **records, size_t n,
 	batch->peek = peek;
 	batch->n = n;
 	if (n)
-		memcpy(batch->records, records, n * sizeof(struct kri_record *));
+		memcpy(batch->records, records,
+		       n * sizeof(struct kri_record *));
 	batch->job.put = put;
 	batch->job.done = loaded;
 	batch->job.repeatable = true;

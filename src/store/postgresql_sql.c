@@ -69,9 +69,8 @@ const char kri_postgresql_tables[] =
  * sees all that was written before these locks were had: without that, a value
  * that another has just set could not be removed.
  */
-static const char lock[] =
-	"SELECT FROM sessions WHERE id = ANY ($1::text[])\n"
-	"ORDER BY id FOR UPDATE";
+static const char lock[] = "SELECT FROM sessions WHERE id = ANY ($1::text[])\n"
+			   "ORDER BY id FOR UPDATE";
 
 /* Those that are to end, and those in the way of a new one. */
 static const char end[] =
@@ -80,14 +79,18 @@ static const char end[] =
 	"WHERE s.id = a.id AND (a.always OR s.ends <= clock_timestamp())";
 
 /*
+ * "(x IN (SELECT ...)) IS TRUE" is looked up in a hash; without IS TRUE it
+ * would be a join, and of joins we allow only those that go by an index.
+ *
  * One that is there with the same digest is this one, sent twice: it is
  * written over with itself, which finds it even if it was committed this
- * moment; its values are there, or were changed since.
+ * moment; its values are there, or were changed since. One with
+ * another digest does not come back.
  */
 static const char create[] =
 	"WITH a AS (\n"
 	"  SELECT * FROM unnest($1::text[], $2::bytea[], $3::timestamptz[],\n"
-	"    $4::bigint[]) WITH ORDINALITY AS a (id, auth, born, ttl, i)\n"
+	"    $4::bigint[]) AS a (id, auth, born, ttl)\n"
 	"), made AS (\n"
 	"  INSERT INTO sessions AS s (id, auth, born, version, seen, ends)\n"
 	"  SELECT id, auth, born, 1, $5::timestamptz,\n"
@@ -100,18 +103,17 @@ static const char create[] =
 	"  SELECT v.id, v.key, v.data\n"
 	"  FROM unnest($6::text[], $7::bytea[], $8::bytea[])\n"
 	"    AS v (id, key, data)\n"
-	"  JOIN made ON made.id = v.id AND made.new\n"
+	"  WHERE (v.id IN (SELECT id FROM made WHERE new)) IS TRUE\n"
 	")\n"
-	"SELECT a.i, coalesce(made.version, -2::bigint)\n"
-	"FROM a LEFT JOIN made ON made.id = a.id";
+	"SELECT id, version FROM made";
 
-/* The last SELECT sees the rows as they were before: so it knows why one was
- * not updated. */
+/* The last SELECT sees the rows as they were before, and tells of those that
+ * were not updated why. */
 static const char update[] =
 	"WITH a AS (\n"
 	"  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[],\n"
 	"    $4::bytea[], $5::timestamptz[], $6::bigint[])\n"
-	"  WITH ORDINALITY AS a (id, exact, was, auth, was_at, ttl, i)\n"
+	"  AS a (id, exact, was, auth, was_at, ttl)\n"
 	"), done AS (\n"
 	"  UPDATE sessions s SET version = s.version + 1,\n"
 	"    auth = coalesce(a.auth, s.auth), was = coalesce(a.was, s.was),\n"
@@ -130,21 +132,22 @@ static const char update[] =
 	"  SELECT v.id, v.key, v.data\n"
 	"  FROM unnest($8::text[], $9::bytea[], $10::bytea[])\n"
 	"    AS v (id, key, data)\n"
-	"  JOIN done ON done.id = v.id\n"
+	"  WHERE (v.id IN (SELECT id FROM done)) IS TRUE\n"
 	"  ON CONFLICT (id, key) DO UPDATE SET data = excluded.data\n"
 	"), cut AS (\n"
 	"  DELETE FROM session_values o\n"
-	"  USING unnest($11::text[], $12::bytea[]) AS v (id, key), done\n"
-	"  WHERE done.id = v.id AND o.id = v.id AND o.key = v.key\n"
+	"  USING unnest($11::text[], $12::bytea[]) AS v (id, key)\n"
+	"  WHERE (v.id IN (SELECT id FROM done)) IS TRUE\n"
+	"    AND o.id = v.id AND o.key = v.key\n"
 	")\n"
-	"SELECT a.i, CASE\n"
-	"    WHEN done.version IS NOT NULL THEN done.version\n"
+	"SELECT id, version FROM done UNION ALL\n"
+	"SELECT a.id, CASE\n"
 	"    WHEN s.id IS NULL OR s.ends <= clock_timestamp()\n"
 	"      THEN -1::bigint\n"
 	"    WHEN a.exact <> s.version THEN -2::bigint\n"
 	"    ELSE -3::bigint END\n"
-	"FROM a LEFT JOIN done ON done.id = a.id\n"
-	"LEFT JOIN sessions s ON s.id = a.id";
+	"FROM a LEFT JOIN sessions s ON s.id = a.id\n"
+	"WHERE (a.id IN (SELECT id FROM done)) IS NOT TRUE";
 
 /*
  * Nobody waits for a touch, so it waits for nobody: not for the disk, and not
@@ -165,11 +168,10 @@ static const char touch[] =
 	"FROM held WHERE s.id = held.id";
 
 /* In order of the ids, from one on; only what looks like an id of ours. */
-static const char list[] =
-	"SELECT id FROM sessions\n"
-	"WHERE id > $1::text AND ends > clock_timestamp()\n"
-	"  AND id ~ '^[A-Za-z0-9_-]{21}[AQgw]$'\n"
-	"ORDER BY id LIMIT 512";
+static const char list[] = "SELECT id FROM sessions\n"
+			   "WHERE id > $1::text AND ends > clock_timestamp()\n"
+			   "  AND id ~ '^[A-Za-z0-9_-]{21}[AQgw]$'\n"
+			   "ORDER BY id LIMIT 512";
 
 /* All of a quarter of an hour that is over have ended, so no row is looked at
  * in vain. Of all processes one does it, and passes by what is in use. */
@@ -193,14 +195,10 @@ static const char sweep[] =
 	"SELECT count(*) FROM gone";
 
 const struct kri_pg_statement kri_postgresql_statements[] = {
-	{KRI_SQL_LOAD, LOAD("NULL")},
-	{KRI_SQL_PEEK, LOAD(LEFT)},
-	{KRI_SQL_LOCK, lock},
-	{KRI_SQL_END, end},
-	{KRI_SQL_CREATE, create},
-	{KRI_SQL_UPDATE, update},
-	{KRI_SQL_TOUCH, touch},
-	{KRI_SQL_LIST, list},
+	{KRI_SQL_LOAD, LOAD("NULL")}, {KRI_SQL_PEEK, LOAD(LEFT)},
+	{KRI_SQL_LOCK, lock},         {KRI_SQL_END, end},
+	{KRI_SQL_CREATE, create},     {KRI_SQL_UPDATE, update},
+	{KRI_SQL_TOUCH, touch},       {KRI_SQL_LIST, list},
 	{KRI_SQL_SWEEP, sweep},
 };
 
