@@ -23,6 +23,7 @@ static void put_settings(const struct kri_pg_server *server,
 			  "SET lock_timeout TO %lld;"
 			  "SET plan_cache_mode TO force_generic_plan;"
 			  "SET enable_seqscan TO off;"
+			  "SET enable_bitmapscan TO off;"
 			  "SET enable_hashjoin TO off;"
 			  "SET enable_mergejoin TO off;"
 			  "SET jit TO off;"
