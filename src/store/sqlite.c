@@ -68,7 +68,6 @@ static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
 	struct kri_sqlite_file *file = &store->threads[0].file;
-	const char *path = store->config->store_path;
 	enum kr_err err;
 
 	file->why = why;
@@ -77,12 +76,20 @@ static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 	if (err)
 		return err;
 	kri_sqlite_leave(store);
-	warn_of_readers(path);
-	kri_log(KRI_LOG_INFO, NULL,
-		"sessions are in %s (SQLite %s, tables of version %lld%s)",
-		path, sqlite3_libversion(), (long long)kri_sqlite_version,
-		store->config->durable ? "" : ", not durable");
+	warn_of_readers(store->config->store_path);
 	return KR_OK;
+}
+
+static void describe(struct kri_store *base, struct kri_buffer *out)
+{
+	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
+
+	kri_buffer_printf(out,
+			  "sessions are in %s (SQLite %s, tables of version "
+			  "%lld%s)",
+			  store->config->store_path, sqlite3_libversion(),
+			  (long long)kri_sqlite_version,
+			  store->config->durable ? "" : ", not durable");
 }
 
 /* ---- the store -------------------------------------------------------- */
@@ -115,6 +122,7 @@ static const struct kri_store_ops sqlite_ops = {
 	.list = kri_sqlite_list,
 	.sweep = sweep,
 	.check = check,
+	.describe = describe,
 	.close = close_store,
 };
 

@@ -148,6 +148,10 @@ struct kri_store_ops {
 	 * be no start without the store. */
 	enum kr_err (*check)(struct kri_store *store, struct kri_buffer *why);
 
+	/* After the check, for the log: where sessions are, in one line. NULL:
+	 * nothing to say. */
+	void (*describe)(struct kri_store *store, struct kri_buffer *out);
+
 	/* All links have been detached and their loops have run out. */
 	void (*close)(struct kri_store **store);
 };
