@@ -1,7 +1,7 @@
 # shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
 #
-# The store's contract on Redis as it is in the world: tests/conformance, which
-# make check runs on the store in memory.
+# The store's contract on Redis as it is in the world, and on a file of SQLite:
+# tests/conformance, which make check runs on the stores that need no server.
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -38,7 +38,6 @@ allow_looks() {
 }
 
 conforms() { # [OPTION...]
-	write_fill
 	CMOCKA_MESSAGE_OUTPUT=STDOUT \
 		"$KR_BUILD/tests/conformance/conformance" \
 		redis.instance_name=KestrunSession_ "$@" \
@@ -48,18 +47,23 @@ conforms() { # [OPTION...]
 	[ "$(grep -ac '^\[  PASSED' "$STACK/conformance.log")" -eq 9 ]
 }
 
+conforms_on_redis() { # [OPTION...]
+	write_fill
+	conforms "$@"
+}
+
 # As named, with the smallest rights.
 conforms_on() { # tls|sentinel|cluster
 	local options
 	"$1_start"
 	allow_looks
 	mapfile -t options < <("$1_options" | grep -vx -e -o)
-	conforms "${options[@]}"
+	conforms_on_redis "${options[@]}"
 }
 
 @test "one Redis at a Unix socket conforms" {
 	redis_start
-	conforms "redis.endpoint=unix://$STACK/redis.sock"
+	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock"
 }
 
 @test "Redis with TLS and users conforms" {
@@ -80,6 +84,17 @@ conforms_on() { # tls|sentinel|cluster
 		exec >/dev/null 3>&- 4>&-
 		while rcli script flush; do :; done
 	) &
-	conforms "redis.endpoint=unix://$STACK/redis.sock"
+	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock"
 	kill $!
+}
+
+@test "a file of SQLite conforms" {
+	mkdir "$STACK/store"
+	conforms store.kind=sqlite "store.path=$STACK/store/sessions.sqlite"
+}
+
+@test "a file of SQLite that does not wait for the disk conforms" {
+	mkdir "$STACK/store"
+	conforms store.kind=sqlite store.durable=no \
+		"store.path=$STACK/store/sessions.sqlite"
 }

@@ -13,6 +13,7 @@ declare -Ar only_in=(
 	# The protocol's constants.
 	['fastcgi\.h']='src/fcgi/(frame|gather|management)\.c'
 	['hiredis/.*']='src/redis/[^/]*'
+	['sqlite3\.h']='src/store/sqlite[^/]*'
 	['json-c/.*']='src/(http/response|base/log)\.c'
 )
 

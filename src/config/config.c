@@ -51,17 +51,22 @@ static enum kr_err check_sizes(const struct kri_config *config,
 	return KR_ERR_CONFIG;
 }
 
-/* The memory store would refuse for ever a session that is allowed. */
+/* A store that is too small would refuse for ever a session that is
+ * allowed. */
 static enum kr_err check_store(const struct kri_config *config,
 			       struct kri_buffer *why)
 {
-	if (config->store_kind != KRI_STORE_MEMORY ||
-	    config->max_size <= config->memory_limit)
+	bool memory = config->store_kind == KRI_STORE_MEMORY;
+	bool sqlite = config->store_kind == KRI_STORE_SQLITE;
+	int64_t limit = sqlite ? config->file_limit : config->memory_limit;
+
+	if ((!memory && !sqlite) || config->max_size <= limit)
 		return KR_OK;
 	kri_buffer_string(why, "session.max_size = ");
 	kri_print_size(why, config->max_size);
-	kri_buffer_string(why, ": must not be more than store.memory_limit = ");
-	kri_print_size(why, config->memory_limit);
+	kri_buffer_printf(why, ": must not be more than store.%s_limit = ",
+			  sqlite ? "file" : "memory");
+	kri_print_size(why, limit);
 	return KR_ERR_CONFIG;
 }
 

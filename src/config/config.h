@@ -15,6 +15,7 @@
 enum kri_store_kind {
 	KRI_STORE_REDIS,
 	KRI_STORE_MEMORY,
+	KRI_STORE_SQLITE,
 	KRI_STORE_POSTGRESQL
 };
 enum kri_tls_minimum { KRI_TLS_1_2, KRI_TLS_1_3 };
@@ -46,6 +47,9 @@ struct kri_config {
 	/* [store] */
 	int64_t store_kind;   /* enum kri_store_kind */
 	int64_t memory_limit; /* bytes that the memory store may take */
+	char *store_path;     /* the file of the SQLite store */
+	int64_t file_limit;   /* bytes that this file may take */
+	int64_t durable;      /* 0 or 1: its writes outlive a power cut */
 	/* [session] */
 	int64_t idle_timeout;     /* ms */
 	int64_t absolute_timeout; /* ms; 0: none */

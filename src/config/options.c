@@ -21,7 +21,8 @@
 /* In the order of their enums. */
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"text", "json", NULL};
-static const char *const stores[] = {"redis", "memory", "postgresql", NULL};
+static const char *const stores[] = {"redis", "memory", "sqlite", "postgresql",
+				     NULL};
 static const char *const same_sites[] = {"strict", "lax", "none", NULL};
 static const char *const protocols[] = {"1.2", "1.3", NULL};
 static const char *const secures[] = {"always", "same_as_request", "never",
@@ -83,6 +84,19 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_SIZE, .offset = MEMBER(memory_limit),
 	 .min = MIB, .max = 64 * 1024 * MIB, .fallback = "64MiB",
 	 .help = "Bytes that kind = memory may take; then writes answer 503."},
+	{.section = "store", .key = "path",
+	 .type = KRI_OPTION_TEXT, .offset = MEMBER(store_path),
+	 .min = 1, .max = 1024,
+	 .fallback = "/var/lib/krsession/sessions.sqlite",
+	 .help = "The file of kind = sqlite, in a folder that is there."},
+	{.section = "store", .key = "file_limit",
+	 .type = KRI_OPTION_SIZE, .offset = MEMBER(file_limit),
+	 .min = MIB, .max = 1024 * 1024 * MIB, .fallback = "1GiB",
+	 .help = "Bytes that this file may take; then writes answer 503."},
+	{.section = "store", .key = "durable",
+	 .type = KRI_OPTION_BOOLEAN, .offset = MEMBER(durable),
+	 .max = 1, .fallback = "yes",
+	 .help = "Wait for the disk at each write; no: a power cut costs some."},
 
 	{.section = "session", .key = "idle_timeout",
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(idle_timeout),

@@ -4,6 +4,7 @@
 #include "store/memory.h"
 #include "store/postgresql.h"
 #include "store/redis.h"
+#include "store/sqlite.h"
 
 enum kr_err kri_store_open(const struct kri_config *config,
 			   struct kri_store **store, struct kri_buffer *why)
@@ -13,6 +14,8 @@ enum kr_err kri_store_open(const struct kri_config *config,
 		return kri_memory_store_open(config, store);
 	case KRI_STORE_REDIS:
 		return kri_redis_store_open(config, store, why);
+	case KRI_STORE_SQLITE:
+		return kri_sqlite_store_open(config, store, why);
 	case KRI_STORE_POSTGRESQL:
 #if HAVE_POSTGRESQL
 		return kri_postgresql_store_open(config, store, why);
@@ -27,12 +30,5 @@ enum kr_err kri_store_open(const struct kri_config *config,
 
 enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)
 {
-	enum kr_err err = store->ops->check(store);
-
-	if (err)
-		kri_buffer_printf(why,
-				  "%s at the start, and abort_on_connect_fail "
-				  "is on",
-				  kr_strerror(err));
-	return err;
+	return store->ops->check(store, why);
 }

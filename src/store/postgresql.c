@@ -88,7 +88,7 @@ static void look(struct visit *visit)
 }
 
 /* Nothing is asked of a server that the start does not depend on. */
-static enum kr_err check(struct kri_store *base)
+static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_postgresql_store *store =
 		(struct kri_postgresql_store *)base;
@@ -101,7 +101,13 @@ static enum kr_err check(struct kri_store *base)
 	if (!kri_pg_server_aborts(store->server))
 		return KR_OK;
 	visit(base, &it, look);
-	return it.record.err == KR_ERR_NOT_FOUND ? KR_OK : it.record.err;
+	if (it.record.err == KR_ERR_NOT_FOUND)
+		return KR_OK;
+	kri_buffer_printf(why,
+			  "%s at the start, and "
+			  "postgresql.abort_on_connect_fail is on",
+			  kr_strerror(it.record.err));
+	return it.record.err;
 }
 
 static void bite(struct visit *visit);

@@ -19,7 +19,7 @@ static void put_list(struct kri_pg_job *job, struct kri_pg_client *client)
 	struct kri_pg_params *params = &batch->link->params;
 
 	kri_pg_params_clear(params);
-	kri_pg_put_text(params, kri_text_of(batch->listing->after));
+	kri_pg_put_text(params, kri_text_of(batch->listing->last));
 	kri_pg_send(client, KRI_SQL_LIST, params);
 }
 
@@ -37,7 +37,7 @@ static enum kr_err read_ids(const struct kri_pg_rows *rows,
 
 		if (id.len != KRI_ID_LEN)
 			return KR_ERR_PROTOCOL;
-		memcpy(listing->after, id.data, KRI_ID_LEN + 1);
+		memcpy(listing->last, id.data, KRI_ID_LEN + 1);
 		id = kri_arena_dup(listing->arena, id);
 		if (!id.data)
 			return KR_ERR_MEMORY;

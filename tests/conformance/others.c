@@ -60,7 +60,7 @@ int run_others(void)
 		TEST(a_giant_fails_alone),
 	};
 
-	if (trial_kind_is("memory"))
+	if (trial_is("memory"))
 		return 0;
 	return cmocka_run_group_tests_name("others", tests, NULL, NULL);
 }
