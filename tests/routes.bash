@@ -3,10 +3,9 @@
 # Every route, status, header and refusal, through a front server. The files
 # routes_*.bats are links to this one, and the name says what is different:
 # the front server (nginx, lighttpd, apache, haproxy, caddy, h2o), or the store
-# behind nginx (tls with a user of the smallest ACL, sentinel, cluster; sqlite),
-# or that
-# all of it is in containers (docker, docker-nginx and so on: the files of
-# docker/ that are put together).
+# behind nginx (tls with a user of the smallest ACL, sentinel, cluster; sqlite,
+# postgresql), or that all of it is in containers (docker, docker-nginx and so
+# on: the files of docker/ that are put together).
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -22,6 +21,10 @@ FRONT=nginx
 if [[ $VARIANT == sqlite ]]; then
 	# shellcheck source=lib/sqlite.bash
 	source "$BATS_TEST_DIRNAME/lib/sqlite.bash"
+fi
+if [[ $VARIANT == postgresql ]]; then
+	# shellcheck source=lib/postgresql.bash
+	source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 fi
 if [[ $VARIANT == docker* ]]; then
 	# shellcheck source=lib/docker.bash
@@ -48,6 +51,7 @@ setup_file() {
 }
 
 teardown_file() {
+	[[ $VARIANT != postgresql ]] || postgresql_end
 	stack_close
 }
 

@@ -5,7 +5,7 @@
 . "$root/tools/deps.sh"
 
 # The order of the layers: a folder includes only from those before it.
-readonly layers=(base config http redis store session fcgi api app ctl)
+readonly layers=(base config http redis postgresql store session fcgi api app ctl)
 
 # Only these files see these libraries.
 declare -Ar only_in=(
@@ -14,6 +14,7 @@ declare -Ar only_in=(
 	['fastcgi\.h']='src/fcgi/(frame|gather|management)\.c'
 	['hiredis/.*']='src/redis/[^/]*'
 	['sqlite3\.h']='src/store/sqlite[^/]*'
+	['libpq-fe\.h']='src/postgresql/[^/]*'
 	['json-c/.*']='src/(http/response|base/log)\.c'
 )
 
@@ -105,7 +106,7 @@ may_include() {
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
 	app:*) return 1 ;; # on the public header alone
-	redis:http) return 1 ;;
+	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]
 }

@@ -210,7 +210,8 @@ redis_key() { # COOKIE VALUE
 	echo "KestrunSession_${1:0:22}"
 }
 
-# Looks at a session of ours in Redis; lib/sqlite.bash has the same for SQLite.
+# Looks at a session of ours in Redis; lib/sqlite.bash and
+# lib/postgresql.bash have the same.
 store_has() { # COOKIE VALUE
 	[[ $(rcli exists "$(redis_key "$1")") == 1 ]]
 }
