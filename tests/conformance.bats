@@ -1,18 +1,22 @@
 # shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
 #
-# The store's contract on Redis as it is in the world, and on a file of SQLite:
-# tests/conformance, which make check runs on the stores that need no server.
+# The store's contract on Redis as it is in the world, on a file of SQLite and on
+# PostgreSQL: tests/conformance, which make check runs on the stores that need
+# no server.
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/topologies.bash
 source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/postgresql.bash
+source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 
 setup() {
 	stack_open
 }
 
 teardown() {
+	postgresql_end
 	stack_close
 }
 
@@ -97,4 +101,29 @@ conforms_on() { # tls|sentinel|cluster
 	mkdir "$STACK/store"
 	conforms store.kind=sqlite store.durable=no \
 		"store.path=$STACK/store/sessions.sqlite"
+}
+
+# PostgreSQL has no limit to set: it is full when it says so.
+write_postgresql_fill() {
+	cat >"$STACK/fill.sql" <<-'SQL'
+		CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			RAISE 'No space left on device' USING ERRCODE = '53100';
+		END $$;
+		CREATE TRIGGER full_ BEFORE INSERT ON sessions
+			FOR EACH ROW EXECUTE FUNCTION full_();
+		CREATE TRIGGER full_ BEFORE INSERT ON session_values
+			FOR EACH ROW EXECUTE FUNCTION full_();
+	SQL
+	export PGOPTIONS='-c search_path=krsession'
+	local psql="psql -qX -h $PG -p $PORT -U operator krsession"
+	export CONFORMANCE_FILL="$psql -f $STACK/fill.sql"
+	export CONFORMANCE_EMPTY="$psql -c 'DROP FUNCTION full_ CASCADE'"
+}
+
+@test "PostgreSQL conforms" {
+	local options
+	postgresql_make
+	write_postgresql_fill
+	mapfile -t options < <(postgresql_options | grep -vx -e -o)
+	conforms "${options[@]}"
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2119,SC2120
+# shellcheck shell=bash disable=SC2119,SC2120,SC2154 # $code is of client.bash
 #
 # A PostgreSQL of a test's own, in a folder that the user who runs it may
 # enter: $PG, with its socket. Comes after lib/stack.bash and
@@ -87,6 +87,14 @@ postgresql_serve_as() { # NAME [KRSESSIOND OPTION...]
 		fail "$name does not start"
 }
 
+# Over TCP, with such lines in pg_hba.conf.
+restart_with() { # LINES [POSTGRES OPTION...]
+	postgresql_stop
+	printf '%s\n' 'local all all trust' "$1" >"$PG/hba.conf"
+	postgresql_start_server -c hba_file="$PG/hba.conf" \
+		-c listen_addresses=127.0.0.1 "${@:2}"
+}
+
 # Ends it at once, but in order; its sessions are in the next start.
 postgresql_stop() {
 	kill -INT "$(server_pid postgresql)"
@@ -155,6 +163,96 @@ sql() { # [DATABASE] STATEMENT
 
 sessions() {
 	sql 'SELECT count(*) FROM sessions'
+}
+
+# ---- what tests expect; needs lib/client.bash ----------------------------
+
+forget_tables() {
+	sql 'DROP SCHEMA IF EXISTS krsession CASCADE' 2>/dev/null
+}
+
+# krsessiond with short times, and a session with color=purple, in $cookie.
+start() { # [KRSESSIOND OPTION...]
+	postgresql_serve -o session.io_timeout=500ms \
+		-o postgresql.connect_timeout=500ms "$@"
+	new_session
+}
+
+new_session() {
+	ask '/session/set?key=color&value=purple'
+	[ "$code" = 200 ]
+	cookie=$(cookie_value)
+}
+
+# The same over TCP, with the relay in between.
+start_behind_relay() { # [KRSESSIOND OPTION...]
+	free_port RELAY
+	relay_mode pass
+	server_start relay "$KR_BUILD/tests/relay" "$RELAY" \
+		"$PG_SOCKET" "$STACK/relay.mode"
+	within 10 port_answers "$RELAY"
+	start -o "postgresql.conninfo=$(PORT=$RELAY conninfo_of 127.0.0.1 \
+		krsession sslmode=disable)" "$@"
+}
+
+expect_hello() {
+	ask /hello
+	expect 200 'Hello, Session World!'
+	((ms < 500)) || fail "hello took $ms ms"
+}
+
+# What needs the store is 503 with Retry-After, in time; hello is not.
+expect_away() {
+	local path
+	for path in /session/counter '/session/get?key=color' /session/logout; do
+		ask_as "$cookie" "$path"
+		expect_unavailable
+		((ms < 1500)) || fail "$path took $ms ms"
+		expect_hello
+	done
+	ask /session/counter
+	expect_unavailable
+	expect_no_header Set-Cookie
+}
+
+session_opens() {
+	ask_as "$cookie" '/session/get?key=color'
+	[ "$code" = 200 ]
+}
+
+# By itself, within 3 s, and the session is what it was.
+expect_back() {
+	within 3 session_opens || fail "not back" "$code $body"
+	expect 200 '{"key":"color","value":"purple"}'
+	ask_as "$cookie" '/session/set?key=size&value=big'
+	[ "$code" = 200 ]
+	[ "$(store_value "$cookie" size)" = big ]
+}
+
+expect_logged() { # REGULAR EXPRESSION
+	grep -qaE -e " (error|warning) postgresql.*: .*$1" \
+		"$STACK/krsessiond.log" || fail "not logged: $1" \
+		"$(grep -a postgresql "$STACK/krsessiond.log")"
+}
+
+# Somebody in psql has locked the row of our session.
+hold_row() {
+	mkfifo "$STACK/hold"
+	psql -qXAt -h "$PG" -p "$PORT" -U operator krsession <"$STACK/hold" \
+		>"$STACK/held" 3>&- 4>&- &
+	HOLDER=$!
+	exec {hold}>"$STACK/hold"
+	echo "BEGIN; SELECT 'held' FROM krsession.sessions
+		WHERE id = '${cookie:0:22}' FOR UPDATE;" >&"$hold"
+	within 5 grep -q held "$STACK/held"
+}
+
+# Servers that were started meanwhile hold the pipe open, too.
+release_row() {
+	echo '\q' >&"$hold"
+	exec {hold}>&-
+	wait "$HOLDER"
+	rm "$STACK/hold"
 }
 
 # ---- looks at a session, as lib/stack.bash has them ----------------------
