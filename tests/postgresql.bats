@@ -213,6 +213,19 @@ encrypted() {
 		WHERE usename = 'krsession' AND ssl"
 }
 
+# More than a piece that TLS decrypts at a time.
+expect_large_values() {
+	local value cookie n
+	value=$(printf '%08000d' 0)
+	new_session
+	for n in 1 2 3 4 5 6; do
+		ask_as "$cookie" "/session/set?key=k$n&value=$value"
+		[ "$code" = 200 ]
+	done
+	ask_as "$cookie" '/session/get?key=k1'
+	expect 200 "{\"key\":\"k1\",\"value\":\"$value\"}"
+}
+
 @test "TLS is checked against our authority and the host's name" {
 	tls_make
 	restart_with_tls good
@@ -220,6 +233,7 @@ encrypted() {
 	ask /session/counter
 	expect 200 '{"message":"Counter incremented","counter":1}'
 	(($(encrypted) >= 1))
+	expect_large_values
 	server_stop krsessiond
 	serve_tls other-ca
 	ask /session/counter

@@ -29,7 +29,9 @@ struct kri_pg_job {
 
 	/* When it is done; the client's until then, and again after. */
 	enum kr_err err;
-	bool undone; /* the server has refused it, and left nothing of it */
+	/* The server has refused it and left nothing of it, with time left to
+	 * try something else. */
+	bool undone;
 	struct kri_pg_rows *rows[KRI_PG_JOB_STATEMENTS];
 
 	/* The client's own, while it is under way: */
@@ -37,7 +39,7 @@ struct kri_pg_job {
 		struct kri_pg_job *next;
 		int64_t deadline; /* kri_clock_ms() */
 		uint64_t sent;    /* uv_now() */
-		size_t statements, answered;
+		size_t answered;  /* statements */
 		unsigned tries;
 		bool ghost;    /* nobody waits for it any more */
 		char state[6]; /* SQLSTATE of its first error */

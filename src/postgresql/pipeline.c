@@ -1,5 +1,6 @@
 #include "postgresql/pipeline.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -69,7 +70,7 @@ static void answered(struct kri_pg_client *client, struct kri_pg_job *job)
 {
 	const char *state = job->way.state;
 
-	job->undone = job->err;
+	job->undone = job->err && strcmp(state, KRI_PG_CANCELLED) != 0;
 	if (!job->err) {
 		kri_pg_client_praise(client);
 		kri_pg_client_settle(client, job, KR_OK);
@@ -160,19 +161,33 @@ void kri_pg_pipeline_flush(struct kri_pg_client *client)
 	}
 }
 
+/* What TLS has read and decrypted and libpq had no room for, no poll will tell
+ * of again. */
+static bool is_left(PGconn *conn)
+{
+	return PQsslInUse(conn) && SSL_pending(PQgetssl(conn)) > 0;
+}
+
+static void read_all(struct kri_pg_client *client)
+{
+	bool good;
+
+	client->heard = uv_now(client->loop);
+	do {
+		good = PQconsumeInput(client->conn);
+		read_results(client);
+	} while (good && client->conn && is_left(client->conn));
+	if (!good && client->conn)
+		broke_by_libpq(client);
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct kri_pg_client *client = poll->data;
 
 	(void)status;
-	if (events & UV_READABLE) {
-		bool good = PQconsumeInput(client->conn);
-
-		client->heard = uv_now(client->loop);
-		read_results(client);
-		if (!good && client->conn)
-			broke_by_libpq(client);
-	}
+	if (events & UV_READABLE)
+		read_all(client);
 	if (client->conn && client->writing)
 		kri_pg_pipeline_flush(client);
 	kri_pg_client_flush(client);
@@ -184,16 +199,16 @@ void kri_pg_send(struct kri_pg_client *client, const char *statement,
 {
 	const char *values[KRI_PG_PARAMS];
 	int lengths[KRI_PG_PARAMS], formats[KRI_PG_PARAMS];
-	struct kri_pg_job *job = client->sent.tail;
 
+	client->refused |= params->bytes.failed;
+	if (client->refused)
+		return;
 	for (size_t i = 0; i < params->n; i++) {
 		values[i] = params->bytes.data + params->cuts[i];
 		lengths[i] = (int)(params->cuts[i + 1] - params->cuts[i]);
 		formats[i] = 1;
 	}
-	job->way.statements++;
-	client->refused |=
-		params->bytes.failed ||
+	client->refused =
 		!PQsendQueryPrepared(client->conn, statement, (int)params->n,
 				     values, lengths, formats, 1);
 }
@@ -204,7 +219,7 @@ void kri_pg_pipeline_send(struct kri_pg_client *client, struct kri_pg_job *job)
 	job->err = KR_OK;
 	job->undone = false;
 	job->way.state[0] = '\0';
-	job->way.statements = job->way.answered = 0;
+	job->way.answered = 0;
 	job->way.sent = uv_now(client->loop);
 	job->way.tries++;
 	kri_pg_push(&client->sent, job);

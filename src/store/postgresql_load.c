@@ -159,38 +159,28 @@ static void loaded(struct kri_pg_job *job)
 
 /* ---- the operations ----------------------------------------------------- */
 
-static void load(struct kri_link *base, struct kri_record **records, size_t n,
-		 bool peek, struct kri_postgresql_batch *batch)
+static void begin(struct kri_link *base, struct kri_record **records, size_t n,
+		  bool peek, kri_store_done *done, void *arg)
 {
-	(void)base;
-	batch->peek = peek;
+	struct kri_postgresql_link *link = (struct kri_postgresql_link *)base;
+	struct kri_postgresql_batch *batch =
+		n ? kri_postgresql_batch_take(link, n) : NULL;
+
+	for (size_t i = 0; i < n && !batch; i++)
+		records[i]->err = KR_ERR_MEMORY;
+	if (!batch) {
+		done(arg);
+		return;
+	}
+	memcpy(batch->records, records, n * sizeof(struct kri_record *));
 	batch->n = n;
-	if (n)
-		memcpy(batch->records, records,
-		       n * sizeof(struct kri_record *));
+	batch->peek = peek;
+	batch->done = done;
+	batch->arg = arg;
 	batch->job.put = put;
 	batch->job.done = loaded;
 	batch->job.repeatable = true;
 	kri_postgresql_batch_submit(batch);
-}
-
-static void begin(struct kri_link *base, struct kri_record **records, size_t n,
-		  bool peek, kri_store_done *done, void *arg)
-{
-	struct kri_postgresql_batch *batch =
-		n ? kri_postgresql_batch_take(
-			    (struct kri_postgresql_link *)base, n)
-		  : NULL;
-
-	if (batch) {
-		batch->done = done;
-		batch->arg = arg;
-		load(base, records, n, peek, batch);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		records[i]->err = KR_ERR_MEMORY;
-	done(arg);
 }
 
 void kri_postgresql_load(struct kri_link *base, struct kri_record **records,
