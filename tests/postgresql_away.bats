@@ -195,7 +195,7 @@ full() {
 
 # ---- in company ----------------------------------------------------------
 
-pgbouncer_start() { # MODE
+pgbouncer_start() { # MODE [SERVER CONNECTIONS]
 	local run=(setpriv --reuid=postgres --regid=postgres --clear-groups)
 	((EUID == 0)) || run=()
 	free_port BOUNCER
@@ -208,6 +208,7 @@ pgbouncer_start() { # MODE
 		unix_socket_dir =
 		auth_type = any
 		pool_mode = $1
+		default_pool_size = ${2:-4}
 		server_idle_timeout = 1
 	INI
 	server_start pgbouncer "${run[@]}" /usr/sbin/pgbouncer \
@@ -223,6 +224,18 @@ pgbouncer_start() { # MODE
 	ask_as "$cookie" '/session/set?key=size&value=big'
 	[ "$code" = 200 ]
 	[ "$(store_value "$cookie" size)" = big ]
+}
+
+@test "PgBouncer that shares sessions among clients is told from one that works" {
+	local conninfo
+	pgbouncer_start transaction 1
+	conninfo=$(PORT=$BOUNCER conninfo_of 127.0.0.1 krsession)
+	start -o "postgresql.conninfo=$conninfo"
+	postgresql_serve_as second -o "postgresql.conninfo=$conninfo"
+	ask_at "$STACK/second.sock" /session/counter
+	expect_unavailable
+	grep -a 'a pooler in transaction mode cannot be used' \
+		"$STACK/second.log"
 }
 
 # bats test_tags=slow

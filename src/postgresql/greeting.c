@@ -120,6 +120,9 @@ static enum kr_err refused(const struct kri_pg_server *server,
 
 	kri_pg_words(PQresultErrorMessage(result), words, sizeof(words), state);
 	kri_buffer_string(why, words);
+	if (step == KRI_PG_PREPARE)
+		kri_buffer_string(why, " (a pooler in transaction mode cannot "
+				       "be used, see docs/stores.md)");
 	if (step == KRI_PG_CREATE)
 		kri_buffer_printf(why,
 				  " (schema %s has no tables yet: let somebody "
