@@ -144,7 +144,7 @@ seen() {
 }
 
 @test "a touch leaves indexes alone and nothing to clean up" {
-	start -o session.idle_timeout=1s
+	start -o session.idle_timeout=4s
 	for _ in {1..10}; do
 		within 5 touched "$(seen)"
 	done
