@@ -1,18 +1,22 @@
 # shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
 #
-# The store's contract on Redis as it is in the world: tests/conformance, which
-# make check runs on the store in memory.
+# The store's contract on Redis as it is in the world, on a file of SQLite and on
+# PostgreSQL: tests/conformance, which make check runs on the stores that need
+# no server.
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/topologies.bash
 source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/postgresql.bash
+source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 
 setup() {
 	stack_open
 }
 
 teardown() {
+	postgresql_end
 	stack_close
 }
 
@@ -38,7 +42,6 @@ allow_looks() {
 }
 
 conforms() { # [OPTION...]
-	write_fill
 	CMOCKA_MESSAGE_OUTPUT=STDOUT \
 		"$KR_BUILD/tests/conformance/conformance" \
 		redis.instance_name=KestrunSession_ "$@" \
@@ -48,18 +51,23 @@ conforms() { # [OPTION...]
 	[ "$(grep -ac '^\[  PASSED' "$STACK/conformance.log")" -eq 9 ]
 }
 
+conforms_on_redis() { # [OPTION...]
+	write_fill
+	conforms "$@"
+}
+
 # As named, with the smallest rights.
 conforms_on() { # tls|sentinel|cluster
 	local options
 	"$1_start"
 	allow_looks
 	mapfile -t options < <("$1_options" | grep -vx -e -o)
-	conforms "${options[@]}"
+	conforms_on_redis "${options[@]}"
 }
 
 @test "one Redis at a Unix socket conforms" {
 	redis_start
-	conforms "redis.endpoint=unix://$STACK/redis.sock"
+	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock"
 }
 
 @test "Redis with TLS and users conforms" {
@@ -80,6 +88,42 @@ conforms_on() { # tls|sentinel|cluster
 		exec >/dev/null 3>&- 4>&-
 		while rcli script flush; do :; done
 	) &
-	conforms "redis.endpoint=unix://$STACK/redis.sock"
+	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock"
 	kill $!
+}
+
+@test "a file of SQLite conforms" {
+	mkdir "$STACK/store"
+	conforms store.kind=sqlite "store.path=$STACK/store/sessions.sqlite"
+}
+
+@test "a file of SQLite that does not wait for the disk conforms" {
+	mkdir "$STACK/store"
+	conforms store.kind=sqlite store.durable=no \
+		"store.path=$STACK/store/sessions.sqlite"
+}
+
+# PostgreSQL has no limit to set: it is full when it says so.
+write_postgresql_fill() {
+	cat >"$STACK/fill.sql" <<-'SQL'
+		CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			RAISE 'No space left on device' USING ERRCODE = '53100';
+		END $$;
+		CREATE TRIGGER full_ BEFORE INSERT ON sessions
+			FOR EACH ROW EXECUTE FUNCTION full_();
+		CREATE TRIGGER full_ BEFORE INSERT ON session_values
+			FOR EACH ROW EXECUTE FUNCTION full_();
+	SQL
+	export PGOPTIONS='-c search_path=krsession'
+	local psql="psql -qX -h $PG -p $PORT -U operator krsession"
+	export CONFORMANCE_FILL="$psql -f $STACK/fill.sql"
+	export CONFORMANCE_EMPTY="$psql -c 'DROP FUNCTION full_ CASCADE'"
+}
+
+@test "PostgreSQL conforms" {
+	local options
+	postgresql_make
+	write_postgresql_fill
+	mapfile -t options < <(postgresql_options | grep -vx -e -o)
+	conforms "${options[@]}"
 }

@@ -2,10 +2,10 @@
 #
 # Every route, status, header and refusal, through a front server. The files
 # routes_*.bats are links to this one, and the name says what is different:
-# the front server (nginx, lighttpd, apache, haproxy, caddy, h2o), or Redis,
-# behind nginx (tls with a user of the smallest ACL, sentinel, cluster), or that
-# all of it is in containers (docker, docker-nginx and so on: the files of
-# docker/ that are put together).
+# the front server (nginx, lighttpd, apache, haproxy, caddy, h2o), or the store
+# behind nginx (tls with a user of the smallest ACL, sentinel, cluster; sqlite,
+# postgresql), or that all of it is in containers (docker, docker-nginx and so
+# on: the files of docker/ that are put together).
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -18,6 +18,14 @@ VARIANT=${BATS_TEST_FILENAME##*_}
 VARIANT=${VARIANT%.bats}
 FRONT=nginx
 [[ ! -e $KR_ROOT/conf/$VARIANT.conf ]] || FRONT=$VARIANT
+if [[ $VARIANT == sqlite ]]; then
+	# shellcheck source=lib/sqlite.bash
+	source "$BATS_TEST_DIRNAME/lib/sqlite.bash"
+fi
+if [[ $VARIANT == postgresql ]]; then
+	# shellcheck source=lib/postgresql.bash
+	source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
+fi
 if [[ $VARIANT == docker* ]]; then
 	# shellcheck source=lib/docker.bash
 	source "$BATS_TEST_DIRNAME/lib/docker.bash"
@@ -43,6 +51,7 @@ setup_file() {
 }
 
 teardown_file() {
+	[[ $VARIANT != postgresql ]] || postgresql_end
 	stack_close
 }
 
@@ -443,13 +452,13 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	local value
 	visit '/session/login?user=max'
 	value=$(cookie_value)
-	[ "$(rcli exists "$(redis_key "$value")")" -eq 1 ]
+	store_has "$value"
 	visit /session/logout
 	expect_json 200 "$CLEARED"
 	[[ $(header Set-Cookie) == 'Kr.Session=;'* ]]
 	[ "$(cookie_attributes)" = \
 		'Expires HttpOnly Max-Age=0 Path=/ SameSite=Lax Secure' ]
-	[ "$(rcli exists "$(redis_key "$value")")" -eq 0 ]
+	! store_has "$value" || fail "it is still there"
 	visit_as "$value" /session/whoami
 	expect_json 401 "$NO_USER"
 }
@@ -459,7 +468,7 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	expect_json 200 "$(counted 1)"
 	[[ $(cookie_value) =~ ^[A-Za-z0-9_-]{65}$ ]]
 	[[ $(cookie_value) != "${FORGED:0:22}"* ]]
-	[ "$(rcli exists "$(redis_key "$FORGED")")" -eq 0 ]
+	! store_has "$FORGED" || fail "it was made"
 }
 
 @test "the right name with the wrong secret opens nothing" {
@@ -503,16 +512,15 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	expect_json 401 "$NO_USER"
 }
 
-@test "the session lives in Redis as a hash under the instance's name" {
+@test "the session lies in the store under its name, its values as they are" {
 	local value
 	visit '/session/login?user=max'
 	value=$(cookie_value)
 	visit /session/counter
 	visit '/session/set?key=color&value=purple'
-	[ "$(rcli type "$(redis_key "$value")")" = hash ]
-	[ "$(rcli hget "$(redis_key "$value")" @user)" = max ]
-	[ "$(rcli hget "$(redis_key "$value")" counter)" = 1 ]
-	[ "$(rcli hget "$(redis_key "$value")" color)" = purple ]
-	[ "$(rcli hkeys "$(redis_key "$value")" | sort | paste -sd' ')" = \
-		'@auth @born @login @seen @user @ver color counter' ]
+	[ "$(store_value "$value" @user)" = max ]
+	[ "$(store_value "$value" counter)" = 1 ]
+	[ "$(store_value "$value" color)" = purple ]
+	[ "$(store_keys "$value")" = 'color counter' ]
+	[ "$(store_own "$value")" = '@auth @born @login @seen @user @ver' ]
 }

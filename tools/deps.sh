@@ -9,10 +9,11 @@
 
 readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libfcgi-dev libuv1-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev
-	libcmocka-dev)
+	libsqlite3-dev libpq-dev libcmocka-dev)
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
-readonly test_packages=(bats parallel jq procps g++)
+readonly test_packages=(bats parallel jq procps g++ sqlite3 postgresql
+	pgbouncer)
 readonly lint_packages=(shellcheck)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
 

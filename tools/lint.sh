@@ -7,7 +7,7 @@
 . "$root/tools/exports.sh"
 
 # The order of the layers: a folder includes only from those before it.
-readonly layers=(base config http redis store session fcgi api app ctl)
+readonly layers=(base config http redis postgresql store session fcgi api app ctl)
 
 # Only these files see these libraries.
 declare -Ar only_in=(
@@ -15,6 +15,8 @@ declare -Ar only_in=(
 	# The protocol's constants.
 	['fastcgi\.h']='src/fcgi/(frame|gather|management)\.c'
 	['hiredis/.*']='src/redis/[^/]*'
+	['sqlite3\.h']='src/store/sqlite[^/]*'
+	['libpq-fe\.h']='src/postgresql/[^/]*'
 	['json-c/.*']='src/(http/json_builder|base/log|ctl/print)\.c'
 )
 
@@ -108,7 +110,7 @@ may_include() {
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
 	app:*) return 1 ;; # on the public header alone
-	redis:http) return 1 ;;
+	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]
 }

@@ -66,17 +66,22 @@ static enum kr_err check_bodies(const struct kri_config *config,
 	return KR_ERR_CONFIG;
 }
 
-/* The memory store would refuse for ever a session that is allowed. */
+/* A store that is too small would refuse for ever a session that is
+ * allowed. */
 static enum kr_err check_store(const struct kri_config *config,
 			       struct kri_buffer *why)
 {
-	if (config->store_kind != KRI_STORE_MEMORY ||
-	    config->max_size <= config->memory_limit)
+	bool memory = config->store_kind == KRI_STORE_MEMORY;
+	bool sqlite = config->store_kind == KRI_STORE_SQLITE;
+	int64_t limit = sqlite ? config->file_limit : config->memory_limit;
+
+	if ((!memory && !sqlite) || config->max_size <= limit)
 		return KR_OK;
 	kri_buffer_string(why, "session.max_size = ");
 	kri_print_size(why, config->max_size);
-	kri_buffer_string(why, ": must not be more than store.memory_limit = ");
-	kri_print_size(why, config->memory_limit);
+	kri_buffer_printf(why, ": must not be more than store.%s_limit = ",
+			  sqlite ? "file" : "memory");
+	kri_print_size(why, limit);
 	return KR_ERR_CONFIG;
 }
 
@@ -96,16 +101,19 @@ static enum kr_err check_timeouts(const struct kri_config *config,
 
 /* A password, and the option that may say instead where to find it. */
 struct secret {
-	const char *key;
+	const char *section, *key;
 	size_t password, file; /* members of struct kri_config */
 };
 
 static const struct secret secrets[] = {
-	{"password", offsetof(struct kri_config, redis_password),
+	{"redis", "password", offsetof(struct kri_config, redis_password),
 	 offsetof(struct kri_config, redis_password_file)},
-	{"sentinel_password",
+	{"redis", "sentinel_password",
 	 offsetof(struct kri_config, redis_sentinel_password),
 	 offsetof(struct kri_config, redis_sentinel_password_file)},
+	{"postgresql", "password",
+	 offsetof(struct kri_config, postgresql_password),
+	 offsetof(struct kri_config, postgresql_password_file)},
 };
 
 #define SECRETS (sizeof(secrets) / sizeof(secrets[0]))
@@ -123,9 +131,9 @@ static enum kr_err check_passwords(const struct kri_config *config,
 		    !*text_at(config, secrets[i].file))
 			continue;
 		kri_buffer_printf(why,
-				  "redis.%s, redis.%s_file: must not both be "
-				  "given",
-				  secrets[i].key, secrets[i].key);
+				  "%s.%s, %s.%s_file: must not both be given",
+				  secrets[i].section, secrets[i].key,
+				  secrets[i].section, secrets[i].key);
 		return KR_ERR_CONFIG;
 	}
 	return KR_OK;
@@ -173,8 +181,8 @@ static enum kr_err take_password(struct kri_config *config,
 				 const struct secret *secret,
 				 struct kri_text text, struct kri_buffer *why)
 {
-	const struct kri_option *option =
-		kri_option_find(KRI_TEXT("redis"), kri_text_of(secret->key));
+	const struct kri_option *option = kri_option_find(
+		kri_text_of(secret->section), kri_text_of(secret->key));
 	struct kri_text line = kri_text_cut(&text, '\n');
 	enum kr_err err = KR_ERR_CONFIG;
 
@@ -184,9 +192,10 @@ static enum kr_err take_password(struct kri_config *config,
 		err = kri_option_set(option, config, line);
 	if (err == KR_ERR_CONFIG) {
 		kri_buffer_printf(why,
-				  "redis.%s_file = %s: must be a file whose "
+				  "%s.%s_file = %s: must be a file whose "
 				  "first line is not empty and is ",
-				  secret->key, text_at(config, secret->file));
+				  secret->section, secret->key,
+				  text_at(config, secret->file));
 		kri_explain_allowed(option, why);
 	}
 	return err;
@@ -204,8 +213,9 @@ static enum kr_err resolve(struct kri_config *config,
 		return KR_OK;
 	len = read_start(file, start, sizeof(start));
 	if (len < 0) {
-		kri_buffer_printf(why, "redis.%s_file = %s: cannot be read: %s",
-				  secret->key, file, strerror(errno));
+		kri_buffer_printf(why, "%s.%s_file = %s: cannot be read: %s",
+				  secret->section, secret->key, file,
+				  strerror(errno));
 		return KR_ERR_CONFIG;
 	}
 	err = take_password(config, secret, kri_text(start, (size_t)len), why);

@@ -12,7 +12,12 @@
 #include "krsession.h"
 #include "base/buffer.h"
 
-enum kri_store_kind { KRI_STORE_REDIS, KRI_STORE_MEMORY };
+enum kri_store_kind {
+	KRI_STORE_REDIS,
+	KRI_STORE_MEMORY,
+	KRI_STORE_SQLITE,
+	KRI_STORE_POSTGRESQL
+};
 enum kri_tls_minimum { KRI_TLS_1_2, KRI_TLS_1_3 };
 enum kri_same_site {
 	KRI_SAME_SITE_STRICT,
@@ -45,6 +50,9 @@ struct kri_config {
 	/* [store] */
 	int64_t store_kind;   /* enum kri_store_kind */
 	int64_t memory_limit; /* bytes that the memory store may take */
+	char *store_path;     /* the file of the SQLite store */
+	int64_t file_limit;   /* bytes that this file may take */
+	int64_t durable;      /* 0 or 1: its writes outlive a power cut */
 	/* [session] */
 	int64_t idle_timeout;     /* ms */
 	int64_t absolute_timeout; /* ms; 0: none */
@@ -81,6 +89,13 @@ struct kri_config {
 	char *redis_tls_server_name; /* "": the endpoint's host */
 	int64_t redis_tls_minimum;   /* enum kri_tls_minimum */
 	int64_t redis_tls_verify;    /* 0 or 1 */
+	/* [postgresql] */
+	char *postgresql_conninfo;      /* as libpq takes it */
+	char *postgresql_password;      /* overrides conninfo's, unless "" */
+	char *postgresql_password_file; /* its first line, unless "" */
+	char *postgresql_schema;        /* where the tables are */
+	int64_t postgresql_connect_timeout;       /* ms */
+	int64_t postgresql_abort_on_connect_fail; /* 0 or 1 */
 };
 
 /* Every option at its default. KR_ERR_MEMORY. */
@@ -118,7 +133,7 @@ enum kr_err kri_config_check(const struct kri_config *config,
 /*
  * After the check: fetches what options only say where to find, which is
  * redis.password from the first line of redis.password_file, and likewise the
- * Sentinels' one.
+ * Sentinels' and PostgreSQL's.
  */
 enum kr_err kri_config_resolve(struct kri_config *config,
 			       struct kri_buffer *why) KR_MUST_CHECK;

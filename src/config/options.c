@@ -21,7 +21,8 @@
 /* In the order of their enums. */
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const formats[] = {"text", "json", NULL};
-static const char *const stores[] = {"redis", "memory", NULL};
+static const char *const stores[] = {"redis", "memory", "sqlite", "postgresql",
+				     NULL};
 static const char *const same_sites[] = {"strict", "lax", "none", NULL};
 static const char *const protocols[] = {"1.2", "1.3", NULL};
 static const char *const secures[] = {"always", "same_as_request", "never",
@@ -95,6 +96,19 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_SIZE, .offset = MEMBER(memory_limit),
 	 .min = MIB, .max = 64 * 1024 * MIB, .fallback = "64MiB",
 	 .help = "Bytes that kind = memory may take; then writes answer 503."},
+	{.section = "store", .key = "path",
+	 .type = KRI_OPTION_TEXT, .offset = MEMBER(store_path),
+	 .min = 1, .max = 1024,
+	 .fallback = "/var/lib/krsession/sessions.sqlite",
+	 .help = "The file of kind = sqlite, in a folder that is there."},
+	{.section = "store", .key = "file_limit",
+	 .type = KRI_OPTION_SIZE, .offset = MEMBER(file_limit),
+	 .min = MIB, .max = 1024 * 1024 * MIB, .fallback = "1GiB",
+	 .help = "Bytes that this file may take; then writes answer 503."},
+	{.section = "store", .key = "durable",
+	 .type = KRI_OPTION_BOOLEAN, .offset = MEMBER(durable),
+	 .max = 1, .fallback = "yes",
+	 .help = "Wait for the disk at each write; no: a power cut costs some."},
 
 	{.section = "session", .key = "idle_timeout",
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(idle_timeout),
@@ -234,6 +248,35 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_BOOLEAN, .offset = MEMBER(redis_tls_verify),
 	 .max = 1, .fallback = "yes",
 	 .help = "Check Redis' certificate; no leaves sessions unprotected."},
+
+	{.section = "postgresql", .key = "conninfo",
+	 .type = KRI_OPTION_TEXT, .secret = true,
+	 .offset = MEMBER(postgresql_conninfo),
+	 .max = 4096, .fallback = "dbname=krsession",
+	 .help = "The database: a postgresql:// URI, or keywords as for psql."},
+	{.section = "postgresql", .key = "password",
+	 .type = KRI_OPTION_TEXT, .secret = true,
+	 .offset = MEMBER(postgresql_password),
+	 .max = 1024, .fallback = "",
+	 .help = "In place of conninfo's; password_file is safer."},
+	{.section = "postgresql", .key = "password_file",
+	 .type = KRI_OPTION_TEXT, .offset = MEMBER(postgresql_password_file),
+	 .max = 1024, .fallback = "",
+	 .help = "A file whose first line is the password."},
+	{.section = "postgresql", .key = "schema",
+	 .type = KRI_OPTION_TEXT, .offset = MEMBER(postgresql_schema),
+	 .min = 1, .max = 63, .fallback = "krsession",
+	 .help = "Where the tables are; made at the start if it is not there."},
+	{.section = "postgresql", .key = "connect_timeout",
+	 .type = KRI_OPTION_DURATION,
+	 .offset = MEMBER(postgresql_connect_timeout),
+	 .min = 10, .max = HOUR, .fallback = "5s",
+	 .help = "Time for a connection to be made, TLS and login included."},
+	{.section = "postgresql", .key = "abort_on_connect_fail",
+	 .type = KRI_OPTION_BOOLEAN,
+	 .offset = MEMBER(postgresql_abort_on_connect_fail),
+	 .max = 1, .fallback = "no",
+	 .help = "Refuse to start when PostgreSQL cannot be reached."},
 };
 /* clang-format on */
 

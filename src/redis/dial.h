@@ -6,7 +6,7 @@
 #define KRI_REDIS_DIAL_H
 
 #include "redis/endpoint.h"
-#include "redis/lookup.h"
+#include "base/lookup.h"
 #include "redis/tls.h"
 #include "redis/wire.h"
 

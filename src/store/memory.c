@@ -267,9 +267,10 @@ static void flush(struct kri_link *link)
 	(void)link;
 }
 
-static enum kr_err check(struct kri_store *store)
+static enum kr_err check(struct kri_store *store, struct kri_buffer *why)
 {
 	(void)store;
+	(void)why;
 	return KR_OK;
 }
 

@@ -2,7 +2,9 @@
  * The kinds of stores. Nothing above here names one.
  */
 #include "store/memory.h"
+#include "store/postgresql.h"
 #include "store/redis.h"
+#include "store/sqlite.h"
 
 enum kr_err kri_store_open(const struct kri_config *config,
 			   struct kri_store **store, struct kri_buffer *why)
@@ -12,20 +14,23 @@ enum kr_err kri_store_open(const struct kri_config *config,
 		return kri_memory_store_open(config, store);
 	case KRI_STORE_REDIS:
 		return kri_redis_store_open(config, store, why);
+	case KRI_STORE_SQLITE:
+		return kri_sqlite_store_open(config, store, why);
+	case KRI_STORE_POSTGRESQL:
+#if HAVE_POSTGRESQL
+		return kri_postgresql_store_open(config, store, why);
+#else
+		kri_buffer_string(why, "store.kind = postgresql: this program "
+				       "was built without it");
+		return KR_ERR_CONFIG;
+#endif
 	}
 	return KR_ERR_CONFIG;
 }
 
 enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)
 {
-	enum kr_err err = store->ops->check(store);
-
-	if (err)
-		kri_buffer_printf(why,
-				  "%s at the start, and "
-				  "redis.abort_on_connect_fail is on",
-				  kr_strerror(err));
-	return err;
+	return store->ops->check(store, why);
 }
 
 int64_t kri_store_away(struct kri_store *store)

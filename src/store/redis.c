@@ -24,13 +24,19 @@ static size_t sweep(struct kri_store *base)
 }
 
 /* Nothing is asked of a Redis that the start does not depend on. */
-static enum kr_err check(struct kri_store *base)
+static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_redis_store *store = (struct kri_redis_store *)base;
+	enum kr_err err = KR_OK;
 
-	if (!kri_topology_aborts(store->topology))
-		return KR_OK;
-	return kri_topology_ping(store->topology);
+	if (kri_topology_aborts(store->topology))
+		err = kri_topology_ping(store->topology);
+	if (err)
+		kri_buffer_printf(why,
+				  "%s at the start, and "
+				  "redis.abort_on_connect_fail is on",
+				  kr_strerror(err));
+	return err;
 }
 
 static int64_t away(struct kri_store *base)

@@ -77,6 +77,8 @@ struct kri_listing {
 	size_t n;
 	uint64_t cursor; /* where the next step goes on, and in which */
 	size_t place;    /* of the store's parts */
+	char last[KRI_ID_LEN + 1]; /* or behind this id: a store that has them
+				    * in order */
 	bool end;        /* there is no next step */
 	enum kr_err err;
 };
@@ -103,7 +105,7 @@ struct kri_store;
 struct kri_link;
 
 struct kri_store_ops {
-	/* A loop's link. KR_ERR_MEMORY. */
+	/* A loop's link. KR_ERR_MEMORY, KR_ERR_SYSTEM. */
 	enum kr_err (*attach)(struct kri_store *store, struct uv_loop_s *loop,
 			      struct kri_link **link);
 
@@ -164,9 +166,13 @@ struct kri_store_ops {
 	 * where the server does that by itself. */
 	size_t (*sweep)(struct kri_store *store);
 
-	/* At the start, blocking: fails if the store cannot be reached and
-	 * the configuration says not to start then. */
-	enum kr_err (*check)(struct kri_store *store);
+	/* At the start, blocking: fails, with one line in `why`, if there can
+	 * be no start without the store. */
+	enum kr_err (*check)(struct kri_store *store, struct kri_buffer *why);
+
+	/* After the check, for the log: where sessions are, in one line. NULL:
+	 * nothing to say. */
+	void (*describe)(struct kri_store *store, struct kri_buffer *out);
 
 	/* kri_clock_ms() since when a server of it is known to be away, or 0.
 	 * Any thread. NULL for a store that is always there. */
@@ -190,8 +196,8 @@ enum kr_err kri_store_open(const struct kri_config *config,
 			   struct kri_store **store,
 			   struct kri_buffer *why) KR_MUST_CHECK;
 
-/* Where the configuration wants a store to begin with, no store means no
- * start: checks it, blocking; an error comes with one line in `why`. */
+/* Where there can be no start without the store: checks it, blocking; an
+ * error comes with one line in `why`. */
 enum kr_err kri_store_check(struct kri_store *store,
 			    struct kri_buffer *why) KR_MUST_CHECK;
 

@@ -65,7 +65,8 @@ static void a_full_store_refuses_and_works_again(void **state)
 	struct kri_record *record;
 
 	(void)state;
-	trial_open(&trial, "store.memory_limit=1MiB");
+	trial_open(&trial, trial_is("sqlite") ? "store.file_limit=1MiB"
+					      : "store.memory_limit=1MiB");
 	created(&trial, 1);
 	created(&trial, 2);
 	fill(&trial);

@@ -3,6 +3,8 @@
  */
 #include "trial.h"
 
+#include <unistd.h>
+
 #define MANY 1000
 
 static void an_empty_store_lists_nothing(void **state)
@@ -94,24 +96,15 @@ static void what_has_ended_is_not_listed(void **state)
 
 /* ---- what others keep beside us --------------------------------------- */
 
-static void remove_all(struct trial *trial)
-{
-	const char **ids;
-	size_t n = list_all(trial, &ids);
-
-	for (size_t i = 0; i < n; i++) {
-		struct kri_record *record = record_of(trial, 0);
-
-		memcpy(record->id, ids[i], KRI_ID_LEN);
-		assert_int_equal(commit(trial, record, KRI_OP_DESTROY), KR_OK);
-	}
-}
+#define INSTANCES 7
 
 /* Each name, taken for a pattern, would find keys of others. The prefix of
- * all is what the test's user may use. */
-static void instances_see_only_their_own(void **state)
+ * all is what the test's user may use. Of SQLite, each is a file, of
+ * PostgreSQL a schema. */
+static void open_instance(struct trial *trial, const struct trial *beside,
+			  size_t i)
 {
-	static const char *const names[] = {
+	static const char *const names[INSTANCES] = {
 		"redis.instance_name=KestrunSession_",
 		"redis.instance_name=KestrunSession_*",
 		"redis.instance_name=KestrunSession_a",
@@ -120,26 +113,48 @@ static void instances_see_only_their_own(void **state)
 		"redis.instance_name=KestrunSession_\\a",
 		"redis.instance_name=KestrunSession_[^x",
 	};
-	const size_t n = sizeof(names) / sizeof(*names);
-	struct trial trials[sizeof(names) / sizeof(*names)];
+	char own[1100];
+
+	if (trial_is("postgresql"))
+		snprintf(own, sizeof(own), "postgresql.schema=instance_%zu",
+			 i);
+	else
+		snprintf(own, sizeof(own), "store.path=%s.%zu",
+			 beside->config.store_path, i);
+	trial_open(trial, trial_is("sqlite") || trial_is("postgresql")
+				  ? own
+				  : names[i]);
+	remove_all(trial);
+}
+
+static void close_instance(struct trial *trial)
+{
+	char path[1100];
+
+	snprintf(path, sizeof(path), "%s", trial->config.store_path);
+	remove_all(trial);
+	trial_close(trial);
+	if (trial_is("sqlite"))
+		unlink(path);
+}
+
+static void instances_see_only_their_own(void **state)
+{
+	struct trial trials[INSTANCES];
 	const char **ids;
 
-	(void)state;
-	for (size_t i = 0; i < n; i++) {
-		trial_open(&trials[i], names[i]);
-		remove_all(&trials[i]);
+	for (size_t i = 0; i < INSTANCES; i++) {
+		open_instance(&trials[i], *state, i);
 		created(&trials[i], (unsigned)i);
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < INSTANCES; i++) {
 		assert_int_equal(list_all(&trials[i], &ids), 1);
 		assert_string_equal(ids[0],
 				    record_of(&trials[i], (unsigned)i)->id);
 		assert_int_equal(count_all(&trials[i]), 1);
 	}
-	for (size_t i = 0; i < n; i++) {
-		remove_all(&trials[i]);
-		trial_close(&trials[i]);
-	}
+	for (size_t i = 0; i < INSTANCES; i++)
+		close_instance(&trials[i]);
 }
 
 int run_listing(void)

@@ -53,14 +53,6 @@ static void a_giant_fails_alone(void **state)
 	assert_non_null(stored(*state, 1));
 }
 
-static bool is_memory(void)
-{
-	for (size_t i = 0; trial_options[i]; i++)
-		if (!strcmp(trial_options[i], "store.kind=memory"))
-			return true;
-	return false;
-}
-
 int run_others(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,7 +60,7 @@ int run_others(void)
 		TEST(a_giant_fails_alone),
 	};
 
-	if (is_memory())
+	if (trial_is("memory"))
 		return 0;
 	return cmocka_run_group_tests_name("others", tests, NULL, NULL);
 }

@@ -10,6 +10,17 @@ const char *const *trial_options;
 
 /* ---- the store -------------------------------------------------------- */
 
+bool trial_is(const char *kind)
+{
+	char option[32] = "store.kind=";
+
+	strcat(option, kind);
+	for (size_t i = 0; trial_options[i]; i++)
+		if (!strcmp(trial_options[i], option))
+			return true;
+	return false;
+}
+
 static void assign(struct kri_config *config, const char *option)
 {
 	struct kri_buffer why = KRI_BUFFER_EMPTY;
@@ -47,8 +58,9 @@ void trial_open(struct trial *trial, const char *option)
 		assign(&trial->config, option);
 	if (kri_store_open(&trial->config, &trial->store, &why))
 		fail_msg("%s", why.data);
+	if (kri_store_check(trial->store, &why))
+		fail_msg("%s", why.data);
 	kri_buffer_free(&why);
-	assert_int_equal(trial->store->ops->check(trial->store), KR_OK);
 	trial_attach(trial, trial->store);
 }
 
@@ -63,17 +75,9 @@ void trial_close(struct trial *trial)
 int trial_setup(void **state)
 {
 	static struct trial trial;
-	const char **ids;
-	size_t n;
 
 	trial_open(&trial, NULL);
-	n = list_all(&trial, &ids);
-	for (size_t i = 0; i < n; i++) {
-		struct kri_record *record = record_of(&trial, 0);
-
-		memcpy(record->id, ids[i], KRI_ID_LEN);
-		assert_int_equal(commit(&trial, record, KRI_OP_DESTROY), KR_OK);
-	}
+	remove_all(&trial);
 	*state = &trial;
 	return 0;
 }
@@ -288,4 +292,17 @@ int64_t count_all(struct trial *trial)
 	trial_await(trial, &result.flag);
 	assert_int_equal(result.err, KR_OK);
 	return result.n;
+}
+
+void remove_all(struct trial *trial)
+{
+	const char **ids;
+	size_t n = list_all(trial, &ids);
+
+	for (size_t i = 0; i < n; i++) {
+		struct kri_record *record = record_of(trial, 0);
+
+		memcpy(record->id, ids[i], KRI_ID_LEN);
+		assert_int_equal(commit(trial, record, KRI_OP_DESTROY), KR_OK);
+	}
 }

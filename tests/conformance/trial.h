@@ -35,6 +35,9 @@ struct trial {
 /* The options of all trials, ended by NULL. */
 extern const char *const *trial_options;
 
+/* Whether they name that kind of store; without a word it is redis. */
+bool trial_is(const char *kind);
+
 /* A store with no session in it, and for cmocka the same as *state. */
 int trial_setup(void **state);
 int trial_teardown(void **state);
@@ -84,6 +87,9 @@ void assert_no_value(const struct kri_record *record, const char *key);
 /* All sessions' ids, each once and in order. */
 size_t list_all(struct trial *trial, const char ***ids);
 int64_t count_all(struct trial *trial);
+
+/* Ends them all. */
+void remove_all(struct trial *trial);
 
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, trial_setup, trial_teardown)

@@ -6,7 +6,7 @@
 #
 #   - krsessiond ends with status 0 when asked to,
 #   - no key in Redis lacks a time to live,
-#   - no session's secret is in a log or in Redis,
+#   - no session's secret is in a log, in Redis or in a file of SQLite,
 #   - no sanitizer has complained.
 
 KR_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
@@ -77,6 +77,7 @@ stack_check() {
 		redis_check_ttls || bad=1
 		redis_dump >"$STACK/dump"
 	fi
+	[[ ! -d $STACK/store ]] || cat "$STACK/store/"* >>"$STACK/dump"
 	if [[ -s $STACK/secrets ]]; then
 		! grep -aF -f "$STACK/secrets" "$STACK"/*.log "$STACK"/dump* ||
 			fail "a session's secret has leaked" || bad=1
@@ -209,6 +210,25 @@ redis_dump() {
 # What a session's key is called under conf/tutorial.conf.
 redis_key() { # COOKIE VALUE
 	echo "KestrunSession_${1:0:22}"
+}
+
+# Looks at a session of ours in Redis; lib/sqlite.bash and
+# lib/postgresql.bash have the same.
+store_has() { # COOKIE VALUE
+	[[ $(rcli exists "$(redis_key "$1")") == 1 ]]
+}
+
+store_value() { # COOKIE VALUE, KEY
+	rcli hget "$(redis_key "$1")" "$2"
+}
+
+store_keys() { # COOKIE VALUE
+	rcli hkeys "$(redis_key "$1")" | grep -v '^@' | sort | paste -sd' '
+}
+
+# What of our own a new session has.
+store_own() { # COOKIE VALUE
+	rcli hkeys "$(redis_key "$1")" | grep '^@' | sort | paste -sd' '
 }
 
 # ---- krsessiond ---------------------------------------------------------

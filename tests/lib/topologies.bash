@@ -313,12 +313,13 @@ redis_each() { # COMMAND
 	done
 }
 
-# Redis as named, and krsessiond on it; by any other name, plain.
-world_start() { # tls|sentinel|cluster|... [KRSESSIOND OPTION...]
+# Redis as named, and krsessiond on it; by any other name, plain. sqlite and
+# postgresql have libraries of their own.
+world_start() { # tls|sentinel|cluster|sqlite|postgresql|... [KRSESSIOND OPTION...]
 	local options=() world=$1
 	shift
 	case $world in
-	tls | sentinel | cluster)
+	tls | sentinel | cluster | sqlite | postgresql)
 		"${world}_start"
 		mapfile -t options < <("${world}_options")
 		;;

@@ -258,14 +258,16 @@ static void an_unknown_section_names_those_there_are(void **state)
 {
 	assert_file_refused(*state, "[mail]\nfrom = me\n",
 			    ":2: mail.from: no such section; there are "
-			    "server, log, store, session, cookie, redis");
+			    "server, log, store, session, cookie, redis, "
+			    "postgresql");
 }
 
 static void an_option_outside_of_any_section_is_refused(void **state)
 {
 	assert_file_refused(*state, "idle_timeout = 20s\n",
 			    ":1: idle_timeout: stands in no section; there "
-			    "are server, log, store, session, cookie, redis");
+			    "are server, log, store, session, cookie, redis, "
+			    "postgresql");
 }
 
 static void an_option_set_twice_names_both_lines(void **state)

@@ -448,10 +448,14 @@ static void a_link_may_be_ended_by_one_that_is_done(void **state)
 static void only_a_start_that_depends_on_redis_asks_for_it(void **state)
 {
 	struct fixture *f = *state;
+	struct kri_buffer why = KRI_BUFFER_EMPTY;
 
-	assert_int_equal(f->store->ops->check(f->store), KR_OK);
+	assert_int_equal(kri_store_check(f->store, &why), KR_OK);
+	assert_int_equal(why.len, 0);
 	fake.aborts = true;
-	assert_int_equal(f->store->ops->check(f->store), KR_ERR_UNAVAILABLE);
+	assert_int_equal(kri_store_check(f->store, &why), KR_ERR_UNAVAILABLE);
+	assert_non_null(strstr(why.data, "redis.abort_on_connect_fail is on"));
+	kri_buffer_free(&why);
 }
 
 /* ---- the walk --------------------------------------------------------- */

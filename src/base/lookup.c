@@ -3,7 +3,7 @@
  * nobody waits for any more is left to end by itself: the resolver cannot be
  * called back.
  */
-#include "redis/lookup.h"
+#include "base/lookup.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * called back: so at most one look-up of a host is out at a time, whoever
  * asks meanwhile waits for that one, and who has no more time leaves.
  */
-#ifndef KRI_REDIS_LOOKUP_H
-#define KRI_REDIS_LOOKUP_H
+#ifndef KRI_BASE_LOOKUP_H
+#define KRI_BASE_LOOKUP_H
 
 #include "krsession.h"
 

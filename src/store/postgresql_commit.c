@@ -1,0 +1,445 @@
+/*
+ * Commits: a batch is one transaction, of up to four statements that go out
+ * and come back in one piece. What one record demands in vain is an answer and
+ * no error, so no record's fate is another's; should the database refuse the
+ * transaction for one of them, each is tried alone.
+ */
+#include "store/postgresql_link.h"
+
+#include "base/clock.h"
+
+/* ---- parameters --------------------------------------------------------- */
+
+static size_t count_of(const struct kri_postgresql_batch *batch,
+		       enum kri_operation operation)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < batch->n; i++)
+		n += batch->records[i]->operation == operation;
+	return n;
+}
+
+/* The records of that operation, one after another. */
+#define EACH(batch, op, record)                                                \
+	for (size_t i_ = 0; i_ < (batch)->n; i_++)                             \
+		if (((record) = (batch)->records[i_])->operation == (op))
+
+static struct kri_text id_of(const struct kri_record *record)
+{
+	return kri_text(record->id, KRI_ID_LEN);
+}
+
+static void put_ids(struct kri_postgresql_batch *batch, enum kri_operation op)
+{
+	struct kri_pg_params *params = &batch->link->params;
+	const struct kri_record *record;
+
+	kri_pg_put_array(params, KRI_PG_TEXT, count_of(batch, op));
+	EACH(batch, op, record)
+	kri_pg_put_text(params, id_of(record));
+}
+
+/* An element of an array for each record, by `put`. */
+static void put_each(struct kri_postgresql_batch *batch, enum kri_operation op,
+		     enum kri_pg_type type,
+		     void (*put)(struct kri_pg_params *params,
+				 const struct kri_record *record))
+{
+	struct kri_pg_params *params = &batch->link->params;
+	const struct kri_record *record;
+
+	kri_pg_put_array(params, type, count_of(batch, op));
+	EACH(batch, op, record)
+	put(params, record);
+}
+
+static void put_auth(struct kri_pg_params *params,
+		     const struct kri_record *record)
+{
+	kri_pg_put_text(params,
+			kri_text((const char *)record->auth, KRI_DIGEST_SIZE));
+}
+
+static void put_born(struct kri_pg_params *params,
+		     const struct kri_record *record)
+{
+	kri_pg_put_time(params, record->born * 1000);
+}
+
+static void put_ttl(struct kri_pg_params *params,
+		    const struct kri_record *record)
+{
+	kri_pg_put_int(params, record->ttl);
+}
+
+static void put_exact(struct kri_pg_params *params,
+		      const struct kri_record *record)
+{
+	if (record->exact)
+		kri_pg_put_int(params, record->version);
+	else
+		kri_pg_put_null(params);
+}
+
+static void put_was(struct kri_pg_params *params,
+		    const struct kri_record *record)
+{
+	if (record->renewed)
+		kri_pg_put_text(params, kri_text((const char *)record->was,
+						 KRI_DIGEST_SIZE));
+	else
+		kri_pg_put_null(params);
+}
+
+static void put_new_auth(struct kri_pg_params *params,
+			 const struct kri_record *record)
+{
+	if (record->renewed)
+		put_auth(params, record);
+	else
+		kri_pg_put_null(params);
+}
+
+static void put_was_at(struct kri_pg_params *params,
+		       const struct kri_record *record)
+{
+	if (record->renewed)
+		kri_pg_put_time(params, record->was_at);
+	else
+		kri_pg_put_null(params);
+}
+
+/* ---- values ------------------------------------------------------------- */
+
+static size_t count_values(const struct kri_postgresql_batch *batch,
+			   enum kri_operation op, enum kri_change change)
+{
+	const struct kri_record *record;
+	size_t n = 0;
+
+	EACH(batch, op, record)
+	for (size_t i = 0; i < record->n; i++)
+		n += record->values[i].change == change;
+	return n;
+}
+
+/* Their sessions' ids, their keys, and their data if they are set: an array
+ * each. */
+enum part { IDS, KEYS, DATA };
+
+static void put_part(struct kri_postgresql_batch *batch, enum kri_operation op,
+		     enum kri_change change, enum part part)
+{
+	struct kri_pg_params *params = &batch->link->params;
+	const struct kri_record *record;
+
+	kri_pg_put_array(params, part == IDS ? KRI_PG_TEXT : KRI_PG_BYTEA,
+			 count_values(batch, op, change));
+	EACH(batch, op, record)
+	for (size_t i = 0; i < record->n; i++) {
+		const struct kri_value *value = &record->values[i];
+
+		if (value->change == change)
+			kri_pg_put_text(params, part == IDS    ? id_of(record)
+						: part == KEYS ? value->key
+							       : value->data);
+	}
+}
+
+static void put_values(struct kri_postgresql_batch *batch,
+		       enum kri_operation op, enum kri_change change)
+{
+	put_part(batch, op, change, IDS);
+	put_part(batch, op, change, KEYS);
+	if (change == KRI_CHANGE_SET)
+		put_part(batch, op, change, DATA);
+}
+
+/* ---- statements --------------------------------------------------------- */
+
+static struct kri_pg_params *begin_params(struct kri_postgresql_batch *batch)
+{
+	kri_pg_params_clear(&batch->link->params);
+	return &batch->link->params;
+}
+
+static void send_lock(struct kri_postgresql_batch *batch,
+		      struct kri_pg_client *client)
+{
+	struct kri_pg_params *params = begin_params(batch);
+
+	kri_pg_put_array(params, KRI_PG_TEXT, batch->n);
+	for (size_t i = 0; i < batch->n; i++)
+		kri_pg_put_text(params, id_of(batch->records[i]));
+	kri_pg_send(client, KRI_SQL_LOCK, params);
+}
+
+static void send_end(struct kri_postgresql_batch *batch,
+		     struct kri_pg_client *client)
+{
+	struct kri_pg_params *params = begin_params(batch);
+	size_t n = count_of(batch, KRI_OP_CREATE) +
+		   count_of(batch, KRI_OP_DESTROY);
+	const struct kri_record *record;
+
+	kri_pg_put_array(params, KRI_PG_TEXT, n);
+	EACH(batch, KRI_OP_CREATE, record)
+	kri_pg_put_text(params, id_of(record));
+	EACH(batch, KRI_OP_DESTROY, record)
+	kri_pg_put_text(params, id_of(record));
+	kri_pg_put_array(params, KRI_PG_BOOL, n);
+	EACH(batch, KRI_OP_CREATE, record)
+	kri_pg_put_bool(params, false);
+	EACH(batch, KRI_OP_DESTROY, record)
+	kri_pg_put_bool(params, true);
+	kri_pg_send(client, KRI_SQL_END, params);
+}
+
+static void send_create(struct kri_postgresql_batch *batch,
+			struct kri_pg_client *client)
+{
+	struct kri_pg_params *params = begin_params(batch);
+
+	put_ids(batch, KRI_OP_CREATE);
+	put_each(batch, KRI_OP_CREATE, KRI_PG_BYTEA, put_auth);
+	put_each(batch, KRI_OP_CREATE, KRI_PG_TIMESTAMPTZ, put_born);
+	put_each(batch, KRI_OP_CREATE, KRI_PG_INT8, put_ttl);
+	kri_pg_put_time(params, batch->now);
+	put_values(batch, KRI_OP_CREATE, KRI_CHANGE_SET);
+	kri_pg_send(client, KRI_SQL_CREATE, params);
+}
+
+static void send_update(struct kri_postgresql_batch *batch,
+			struct kri_pg_client *client)
+{
+	struct kri_pg_params *params = begin_params(batch);
+
+	put_ids(batch, KRI_OP_UPDATE);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_INT8, put_exact);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_BYTEA, put_was);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_BYTEA, put_new_auth);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_TIMESTAMPTZ, put_was_at);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_INT8, put_ttl);
+	kri_pg_put_time(params, batch->now);
+	put_values(batch, KRI_OP_UPDATE, KRI_CHANGE_SET);
+	put_values(batch, KRI_OP_UPDATE, KRI_CHANGE_REMOVED);
+	kri_pg_send(client, KRI_SQL_UPDATE, params);
+}
+
+static void put(struct kri_pg_job *job, struct kri_pg_client *client)
+{
+	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
+	size_t creates = count_of(batch, KRI_OP_CREATE);
+	size_t updates = count_of(batch, KRI_OP_UPDATE);
+
+	send_lock(batch, client);
+	if (updates < batch->n)
+		send_end(batch, client);
+	if (creates)
+		send_create(batch, client);
+	if (updates)
+		send_update(batch, client);
+}
+
+/* ---- what came of it ---------------------------------------------------- */
+
+static enum kr_err fate_of(int64_t version)
+{
+	switch (version) {
+	case KRI_SQL_GONE:
+		return KR_ERR_GONE;
+	case KRI_SQL_CONFLICT:
+		return KR_ERR_CONFLICT;
+	case KRI_SQL_RENEWED:
+		return KR_ERR_RENEWED;
+	default:
+		return version > 0 ? KR_OK : KR_ERR_PROTOCOL;
+	}
+}
+
+static struct kri_record *find(const struct kri_postgresql_batch *batch,
+			       struct kri_text id)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		if (kri_text_equal(id_of(batch->records[i]), id))
+			return batch->records[i];
+	return NULL;
+}
+
+/* Rows of an id and a version. Records that have none get `otherwise`. */
+static void read_versions(struct kri_postgresql_batch *batch,
+			  enum kri_operation op, const struct kri_pg_rows *rows,
+			  enum kr_err otherwise)
+{
+	struct kri_record *record;
+	int64_t version;
+
+	EACH(batch, op, record)
+	record->err = otherwise;
+	for (size_t i = 0; i < kri_pg_rows_count(rows); i++) {
+		record = find(batch, kri_pg_field(rows, i, 0));
+		if (!record || !kri_pg_field_int(rows, i, 1, &version))
+			continue;
+		record->err = fate_of(version);
+		if (!record->err)
+			record->version = version;
+	}
+}
+
+static void read_all(struct kri_postgresql_batch *batch)
+{
+	struct kri_pg_rows **rows = batch->job.rows + 1;
+	size_t updates = count_of(batch, KRI_OP_UPDATE);
+
+	for (size_t i = 0; i < batch->n; i++)
+		batch->records[i]->err = KR_OK;
+	if (updates < batch->n)
+		rows++;
+	if (count_of(batch, KRI_OP_CREATE))
+		read_versions(batch, KRI_OP_CREATE, *rows++, KR_ERR_CONFLICT);
+	if (updates)
+		read_versions(batch, KRI_OP_UPDATE, *rows, KR_ERR_PROTOCOL);
+}
+
+static void submit(struct kri_postgresql_batch *batch);
+
+/* ---- a batch that the database refused ---------------------------------- */
+
+/* Those that are tried alone: who waits for them is told after the last. */
+static void alone_done(void *arg)
+{
+	struct kri_postgresql_batch *batch = arg;
+
+	if (!--batch->n)
+		kri_postgresql_batch_done(batch);
+}
+
+static void try_alone(struct kri_postgresql_batch *batch)
+{
+	size_t n = batch->n;
+
+	batch->n++; /* until all are on their way */
+	for (size_t i = 0; i < n; i++) {
+		struct kri_postgresql_batch *one =
+			kri_postgresql_batch_take(batch->link, 1);
+
+		if (!one) {
+			batch->records[i]->err = KR_ERR_MEMORY;
+			batch->n--;
+			continue;
+		}
+		one->records[one->n++] = batch->records[i];
+		one->now = batch->now;
+		one->done = alone_done;
+		one->arg = batch;
+		submit(one);
+	}
+	alone_done(batch);
+}
+
+static void committed(struct kri_pg_job *job)
+{
+	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
+
+	if (job->undone && job->err != KR_ERR_DENIED && batch->n > 1) {
+		try_alone(batch);
+		return;
+	}
+	for (size_t i = 0; i < batch->n; i++)
+		batch->records[i]->err = job->err;
+	if (!job->err)
+		read_all(batch);
+	kri_postgresql_batch_done(batch);
+}
+
+/* An update done twice would be counted twice. A creation finds itself, and
+ * an end nothing. */
+static void submit(struct kri_postgresql_batch *batch)
+{
+	batch->job.put = put;
+	batch->job.done = committed;
+	batch->job.repeatable = !count_of(batch, KRI_OP_UPDATE);
+	kri_postgresql_batch_submit(batch);
+}
+
+/* ---- touches ------------------------------------------------------------ */
+
+static void put_touches(struct kri_pg_job *job, struct kri_pg_client *client)
+{
+	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
+
+	kri_pg_send(client, KRI_SQL_TOUCH, &batch->params);
+}
+
+static void touched(struct kri_pg_job *job)
+{
+	kri_postgresql_batch_give((struct kri_postgresql_batch *)job);
+}
+
+static size_t count_touches(struct kri_record **records, size_t n)
+{
+	size_t touches = 0;
+
+	for (size_t i = 0; i < n; i++)
+		touches += records[i]->operation == KRI_OP_TOUCH;
+	return touches;
+}
+
+/* The records are the caller's again at once, so the parameters are made
+ * here. */
+static void touch(struct kri_postgresql_link *link, struct kri_record **records,
+		  size_t n, size_t touches)
+{
+	struct kri_postgresql_batch *batch = kri_postgresql_batch_take(link, 0);
+	struct kri_pg_params *params;
+
+	if (!batch)
+		return; /* the next touch makes up for it */
+	params = &batch->params;
+	kri_pg_params_clear(params);
+	kri_pg_put_array(params, KRI_PG_TEXT, touches);
+	for (size_t i = 0; i < n; i++)
+		if (records[i]->operation == KRI_OP_TOUCH)
+			kri_pg_put_text(params, id_of(records[i]));
+	kri_pg_put_array(params, KRI_PG_INT8, touches);
+	for (size_t i = 0; i < n; i++)
+		if (records[i]->operation == KRI_OP_TOUCH)
+			kri_pg_put_int(params, records[i]->ttl);
+	kri_pg_put_time(params, kri_clock_epoch_ms());
+	batch->job.put = put_touches;
+	batch->job.done = touched;
+	batch->job.repeatable = true;
+	kri_postgresql_batch_submit(batch);
+}
+
+/* ---- the operation ------------------------------------------------------ */
+
+void kri_postgresql_commit(struct kri_link *base, struct kri_record **records,
+			   size_t n, kri_store_done *done, void *arg)
+{
+	struct kri_postgresql_link *link = (struct kri_postgresql_link *)base;
+	size_t touches = count_touches(records, n);
+	struct kri_postgresql_batch *batch = NULL;
+
+	if (touches < n)
+		batch = kri_postgresql_batch_take(link, n - touches);
+	for (size_t i = 0; i < n; i++) {
+		bool is_touch = records[i]->operation == KRI_OP_TOUCH;
+
+		records[i]->err = is_touch ? KR_OK : KR_ERR_MEMORY;
+		if (!is_touch && batch)
+			batch->records[batch->n++] = records[i];
+	}
+	if (touches)
+		touch(link, records, n, touches);
+	kri_postgresql_sweep_at_times(link);
+	if (!batch) {
+		done(arg);
+		return;
+	}
+	batch->now = kri_clock_epoch_ms();
+	batch->done = done;
+	batch->arg = arg;
+	submit(batch);
+}

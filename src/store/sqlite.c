@@ -1,0 +1,160 @@
+/*
+ * The store's contract on a file of SQLite: opening, the start, closing. What
+ * is asked on a link is in sqlite_link.c, who does it in sqlite_threads.c,
+ * and what is done in sqlite_read.c and sqlite_write.c.
+ *
+ * A session is a row with its lock, its version and its time; its values are
+ * rows of a second table. Several processes may have the file.
+ */
+#include "store/sqlite.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/sqlite_birth.h"
+#include "store/sqlite_ops.h"
+#include "store/sqlite_schema.h"
+#include "store/sqlite_store.h"
+
+static struct kri_sqlite_file *own_file(struct kri_sqlite_store *store)
+{
+	return &store->threads[KRI_SQLITE_THREADS].file;
+}
+
+/* Another process may be at it too: each takes its bites. */
+static size_t sweep_all(struct kri_sqlite_store *store)
+{
+	size_t bite = 0, removed = 0;
+
+	do {
+		if (kri_sqlite_enter(store, own_file(store)))
+			break;
+		if (kri_sqlite_sweep(own_file(store), true, &bite))
+			bite = 0;
+		kri_sqlite_leave(store);
+		removed += bite;
+	} while (bite == KRI_SQLITE_BITE);
+	return removed;
+}
+
+static size_t sweep(struct kri_store *base)
+{
+	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
+	size_t removed;
+
+	pthread_mutex_lock(&store->sweeping);
+	removed = sweep_all(store);
+	pthread_mutex_unlock(&store->sweeping);
+	return removed;
+}
+
+/* ---- the start -------------------------------------------------------- */
+
+static void warn_of_readers(const char *path)
+{
+	struct stat found;
+
+	if (!stat(path, &found) && found.st_mode & (S_IRWXG | S_IRWXO))
+		kri_log(KRI_LOG_WARNING, NULL,
+			"sqlite: %s: its mode is %04o, so others than we may "
+			"see sessions' values; 0600 keeps them out",
+			path, found.st_mode & 07777);
+}
+
+/* Without the file there is no start. The writer's connection stays open. */
+static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
+{
+	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
+	struct kri_sqlite_file *file = &store->threads[0].file;
+	enum kr_err err;
+
+	file->why = why;
+	err = kri_sqlite_enter(store, file);
+	file->why = NULL;
+	if (err)
+		return err;
+	kri_sqlite_leave(store);
+	warn_of_readers(store->config->store_path);
+	return KR_OK;
+}
+
+static void describe(struct kri_store *base, struct kri_buffer *out)
+{
+	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
+
+	kri_buffer_printf(out,
+			  "sessions are in %s (SQLite %s, tables of version "
+			  "%lld%s)",
+			  store->config->store_path, sqlite3_libversion(),
+			  (long long)kri_sqlite_version,
+			  store->config->durable ? "" : ", not durable");
+}
+
+/* ---- the store -------------------------------------------------------- */
+
+static void close_store(struct kri_store **base)
+{
+	struct kri_sqlite_store *store = (struct kri_sqlite_store *)*base;
+
+	if (!store)
+		return;
+	kri_sqlite_stop(store);
+	for (size_t i = 0; i <= KRI_SQLITE_THREADS; i++)
+		kri_sqlite_file_close(&store->threads[i].file);
+	pthread_cond_destroy(&store->reads.filled);
+	pthread_cond_destroy(&store->writes.filled);
+	pthread_mutex_destroy(&store->sweeping);
+	pthread_mutex_destroy(&store->lock);
+	pthread_rwlock_destroy(&store->use);
+	free(store);
+	*base = NULL;
+}
+
+static const struct kri_store_ops sqlite_ops = {
+	.attach = kri_sqlite_attach,
+	.detach = kri_sqlite_detach,
+	.load = kri_sqlite_load,
+	.commit = kri_sqlite_commit_records,
+	.flush = kri_sqlite_flush,
+	.peek = kri_sqlite_load,
+	.list = kri_sqlite_list,
+	.sweep = sweep,
+	.check = check,
+	.describe = describe,
+	.close = close_store,
+};
+
+static void init_queue(struct kri_sqlite_queue *queue)
+{
+	queue->last = &queue->first;
+	kri_clock_cond_init(&queue->filled);
+}
+
+enum kr_err kri_sqlite_store_open(const struct kri_config *config,
+				  struct kri_store **store,
+				  struct kri_buffer *why)
+{
+	enum kr_err err = kri_sqlite_birth_check(config->store_path, why);
+	struct kri_sqlite_store *made;
+
+	if (err)
+		return err;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return KR_ERR_MEMORY;
+	made->base.ops = &sqlite_ops;
+	made->config = config;
+	for (size_t i = 0; i <= KRI_SQLITE_THREADS; i++) {
+		made->threads[i].store = made;
+		made->threads[i].file.config = config;
+	}
+	pthread_rwlock_init(&made->use, NULL);
+	pthread_mutex_init(&made->lock, NULL);
+	pthread_mutex_init(&made->sweeping, NULL);
+	init_queue(&made->reads);
+	init_queue(&made->writes);
+	*store = &made->base;
+	return KR_OK;
+}

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+#
+# The store in a file of SQLite, in a folder of its own: $STACK/store, where
+# stack_close looks for secrets. Comes after lib/stack.bash.
+
+# Sets SQLITE.
+sqlite_start() {
+	mkdir "$STACK/store"
+	export SQLITE=$STACK/store/sessions.sqlite
+}
+
+sqlite_options() {
+	printf '%s\n' -o store.kind=sqlite -o "store.path=$SQLITE"
+}
+
+# krsessiond on it, started as kr_start does.
+sqlite_serve() { # [KRSESSIOND OPTION...]
+	local options
+	mapfile -t options < <(sqlite_options)
+	kr_start "${options[@]}" "$@"
+}
+
+# A second one, at $STACK/NAME.sock.
+sqlite_serve_as() { # NAME [KRSESSIOND OPTION...]
+	local name=$1 options
+	shift
+	mapfile -t options < <(sqlite_options)
+	kr_listen "$name" krsessiond "unix:$STACK/$name.sock" \
+		"${options[@]}" "$@"
+	within 10 kr_answers "$STACK/$name.sock" /hello ||
+		fail "$name does not start"
+}
+
+# The operator's look, which waits for a writer like everybody.
+sql() { # STATEMENT
+	sqlite3 -cmd '.timeout 10000' "$SQLITE" "$1"
+}
+
+is_whole() {
+	[[ $(sql 'PRAGMA integrity_check') == ok ]] || fail "the file is damaged"
+}
+
+# Those that have ended are to be swept sooner or later.
+sessions() {
+	sql 'SELECT count(*) FROM sessions'
+}
+
+# ---- looks at a session, as lib/stack.bash has them ----------------------
+
+store_has() { # COOKIE VALUE
+	[[ $(sql "SELECT count(*) FROM sessions WHERE id = '${1:0:22}'") == 1 ]]
+}
+
+store_value() { # COOKIE VALUE, KEY
+	sql "SELECT data FROM session_values
+		WHERE id = '${1:0:22}' AND key = '$2'"
+}
+
+store_keys() { # COOKIE VALUE
+	sql "SELECT key FROM session_values WHERE id = '${1:0:22}'" |
+		grep -v '^@' | sort | paste -sd' '
+}
+
+# By the names that they have in Redis.
+store_own() { # COOKIE VALUE
+	{
+		sql "SELECT iif(length(auth) = 32, '@auth ', '') ||
+			iif(born > 1e9, '@born ', '') || iif(seen > 1e12, '@seen ', '') ||
+			iif(version > 0, '@ver', '')
+			FROM sessions WHERE id = '${1:0:22}'"
+		sql "SELECT key FROM session_values WHERE id = '${1:0:22}'" |
+			grep '^@'
+	} | tr ' ' '\n' | sort | paste -sd' '
+}
