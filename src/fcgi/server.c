@@ -357,19 +357,6 @@ static void ring(void *server)
 	eventfd_write(((struct server *)server)->bell, 1);
 }
 
-/* Where sessions are, where that is not plain from the configuration. */
-static void tell_store(struct kri_store *store)
-{
-	struct kri_buffer line = KRI_BUFFER_EMPTY;
-
-	if (!store->ops->describe)
-		return;
-	store->ops->describe(store, &line);
-	if (line.len)
-		kri_log(KRI_LOG_INFO, NULL, "%s", line.data);
-	kri_buffer_free(&line);
-}
-
 static enum kr_err open_loops(struct server *server)
 {
 	size_t n = (size_t)server->n;
@@ -436,7 +423,7 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 	err = kri_store_check(server->store, why);
 	if (err)
 		return err;
-	tell_store(server->store);
+	kri_store_describe(server->store);
 	err = open_loops(server);
 	if (err)
 		kri_buffer_printf(why, "cannot make the loops: %s",

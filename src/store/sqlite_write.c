@@ -33,9 +33,8 @@ static enum kr_err write_value(struct kri_sqlite_file *file,
 			       const struct kri_record *record,
 			       const struct kri_value *value)
 {
-	enum kri_sqlite_statement which = value->change == KRI_SET
-						  ? KRI_SQLITE_SET
-						  : KRI_SQLITE_REMOVE;
+	enum kri_sqlite_statement which =
+		value->change == KRI_SET ? KRI_SQLITE_SET : KRI_SQLITE_REMOVE;
 
 	kri_sqlite_bind_text(file, which, 1, id_of(record));
 	kri_sqlite_bind_text(file, which, 2, value->key);
@@ -265,6 +264,8 @@ static enum kr_err write_job(struct kri_sqlite_file *file,
 {
 	enum kr_err err = KR_OK;
 
+	if (atomic_load(&job->given_up))
+		return KR_OK;
 	for (size_t i = 0; i < job->n && is_fate(err); i++)
 		err = job->copies[i].err = carry_out(file, job, i);
 	return is_fate(err) ? KR_OK : err;
@@ -309,7 +310,8 @@ static void write_one_by_one(struct kri_sqlite_file *file,
 			     struct kri_sqlite_job *jobs)
 {
 	for (struct kri_sqlite_job *job = jobs; job; job = job->next)
-		for (size_t i = 0; i < job->n; i++)
+		for (size_t i = 0; i < job->n && !atomic_load(&job->given_up);
+		     i++)
 			job->copies[i].err = write_alone(file, job, i);
 }
 

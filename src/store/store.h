@@ -78,7 +78,7 @@ struct kri_listing {
 	size_t place;    /* of the store's parts */
 	char last[KRI_ID_LEN + 1]; /* or behind this id: a store that has them
 				    * in order */
-	bool end;        /* there is no next step */
+	bool end;                  /* there is no next step */
 	enum kr_err err;
 };
 
@@ -174,6 +174,9 @@ enum kr_err kri_store_open(const struct kri_config *config,
  * error comes with one line in `why`. */
 enum kr_err kri_store_check(struct kri_store *store,
 			    struct kri_buffer *why) KR_MUST_CHECK;
+
+/* Logs where sessions are, after the check, if the store has a word on it. */
+void kri_store_describe(struct kri_store *store);
 
 /*
  * Counts all sessions by walking them, to the end: done is called with the
