@@ -498,3 +498,17 @@ counting_goes_on_somehow() {
 		expect 200 'Hello, Session World!'
 	done
 }
+
+# The commands of docs/stores.md, on the file as it is called there.
+documented() {
+	grep '^    sqlite3 sessions.sqlite ' "$KR_ROOT/docs/stores.md"
+}
+
+@test "the looks that docs/stores.md prints work while it serves" {
+	sqlite_serve
+	warm_session
+	ask_as "$cookie" '/session/login?user=max'
+	cd "$STACK/store"
+	[ "$(documented | bash -e)" = "${cookie:0:22}|max"$'\n1' ]
+	[ "$(sqlite3 backup.sqlite 'SELECT count(*) FROM sessions')" -eq 1 ]
+}

@@ -149,6 +149,7 @@ enum kr_err kri_sqlite_store_open(const struct kri_config *config,
 	for (size_t i = 0; i <= KRI_SQLITE_THREADS; i++) {
 		made->threads[i].store = made;
 		made->threads[i].file.config = config;
+		made->threads[i].file.reads = i && i < KRI_SQLITE_THREADS;
 	}
 	pthread_rwlock_init(&made->use, NULL);
 	pthread_mutex_init(&made->lock, NULL);

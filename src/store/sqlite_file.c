@@ -219,7 +219,7 @@ static enum kr_err connect_to(struct kri_sqlite_file *file)
 			file, KR_ERR_UNAVAILABLE,
 			"this SQLite is built without threads");
 	/* It opens for reading what it may not write. */
-	if (sqlite3_db_readonly(file->db, "main"))
+	if (!file->reads && sqlite3_db_readonly(file->db, "main"))
 		return kri_sqlite_refuse(file, KR_ERR_UNAVAILABLE,
 					 "cannot be written");
 	return KR_OK;
