@@ -174,7 +174,14 @@ readme_users() { # [RULE...]
 	done
 }
 
-@test "README: without Redis" {
-	readme_conf 'Without Redis'
+@test "README: without Redis, in a file" {
+	mkdir "$STACK/store"
+	readme_conf 'In a file' "s,/var/lib/krsession/,$STACK/store/,"
+	expect_it_works
+	[ -s "$STACK/store/sessions.sqlite" ]
+}
+
+@test "README: without Redis, in memory" {
+	readme_conf 'In memory'
 	expect_it_works
 }

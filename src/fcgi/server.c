@@ -220,19 +220,6 @@ static enum kr_err open_listener(struct server *server, struct kri_buffer *why)
 	return !err && server->place.failed ? KR_ERR_MEMORY : err;
 }
 
-/* Where sessions are, where that is not plain from the configuration. */
-static void tell_store(struct kri_store *store)
-{
-	struct kri_buffer line = KRI_BUFFER_EMPTY;
-
-	if (!store->ops->describe)
-		return;
-	store->ops->describe(store, &line);
-	if (line.len)
-		kri_log(KRI_LOG_INFO, NULL, "%s", line.data);
-	kri_buffer_free(&line);
-}
-
 static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 {
 	enum kr_err err = kri_gateway_setup();
@@ -257,7 +244,7 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 	if (!err)
 		err = kri_store_check(server->store, why);
 	if (!err)
-		tell_store(server->store);
+		kri_store_describe(server->store);
 	return err;
 }
 

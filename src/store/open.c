@@ -1,6 +1,7 @@
 /*
  * The kinds of stores. Nothing above here names one.
  */
+#include "base/log.h"
 #include "store/memory.h"
 #include "store/postgresql.h"
 #include "store/redis.h"
@@ -36,4 +37,16 @@ enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)
 int64_t kri_store_away(struct kri_store *store)
 {
 	return store->ops->away ? store->ops->away(store) : 0;
+}
+
+void kri_store_describe(struct kri_store *store)
+{
+	struct kri_buffer line = KRI_BUFFER_EMPTY;
+
+	if (!store->ops->describe)
+		return;
+	store->ops->describe(store, &line);
+	if (line.len)
+		kri_log(KRI_LOG_INFO, NULL, "%s", line.data);
+	kri_buffer_free(&line);
 }

@@ -132,6 +132,21 @@ static void init_queue(struct kri_sqlite_queue *queue)
 	kri_clock_cond_init(&queue->filled);
 }
 
+/* Who opens a connection waits for those that are in use, and others must not
+ * go on taking them meanwhile: glibc would let them. */
+static void init_use(pthread_rwlock_t *use)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+#ifdef __GLIBC__
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+	pthread_rwlock_init(use, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
 enum kr_err kri_sqlite_store_open(const struct kri_config *config,
 				  struct kri_store **store,
 				  struct kri_buffer *why)
@@ -149,8 +164,9 @@ enum kr_err kri_sqlite_store_open(const struct kri_config *config,
 	for (size_t i = 0; i <= KRI_SQLITE_THREADS; i++) {
 		made->threads[i].store = made;
 		made->threads[i].file.config = config;
+		made->threads[i].file.reads = i && i < KRI_SQLITE_THREADS;
 	}
-	pthread_rwlock_init(&made->use, NULL);
+	init_use(&made->use);
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_mutex_init(&made->sweeping, NULL);
 	init_queue(&made->reads);

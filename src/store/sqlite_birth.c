@@ -49,7 +49,8 @@ static int lock_folder(const char *path)
 
 /* ---- what lies beside the file ---------------------------------------- */
 
-static bool look_beside(const char *path, const char *suffix, struct stat *found)
+static bool look_beside(const char *path, const char *suffix,
+			struct stat *found)
 {
 	size_t size = strlen(path) + SUFFIX;
 	char *name = malloc(size);

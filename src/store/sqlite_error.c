@@ -13,9 +13,9 @@
 #include "base/log.h"
 #include "config/parse.h"
 
-#define REMIND 60000         /* ms between two lines on the same trouble */
-#define NO_ROOM (256 << 10)  /* bytes free on a disk that is full */
-#define FOREIGN 10000        /* a trouble that SQLite has no code for */
+#define REMIND 60000        /* ms between two lines on the same trouble */
+#define NO_ROOM (256 << 10) /* bytes free on a disk that is full */
+#define FOREIGN 10000       /* a trouble that SQLite has no code for */
 
 static bool is_due(struct kri_sqlite_file *file, int trouble)
 {
@@ -55,8 +55,7 @@ static bool is_disk_full(const char *path)
 {
 	struct statvfs disk;
 
-	return !statvfs(path, &disk) &&
-	       disk.f_bavail * disk.f_frsize < NO_ROOM;
+	return !statvfs(path, &disk) && disk.f_bavail * disk.f_frsize < NO_ROOM;
 }
 
 /* SQLite has one word for both; who is to mend it must know which. */

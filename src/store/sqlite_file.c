@@ -61,8 +61,8 @@ void kri_sqlite_bind_int(struct kri_sqlite_file *file,
 			 enum kri_sqlite_statement which, int parameter,
 			 int64_t number)
 {
-	bound(file, sqlite3_bind_int64(file->statements[which], parameter,
-				       number));
+	bound(file,
+	      sqlite3_bind_int64(file->statements[which], parameter, number));
 }
 
 void kri_sqlite_bind_null(struct kri_sqlite_file *file,
@@ -215,10 +215,11 @@ static enum kr_err connect_to(struct kri_sqlite_file *file)
 		return kri_sqlite_failed(file, code);
 	sqlite3_busy_handler(file->db, wait_for_lock, file);
 	if (!sqlite3_threadsafe())
-		return kri_sqlite_refuse(file, KR_ERR_UNAVAILABLE,
-					 "this SQLite is built without threads");
+		return kri_sqlite_refuse(
+			file, KR_ERR_UNAVAILABLE,
+			"this SQLite is built without threads");
 	/* It opens for reading what it may not write. */
-	if (sqlite3_db_readonly(file->db, "main"))
+	if (!file->reads && sqlite3_db_readonly(file->db, "main"))
 		return kri_sqlite_refuse(file, KR_ERR_UNAVAILABLE,
 					 "cannot be written");
 	return KR_OK;
@@ -236,8 +237,9 @@ static enum kr_err use_write_ahead_log(struct kri_sqlite_file *file)
 		code = sqlite3_step(statement);
 	if (code != SQLITE_ROW)
 		err = kri_sqlite_failed(file, code);
-	else if (sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0),
-				 "wal"))
+	else if (sqlite3_stricmp(
+			 (const char *)sqlite3_column_text(statement, 0),
+			 "wal"))
 		err = kri_sqlite_refuse(file, KR_ERR_UNAVAILABLE,
 					"this file system allows no "
 					"write-ahead log: a local one does");

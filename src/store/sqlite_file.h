@@ -37,12 +37,13 @@ enum kri_sqlite_statement {
 
 struct kri_sqlite_file {
 	const struct kri_config *config;
+	bool reads;  /* nothing else: a file that cannot be written will do */
 	sqlite3 *db; /* NULL: not open */
 	sqlite3_stmt *statements[KRI_SQLITE_STATEMENTS];
-	int64_t page_size; /* bytes */
-	int64_t pages;     /* that the file may have, as it was told last */
-	int64_t deadline;  /* kri_clock_ms(): how long to wait for a lock */
-	int unbound;      /* the first parameter that was refused, a code */
+	int64_t page_size;  /* bytes */
+	int64_t pages;      /* that the file may have, as it was told last */
+	int64_t deadline;   /* kri_clock_ms(): how long to wait for a lock */
+	int unbound;        /* the first parameter that was refused, a code */
 	dev_t index_device; /* the file -shm beside it, when it was opened */
 	ino_t index_inode;
 	/* What was told of it last, and when: who is told once that the disk

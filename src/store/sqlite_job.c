@@ -52,7 +52,8 @@ enum kr_err kri_sqlite_job_load(struct kri_sqlite_job *job,
 	for (size_t i = 0; i < n && !err; i++) {
 		job->records[i] = records[i];
 		job->copies[i] = (struct kri_record){.arena = &job->arena};
-		memcpy(job->copies[i].id, records[i]->id, sizeof(records[i]->id));
+		memcpy(job->copies[i].id, records[i]->id,
+		       sizeof(records[i]->id));
 	}
 	return err;
 }
@@ -128,7 +129,8 @@ static enum kr_err deliver_values(struct kri_record *record,
 		struct kri_value *to = &record->values[i];
 
 		*to = (struct kri_value){
-			.key = kri_arena_dup(record->arena, copy->values[i].key),
+			.key = kri_arena_dup(record->arena,
+					     copy->values[i].key),
 			.data = kri_arena_dup(record->arena,
 					      copy->values[i].data),
 		};

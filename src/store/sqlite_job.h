@@ -7,6 +7,8 @@
 #ifndef KRI_STORE_SQLITE_JOB_H
 #define KRI_STORE_SQLITE_JOB_H
 
+#include <stdatomic.h>
+
 #include "store/store.h"
 
 struct kri_sqlite_link;
@@ -31,6 +33,10 @@ struct kri_sqlite_job {
 	struct kri_sqlite_link *link; /* NULL: who runs it frees it */
 	enum kri_sqlite_state state;
 	struct kri_sqlite_job *next; /* in a queue, or taken together */
+
+	/* Whoever gave it was told that it took too long: what has not begun
+	 * by now is not to be done. */
+	atomic_bool given_up;
 
 	/* Of whoever has it, by its state: */
 	bool writes;

@@ -120,8 +120,8 @@ static void remove_from(struct kri_sqlite_queue *queue,
 	queue->hasty -= !job->patient;
 }
 
-/* The link knows it no longer: the thread that has it frees it. One that waits
- * for a thread is taken back, unless it is to be done all the same. */
+/* The link knows it no longer: the thread that has it frees it. If it has not
+ * begun it is taken back, unless it is to be done all the same. */
 static void abandon(struct kri_sqlite_link *link, struct kri_sqlite_job *job,
 		    bool withdraw)
 {
@@ -134,6 +134,7 @@ static void abandon(struct kri_sqlite_link *link, struct kri_sqlite_job *job,
 		job->state = KRI_SQLITE_FINISHED;
 	}
 	ours = job->state == KRI_SQLITE_FINISHED;
+	atomic_store(&job->given_up, withdraw);
 	job->link = NULL;
 	pthread_mutex_unlock(&store->lock);
 	if (ours)
@@ -244,9 +245,8 @@ void kri_sqlite_commit_records(struct kri_link *base,
 	if (job)
 		err = kri_sqlite_job_commit(job, records, n);
 	for (size_t i = 0; i < n; i++)
-		records[i]->err = records[i]->operation == KRI_OP_TOUCH
-					  ? KR_OK
-					  : err;
+		records[i]->err =
+			records[i]->operation == KRI_OP_TOUCH ? KR_OK : err;
 	if (err) {
 		refuse(link, job);
 		done(arg);

@@ -96,8 +96,8 @@ static enum kr_err read_version(struct kri_sqlite_file *file, int64_t *version)
 	if (!err)
 		err = kri_sqlite_ask(file, "PRAGMA user_version", version);
 	if (!err && application != OURS)
-		err = kri_sqlite_ask(
-			file, "SELECT count(*) FROM sqlite_master", &tables);
+		err = kri_sqlite_ask(file, "SELECT count(*) FROM sqlite_master",
+				     &tables);
 	if (err)
 		return err;
 	if (application != OURS && (application || tables || *version))

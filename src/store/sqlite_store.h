@@ -75,7 +75,8 @@ enum kr_err kri_sqlite_start(struct kri_sqlite_store *store) KR_MUST_CHECK;
 /* Lets them do what is queued, and ends them. */
 void kri_sqlite_stop(struct kri_sqlite_store *store);
 
-/* Queues jobs, a list by `next`; they run in this order, each lane by itself. */
+/* Queues jobs, a list by `next`; they run in this order, each lane by itself.
+ */
 void kri_sqlite_queue(struct kri_sqlite_store *store,
 		      struct kri_sqlite_job *jobs);
 

@@ -13,10 +13,11 @@
 #include "store/sqlite_ops.h"
 
 #define STACK (512 << 10)
-#define SWEEP_TICK 5000   /* ms until it is looked again for what has ended */
-#define TOUCHES_WAIT 200  /* ms that touches wait for others, at most */
-#define TOUCHES_SHARE 64  /* and this part of the idle timeout: they are due
-			   * after a sixteenth, so that none comes too late */
+#define SWEEP_TICK 5000  /* ms until it is looked again for what has ended */
+#define TOUCHES_WAIT 200 /* ms that touches wait for others, at most */
+#define TOUCHES_SHARE                                                          \
+	64 /* and this part of the idle timeout: they are due                  \
+	    * after a sixteenth, so that none comes too late */
 #define TRIES 3
 
 /* ---- connections ------------------------------------------------------ */

@@ -265,6 +265,8 @@ static enum kr_err write_job(struct kri_sqlite_file *file,
 {
 	enum kr_err err = KR_OK;
 
+	if (atomic_load(&job->given_up))
+		return KR_OK;
 	for (size_t i = 0; i < job->n && is_fate(err); i++)
 		err = job->copies[i].err = carry_out(file, job, i);
 	return is_fate(err) ? KR_OK : err;
@@ -309,7 +311,8 @@ static void write_one_by_one(struct kri_sqlite_file *file,
 			     struct kri_sqlite_job *jobs)
 {
 	for (struct kri_sqlite_job *job = jobs; job; job = job->next)
-		for (size_t i = 0; i < job->n; i++)
+		for (size_t i = 0; i < job->n && !atomic_load(&job->given_up);
+		     i++)
 			job->copies[i].err = write_alone(file, job, i);
 }
 

@@ -79,7 +79,7 @@ struct kri_listing {
 	size_t place;    /* of the store's parts */
 	char last[KRI_ID_LEN + 1]; /* or behind this id: a store that has them
 				    * in order */
-	bool end;        /* there is no next step */
+	bool end;                  /* there is no next step */
 	enum kr_err err;
 };
 
@@ -203,6 +203,9 @@ enum kr_err kri_store_check(struct kri_store *store,
 
 /* kri_clock_ms() since when it is known to be away, or 0. Any thread. */
 int64_t kri_store_away(struct kri_store *store);
+
+/* Logs where sessions are, after the check, if the store has a word on it. */
+void kri_store_describe(struct kri_store *store);
 
 /*
  * Counts all sessions by walking them, to the end: done is called with the

@@ -77,7 +77,8 @@ stack_check() {
 		redis_check_ttls || bad=1
 		redis_dump >"$STACK/dump"
 	fi
-	[[ ! -d $STACK/store ]] || cat "$STACK/store/"* >>"$STACK/dump"
+	[[ ! -d $STACK/store ]] ||
+		find "$STACK/store" -type f -exec cat {} + >>"$STACK/dump"
 	if [[ -s $STACK/secrets ]]; then
 		! grep -aF -f "$STACK/secrets" "$STACK"/*.log "$STACK"/dump* ||
 			fail "a session's secret has leaked" || bad=1
