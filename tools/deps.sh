@@ -15,7 +15,7 @@ readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 readonly test_packages=(bats parallel jq procps)
 readonly lint_packages=(shellcheck)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
-readonly fresh_packages=(mmdebstrap git)
+readonly fresh_packages=(mmdebstrap git systemd-container)
 
 # What rebuilding hiredis takes beyond the above.
 readonly rebuild_packages=(build-essential debhelper fakeroot)
