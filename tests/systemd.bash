@@ -40,7 +40,7 @@ teardown_file() {
 
 setup() {
 	skip_unless_fresh
-	inside systemctl enable --quiet --now krsessiond.socket
+	inside systemctl start krsessiond.socket
 }
 
 # Each test finds the machine as the first one found it.
@@ -48,7 +48,6 @@ teardown() {
 	[[ ! $FRESH_MISSING ]] || return 0
 	[[ ${BATS_TEST_COMPLETED-} ]] || inside journalctl -n 30 >&2
 	inside systemctl stop 'krsessiond*'
-	inside systemctl disable --quiet krsessiond.service krsessiond.socket
 	inside systemctl revert $UNIT krsessiond.socket
 	inside systemctl reset-failed
 	find "$MACHINE/etc/krsession" -type f ! -name krsessiond.conf -delete
@@ -76,7 +75,7 @@ front_begin() { # FRONT PORT
 	[[ -e $FRESH/tls.crt ]] || STACK=$FRESH front_certificate
 	cp "$KR_ROOT/conf/$1.conf" "$FRESH"/tls.{crt,key} "$MACHINE$at"
 	front_listen_lines "$1" 127.0.0.1 "$2" >"$MACHINE$at/$1-listen.conf"
-	ln -s /run/krsession/krsession.sock "$MACHINE$at/krsession.sock"
+	ln -sf /run/krsession/krsession.sock "$MACHINE$at/krsession.sock"
 	inside chown -R www-data: "$at"
 	mapfile -t command < <(front_command "$1" "$at")
 	inside systemd-run --quiet --unit="front-$1" \
@@ -194,6 +193,8 @@ now() {
 	inside systemctl enable --quiet --now $UNIT
 	has ActiveState active krsessiond.socket
 	expect_hello
+	inside systemctl is-enabled $UNIT krsessiond.socket
+	inside systemctl disable --quiet $UNIT krsessiond.socket
 	inside systemctl stop krsessiond.socket
 	has ActiveState inactive
 	[ ! -e "$MACHINE/run/krsession/krsession.sock" ]
