@@ -77,13 +77,17 @@ next_version() { # PACKAGE
 	within_root made make install
 	within_root made ldconfig
 	install_servers made
-	expect_it_serves made KR_DOC=/usr/local/share/doc/krsession
+	expect_it_serves made KR_DOC=/usr/local/share/doc/krsession \
+		KR_CONF=/usr/local/etc/krsession/krsessiond.conf
 }
 
 @test "make uninstall leaves nothing" {
 	within_root made make uninstall
-	left=$(find "$FRESH/made/usr/local" ! -type d)
-	[ ! "$left" ] || fail "left behind:" "$left"
+	diff <(files_below builder/usr/local) <(files_below made/usr/local)
+}
+
+files_below() { # FOLDER
+	(cd "$FRESH/$1" && find . ! -type d | sort)
 }
 
 @test "./dev package builds the packages" {
