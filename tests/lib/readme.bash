@@ -11,6 +11,15 @@ readme_lines() { # BEGINNING OF A LINE
 		seen { exit }' "$KR_ROOT/README.md"
 }
 
+# The first indented block under a heading, with its empty lines.
+readme_block() { # HEADING
+	awk -v heading="$1" '
+		$0 == heading { on = 1; next }
+		on && /^    / { for (; gap; gap--) print ""; print substr($0, 5); seen = 1 }
+		on && /^$/ && seen { gap++ }
+		on && /^[^ ]/ && (seen || /^#/) { exit }' "$KR_ROOT/README.md"
+}
+
 # Runs the commands of 'Try it' at that port; each must print what stands
 # below it. Another command can run the shells that run them.
 readme_try() { # PORT [COMMAND...]
