@@ -20,8 +20,8 @@ CONF=/etc/krsession/krsessiond.conf
 UNIT=krsessiond.service
 readonly PORT_NGINX=5000 PORT_LIGHTTPD=5001
 
-PACKAGES=(systemd-sysv dbus redis-server nginx lighttpd lighttpd-mod-openssl
-	dnsmasq-base)
+PACKAGES=(systemd-sysv dbus openssl redis-server nginx lighttpd
+	lighttpd-mod-openssl dnsmasq-base)
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=600
@@ -64,6 +64,8 @@ machine_install() { # ROOT
 	within_root "$1" ldconfig
 	fresh_install "$1" "${PACKAGES[@]}"
 	within_root "$1" systemctl disable nginx lighttpd # ports of their own
+	printf '%s\n' 'unixsocket /run/redis/redis-server.sock' \
+		'unixsocketperm 770' >>"$FRESH/$1/etc/redis/redis.conf"
 }
 
 # ---- front servers ------------------------------------------------------
@@ -133,7 +135,7 @@ configure() { # LINE...
 # What the service itself has said since a cursor, without time and host.
 journal() { # [CURSOR]
 	inside journalctl --quiet --unit="$UNIT" --output=cat \
-		${1:+--after-cursor="$1"} _COMM=krsessiond
+		${1:+--after-cursor="$1"} SYSLOG_IDENTIFIER=krsessiond
 }
 
 now() {
@@ -197,7 +199,7 @@ now() {
 	inside systemctl disable --quiet $UNIT krsessiond.socket
 	inside systemctl stop krsessiond.socket
 	has ActiveState inactive
-	[ ! -e "$MACHINE/run/krsession/krsession.sock" ]
+	inside test ! -e /run/krsession/krsession.sock
 	[[ $(ask /hello) == 503* ]]
 	inside systemctl start $UNIT
 	expect_hello
@@ -223,4 +225,249 @@ now() {
 	[ "${lines[2]}" = $'NoNewPrivs:\t1' ]
 	[ "${lines[3]}" = $'Seccomp:\t2' ]
 	inside chrt --all-tasks --pid "$pid" | grep SCHED_BATCH
+}
+
+@test "Redis over its socket, for who is in its group" {
+	configure '[redis]' 'endpoint = unix:///run/redis/redis-server.sock'
+	[[ $(ask /session/counter) == 503* ]]
+	drop_in <<-UNIT
+		[Service]
+		SupplementaryGroups=redis
+	UNIT
+	inside systemctl restart $UNIT
+	expect_counter 1
+}
+
+@test "Redis over TLS, by a name from DNS and the CAs of the system" {
+	redis_tls_begin
+	configure '[redis]' \
+		'endpoint = rediss://krsession:secret@redis.example.com:6380'
+	expect_counter 1
+	expect_counter 2
+	inside systemctl stop redis-tls dns
+}
+
+# The certificate of the front server does for Redis too.
+redis_tls_begin() {
+	local certificate=/srv/redis/tls.crt
+	mkdir -p "$MACHINE/srv/redis"
+	inside openssl req -x509 -newkey ec -pkeyopt \
+		ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=redis \
+		-addext subjectAltName=DNS:redis.example.com \
+		-keyout /srv/redis/tls.key -out $certificate
+	cp "$MACHINE$certificate" "$MACHINE/etc/ssl/certs"
+	inside openssl rehash /etc/ssl/certs
+	inside systemd-run --quiet --unit=redis-tls redis-server --port 0 \
+		--tls-port 6380 --tls-cert-file $certificate --tls-key-file \
+		/srv/redis/tls.key --tls-auth-clients no --user krsession on \
+		'>secret' '~*' '&*' +@all
+	echo nameserver 127.0.0.1 | put /etc/resolv.conf
+	inside systemd-run --quiet --unit=dns dnsmasq --keep-in-foreground \
+		--no-hosts --no-resolv --user=root --bind-interfaces \
+		--address=/redis.example.com/127.0.0.1
+}
+
+# As docs/operations.md has it.
+@test "a password that only root can read comes as a credential" {
+	inside redis-cli acl setuser krsession on '>hidden' '~*' '&*' +@all
+	configure '[redis]' 'user = krsession' 'abort_on_connect_fail = yes'
+	(umask 077 && echo hidden | put /etc/krsession/redis-password)
+	drop_in <<-'UNIT'
+		[Service]
+		LoadCredential=redis-password:/etc/krsession/redis-password
+		Environment=KRSESSION_REDIS_PASSWORD_FILE=%d/redis-password
+		# The check of a reload may not see credentials.
+		ExecReload=
+		ExecReload=/usr/bin/krsessiond -c /etc/krsession/krsessiond.conf -t -o redis.password_file=
+		ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
+	UNIT
+	expect_counter 1
+	inside systemctl reload $UNIT
+	expect_counter 2
+	inside redis-cli acl deluser krsession
+}
+
+# ---- reload -------------------------------------------------------------
+
+@test "reload takes a good configuration" {
+	local pid
+	expect_counter 1
+	pid=$(property MainPID)
+	configure '[redis]' 'instance_name = other:'
+	inside systemctl reload $UNIT
+	within 10 has_key 'other:*'
+	[ "$(property MainPID)" = "$pid" ]
+}
+
+has_key() { # PATTERN
+	ask /session/counter >"$BATS_TEST_TMPDIR/said" &&
+		[[ $(inside redis-cli keys "$1") ]]
+}
+
+@test "reload refuses a bad configuration and says why, and it serves on" {
+	local before
+	expect_counter 1
+	before=$(now)
+	configure '[session]' 'idle_timeout = soon'
+	run inside systemctl reload $UNIT
+	[ "$status" -ne 0 ]
+	[[ $(journal "$before") == *"error $CONF:2: session.idle_timeout"* ]]
+	has ActiveState active
+	expect_counter 2
+}
+
+@test "a new program is taken by a reload" {
+	local inode
+	expect_counter 1
+	cp "$MACHINE/usr/bin/krsessiond" "$MACHINE/usr/bin/krsessiond.new"
+	inode=$(stat -c %i "$MACHINE/usr/bin/krsessiond.new")
+	mv "$MACHINE/usr/bin/krsessiond.new" "$MACHINE/usr/bin/krsessiond"
+	inside systemctl reload $UNIT
+	within 10 runs_inode "$inode"
+	expect_counter 2
+}
+
+runs_inode() { # INODE
+	[[ $(inside stat -Lc %i "/proc/$(property MainPID)/exe") == "$1" ]]
+}
+
+@test "reloads lose no request" {
+	local i
+	expect_hello
+	ask '/session/counter?[1-500]' --output /dev/null --no-progress-meter \
+		--write-out '%{http_code}\n' >"$BATS_TEST_TMPDIR/codes" &
+	for i in {1..5}; do
+		inside systemctl reload $UNIT
+	done
+	wait $!
+	[ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | xargs)" = '500 200' ]
+}
+
+# ---- when it goes wrong -------------------------------------------------
+
+@test "a process that is stuck is killed and started anew; who waits is served" {
+	drop_in <<-UNIT
+		[Service]
+		WatchdogSec=1s
+	UNIT
+	expect_counter 1
+	inside systemctl kill --signal=STOP --kill-whom=main $UNIT
+	expect_counter 2
+	has NRestarts 1
+	inside journalctl --quiet --unit=$UNIT | grep 'Watchdog timeout'
+}
+
+@test "a process that was killed comes back; who waits is served" {
+	expect_counter 1
+	inside systemctl kill --signal=KILL --kill-whom=main $UNIT
+	expect_counter 2
+	has NRestarts 1
+}
+
+# A fault fails the start, and so do all that systemd tries afterwards; each
+# leaves one line in the journal that tells the cause.
+expect_fault() { # STARTS LINE
+	local before lines
+	before=$(now)
+	run inside systemctl start $UNIT
+	[ "$status" -ne 0 ]
+	within 30 has ActiveState failed || fail "$(inside systemctl status $UNIT)"
+	lines=$(journal "$before" | grep -cF " error $2") || true
+	[[ $lines == "$1" ]] || fail "$lines lines in $1 starts:" \
+		"$(journal "$before")"
+}
+
+@test "fault: an option that there is not" {
+	configure '[server]' 'nonsense = 1'
+	expect_fault 1 "$CONF:2: server.nonsense: no such option"
+	configure '[server]'
+	inside systemctl start $UNIT
+	expect_hello
+}
+
+@test "fault: who comes first is not kept waiting" {
+	configure '[server]' 'nonsense = 1'
+	[[ $(ask /hello) == 503* ]]
+	has ActiveState failed
+	has Result service-start-limit-hit krsessiond.socket
+	configure '[server]'
+	inside systemctl reset-failed $UNIT
+	inside systemctl start $UNIT
+	expect_hello
+}
+
+@test "fault: no configuration" {
+	rm "$MACHINE$CONF"
+	expect_fault 1 "$CONF"
+}
+
+@test "fault: a password that is not there" {
+	configure '[redis]' 'password_file = /etc/krsession/none'
+	expect_fault 1 'redis.password_file = /etc/krsession/none: cannot be read'
+}
+
+@test "fault: a certificate that its user cannot read" {
+	(umask 077 && put /etc/krsession/ca.crt <"$FRESH/tls.crt")
+	configure '[redis]' 'endpoint = rediss://redis.example.com' \
+		'tls_ca_file = /etc/krsession/ca.crt'
+	expect_fault 1 'redis.tls_ca_file = /etc/krsession/ca.crt: cannot be used'
+}
+
+@test "fault: a port in use" {
+	configure '[server]' 'listen = tcp:127.0.0.1:6379'
+	expect_fault 5 'cannot listen on tcp:127.0.0.1:6379: Address already in use'
+}
+
+@test "fault: the path of a socket in use" {
+	configure '[server]' 'listen = unix:/run/krsession/krsession.sock'
+	expect_fault 5 'cannot listen on unix:/run/krsession/krsession.sock: '
+}
+
+@test "fault: a wrong password, where Redis must be there at the start" {
+	inside redis-cli acl setuser krsession on '>right' '~*' '&*' +@all
+	configure '[redis]' 'user = krsession' 'password = wrong' \
+		'abort_on_connect_fail = yes'
+	expect_fault 5 'redis 127.0.0.1:6379: WRONGPASS'
+	inside redis-cli acl setuser krsession '>wrong'
+	inside systemctl reset-failed $UNIT
+	inside systemctl start $UNIT
+	expect_hello
+	inside redis-cli acl deluser krsession
+}
+
+@test "without its user it says so" {
+	# A drop-in of a site may name another.
+	drop_in <<-UNIT
+		[Service]
+		User=nobody-of-that-name
+	UNIT
+	run inside systemctl start $UNIT
+	[ "$status" -ne 0 ]
+	has Result exit-code
+	[ "$(property ExecMainStatus)" -eq 217 ] # EXIT_USER, systemd.exec(5)
+}
+
+# ---- instances ----------------------------------------------------------
+
+# Asked from here, by a way that leads into the container.
+instance_counts() { # NAME
+	kr_answers "/proc/$(machine_init)/root/run/krsession/$1.sock" \
+		/session/counter || fail "$1 does not answer"
+}
+
+@test "instances have sockets and configurations of their own" {
+	local name
+	for name in one two; do
+		printf '%s\n' '[redis]' "instance_name = $name:" |
+			put "/etc/krsession/$name.conf"
+		inside systemctl start "krsessiond@$name.socket"
+	done
+	instance_counts one
+	instance_counts two
+	[ "$(inside redis-cli keys '*:*' | cut -d: -f1 | sort | xargs)" = 'one two' ]
+	inside systemctl stop krsessiond@one.{socket,service}
+	instance_counts two
+	inside test ! -e /run/krsession/one.sock
+	inside systemctl reload krsessiond@two
+	instance_counts two
 }
