@@ -94,7 +94,7 @@ start_unread() {
 	mapfile -t options < <(kr_options)
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	server_start krsessiond bash -c 'exec "$@" 2<>"$0"' "$STACK/pipe" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" "${options[@]}"
+		"$KR_DAEMON" -l "unix:$KR_SOCKET" "${options[@]}"
 	within 10 kr_answers "$KR_SOCKET" /hello ||
 		fail "krsessiond does not start"
 }

@@ -12,10 +12,10 @@ readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libcmocka-dev)
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
-readonly test_packages=(bats parallel jq procps)
+readonly test_packages=(bats parallel jq procps systemd)
 readonly lint_packages=(shellcheck)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
-readonly fresh_packages=(mmdebstrap git)
+readonly fresh_packages=(mmdebstrap git systemd-container)
 
 # What rebuilding hiredis takes beyond the above.
 readonly rebuild_packages=(build-essential debhelper fakeroot)

@@ -21,8 +21,8 @@ readme_block() { # HEADING
 }
 
 # Runs the commands of 'Try it' at that port; each must print what stands
-# below it.
-readme_try() { # PORT
+# below it. Another command can run the shells that run them.
+readme_try() { # PORT [COMMAND...]
 	local expected said line
 	cd "$BATS_TEST_TMPDIR" || return
 	while IFS= read -r line; do
@@ -31,7 +31,8 @@ readme_try() { # PORT
 				fail "README prints ${line#\# }" "got $said" || return
 			expected+=x
 		else
-			said=$(bash -c "${line//:5000\//:$1/} --silent")
+			said=$("${@:2}" bash -c \
+				"${line//:5000\//:$1/} --silent")
 		fi
 	done < <(readme_lines '## Try it')
 	[[ $expected == xxxxxxx ]]
