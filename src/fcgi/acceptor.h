@@ -15,7 +15,7 @@ struct kri_acceptor {
 	struct kri_share *shares; /* as judged last */
 	struct kri_past {
 		int64_t busy, requests, batches;
-	} *past;            /* of each loop, then */
+	} * past;           /* of each loop, then */
 	int active;         /* loops that take new connections */
 	int64_t judged_at;  /* kri_clock_us() */
 	int64_t rest_until; /* kri_clock_ms(); the listener rests; 0: no */

@@ -116,6 +116,27 @@ void kri_crew_drain(struct kri_crew *crew)
 		kri_loop_drain(crew->loops[i]);
 }
 
+static void hand_unseen(struct kri_loop *loop, kri_peers_hand *hand, void *arg)
+{
+	int fd;
+
+	while (kri_loop_take_back(loop, &fd, 1)) {
+		if (!hand(arg, fd)) {
+			kri_loop_give(loop, &fd, 1);
+			return;
+		}
+		close(fd);
+	}
+}
+
+void kri_crew_hand_over(struct kri_crew *crew, kri_peers_hand *hand, void *arg)
+{
+	for (int i = 0; i < crew->started; i++) {
+		hand_unseen(crew->loops[i], hand, arg);
+		kri_loop_hand_over(crew->loops[i], hand, arg);
+	}
+}
+
 bool kri_crew_has_answered(const struct kri_crew *crew)
 {
 	for (int i = 0; i < crew->started; i++)

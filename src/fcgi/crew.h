@@ -12,9 +12,9 @@ struct kri_crew {
 	const struct kri_site *site; /* borrowed */
 	struct kri_loop **loops;     /* n of them */
 	int n;
-	int started; /* threads */
-	int ended;   /* of them */
-	int bell;    /* eventfd: a loop has ended */
+	int started;   /* threads */
+	int ended;     /* of them */
+	int bell;      /* eventfd: a loop has ended */
 	int64_t grace; /* kri_clock_ms() of the end of a moment, see await */
 };
 
@@ -30,6 +30,10 @@ enum kr_err kri_crew_start(struct kri_crew *crew,
 
 /* Has all loops answer what has come, and end. */
 void kri_crew_drain(struct kri_crew *crew);
+
+/* The same, but hands connections to another process: see loop.h. Those that a
+ * stuck loop has not looked at yet go at once. */
+void kri_crew_hand_over(struct kri_crew *crew, kri_peers_hand *hand, void *arg);
 
 /* Whether all that run have answered everything. */
 bool kri_crew_has_answered(const struct kri_crew *crew);

@@ -48,8 +48,7 @@ static int64_t read_watchdog(void)
 
 	if (pid && strtol(pid, NULL, 10) != (long)getpid())
 		return 0;
-	if (!text ||
-	    kri_text_to_int(kri_text_of(text), 1, INT64_MAX / 2, &us))
+	if (!text || kri_text_to_int(kri_text_of(text), 1, INT64_MAX / 2, &us))
 		return 0;
 	return us;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "fcgi/acceptor.h"
 #include "fcgi/gateway.h"
+#include "fcgi/reload.h"
 #include "fcgi/signals.h"
 #include "fcgi/status.h"
 
@@ -19,9 +20,11 @@
 struct server {
 	const struct kri_site *site;
 	struct kri_store *store;
+	struct kri_handover *handover;
 	struct kri_crew crew;
 	struct kri_acceptor acceptor;
 	struct kri_status status;
+	struct kri_reload reload;
 	int signals;
 };
 
@@ -34,18 +37,29 @@ static const char *place_of(const struct server *server)
 
 /* ---- the main thread -------------------------------------------------- */
 
-/* The number of the signal that ends the server, or 0. */
-static int read_signal(const struct server *server)
+/* What a signal asks for. One that stands in ends with the process that it
+ * stands in for: who signals all of that name means that one. */
+static enum kri_turn heed_signal(struct server *server)
 {
 	int number = kri_signals_read(server->signals);
 
-	if (!number || number == SIGTERM || number == SIGINT)
-		return number;
-	kri_log(KRI_LOG_INFO, NULL,
-		"%s is ignored; SIGTERM ends the program, a new one reads its "
-		"configuration anew",
-		strsignal(number));
-	return 0;
+	if (!number || server->handover->role == KRI_ROLE_STAND_IN)
+		return KRI_TURN_SERVE;
+	switch (number) {
+	case SIGTERM:
+	case SIGINT:
+		kri_log(KRI_LOG_INFO, NULL, "%s: draining", strsignal(number));
+		return KRI_TURN_STOP;
+	case SIGHUP:
+		kri_reload_begin(&server->reload);
+		return KRI_TURN_SERVE;
+	default:
+		kri_log(KRI_LOG_INFO, NULL,
+			"%s is ignored; SIGTERM ends the program, SIGHUP has "
+			"it read its configuration anew",
+			strsignal(number));
+		return KRI_TURN_SERVE;
+	}
 }
 
 /* ms; -1 is for ever. */
@@ -56,67 +70,115 @@ static int sooner(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Until a signal: returns its number. */
-static int watch(struct server *server)
+static int timeout_of(const struct server *server)
 {
-	for (;;) {
-		struct pollfd ready[] = {
-			{.fd = server->signals, .events = POLLIN},
-			{.fd = kri_acceptor_fd(&server->acceptor),
-			 .events = POLLIN},
-		};
-		int timeout = sooner(kri_acceptor_timeout(&server->acceptor),
-				     kri_status_timeout(&server->status));
-		int number;
+	return sooner(kri_acceptor_timeout(&server->acceptor),
+		      sooner(kri_status_timeout(&server->status),
+			     kri_reload_timeout(&server->reload)));
+}
 
-		if (poll(ready, 2, timeout) < 0 && errno != EINTR)
-			return SIGTERM;
-		number = ready[0].revents ? read_signal(server) : 0;
-		if (number)
-			return number;
-		if (ready[1].revents)
-			(void)kri_acceptor_take(&server->acceptor);
-		kri_acceptor_judge(&server->acceptor);
-		kri_status_tick(&server->status);
-	}
+/* Waits for something to do, and does it. */
+static enum kri_turn serve_turn(struct server *server)
+{
+	struct pollfd ready[] = {
+		{.fd = server->signals, .events = POLLIN},
+		{.fd = kri_acceptor_fd(&server->acceptor), .events = POLLIN},
+		{.fd = kri_reload_fd(&server->reload), .events = POLLIN},
+	};
+	enum kri_turn turn = KRI_TURN_SERVE;
+
+	if (poll(ready, 3, timeout_of(server)) < 0 && errno != EINTR)
+		return KRI_TURN_STOP;
+	if (ready[0].revents)
+		turn = heed_signal(server);
+	if (turn == KRI_TURN_SERVE)
+		turn = kri_reload_look(&server->reload);
+	if (turn != KRI_TURN_SERVE)
+		return turn;
+	if (ready[1].revents)
+		(void)kri_acceptor_take(&server->acceptor);
+	kri_acceptor_judge(&server->acceptor);
+	kri_status_tick(&server->status);
+	return KRI_TURN_SERVE;
 }
 
 /* ---- the end ---------------------------------------------------------- */
 
-/* Waits for the loops to end, for as long as requests may take. */
-static void await_loops(struct server *server)
-{
-	int64_t until = kri_clock_ms() + server->site->config->drain_timeout;
-
-	while (!kri_crew_await(&server->crew, DRAIN_TICK) &&
-	       kri_clock_ms() < until)
-		kri_status_ping(&server->status);
-}
-
-static void count(const struct server *server)
-{
-	kri_log(KRI_LOG_INFO, NULL, "ended after %lld requests in %lld batches",
-		(long long)kri_crew_requests(&server->crew),
-		(long long)kri_crew_batches(&server->crew));
-}
-
 /* Those who had connected are served, and no more. */
-static void drain_all(struct server *server)
+static void stop(struct server *server)
 {
+	kri_status_stopping(&server->status);
+	(void)kri_reload_stop(&server->reload);
 	kri_listener_refuse(&server->acceptor.listener);
 	kri_acceptor_take_all(&server->acceptor);
 	kri_listener_close(&server->acceptor.listener);
 	kri_crew_drain(&server->crew);
 }
 
-/* Ends the loops when they have answered what has come in. */
-static enum kr_err drain(struct server *server, bool *left,
-			 struct kri_buffer *why)
+/* Another process serves: it gets our connections, and accepts alone. */
+static void hand_over(struct server *server)
 {
-	drain_all(server);
-	await_loops(server);
-	*left = kri_crew_leave(&server->crew);
-	if (*left && !kri_crew_has_answered(&server->crew)) {
+	bool stands_in = server->handover->role == KRI_ROLE_STAND_IN;
+
+	if (stands_in)
+		kri_listener_leave(&server->acceptor.listener);
+	else
+		kri_log(KRI_LOG_INFO, NULL,
+			"process %d stands in, and gets our %lld connections; "
+			"draining",
+			(int)server->reload.standin.pid,
+			(long long)kri_crew_connections(&server->crew));
+	kri_reload_hand_over(&server->reload, &server->crew);
+}
+
+/* The stand-in ends as we do, and takes with it what has connected since. */
+static enum kri_turn stop_after_all(struct server *server)
+{
+	kri_status_stopping(&server->status);
+	if (kri_reload_stop(&server->reload))
+		kri_listener_leave(&server->acceptor.listener);
+	else
+		kri_listener_close(&server->acceptor.listener);
+	return KRI_TURN_STOP;
+}
+
+/* Waits for the loops to end, for as long as requests may take. We may be
+ * told meanwhile not to go on afterwards. */
+static enum kri_turn await_loops(struct server *server, enum kri_turn turn)
+{
+	int64_t until = kri_clock_ms() + server->site->config->drain_timeout;
+
+	while (!kri_crew_await(&server->crew, DRAIN_TICK) &&
+	       kri_clock_ms() < until) {
+		kri_status_ping(&server->status);
+		if (turn == KRI_TURN_HAND_OVER &&
+		    heed_signal(server) == KRI_TURN_STOP)
+			turn = stop_after_all(server);
+	}
+	return turn;
+}
+
+static void count(const struct server *server, enum kri_turn turn)
+{
+	long long requests = (long long)kri_crew_requests(&server->crew);
+	long long batches = (long long)kri_crew_batches(&server->crew);
+
+	if (server->handover->role == KRI_ROLE_STAND_IN)
+		kri_log(KRI_LOG_INFO, NULL,
+			"process %d stood in for %lld requests in %lld batches",
+			(int)getpid(), requests, batches);
+	else
+		kri_log(KRI_LOG_INFO, NULL,
+			"%s after %lld requests in %lld batches",
+			turn == KRI_TURN_STOP ? "ended"
+					      : "drained, and starting anew",
+			requests, batches);
+}
+
+static enum kr_err conclude(struct server *server, enum kri_turn turn,
+			    bool left, struct kri_buffer *why)
+{
+	if (left && !kri_crew_has_answered(&server->crew)) {
 		kri_buffer_printf(
 			why,
 			"requests were still running after "
@@ -124,15 +186,43 @@ static enum kr_err drain(struct server *server, bool *left,
 			(long long)server->site->config->drain_timeout);
 		return KR_ERR_TIMEOUT;
 	}
-	if (!*left)
-		count(server);
-	else
+	if (left)
 		kri_log(KRI_LOG_WARNING, NULL,
 			"ended while the system still looks for a name");
+	count(server, turn);
 	return KR_OK;
 }
 
+/* Ends the loops when they have answered what has come in. */
+static enum kr_err drain(struct server *server, enum kri_turn turn,
+			 struct kri_server_end *end, struct kri_buffer *why)
+{
+	if (turn == KRI_TURN_STOP)
+		stop(server);
+	else
+		hand_over(server);
+	turn = await_loops(server, turn);
+	end->left = kri_crew_leave(&server->crew);
+	end->again = turn == KRI_TURN_HAND_OVER &&
+		     server->handover->role != KRI_ROLE_STAND_IN;
+	if (end->again)
+		kri_reload_complete(&server->reload);
+	else
+		kri_reload_await_end(&server->reload);
+	return conclude(server, turn, end->left, why);
+}
+
 /* ---- the beginning ---------------------------------------------------- */
+
+static enum kr_err open_listener(struct server *server, struct kri_buffer *why)
+{
+	struct kri_listener *listener = &server->acceptor.listener;
+	const struct kri_config *config = server->site->config;
+
+	if (server->handover->role == KRI_ROLE_ONLY)
+		return kri_listener_open(listener, config, why);
+	return kri_handover_open(server->handover, listener, config, why);
+}
 
 static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 {
@@ -142,13 +232,12 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 		kri_buffer_string(why, "libfcgi cannot be set up");
 		return err;
 	}
-	server->signals = kri_signals_open();
+	server->signals = server->reload.signals = kri_signals_open();
 	if (server->signals < 0) {
 		kri_buffer_printf(why, "signalfd: %s", strerror(errno));
 		return KR_ERR_SYSTEM;
 	}
-	err = kri_listener_open(&server->acceptor.listener,
-				server->site->config, why);
+	err = open_listener(server, why);
 	/* The pool's threads are made by its first use, which the check may
 	 * be: after the crew has said how many, with the signals blocked. */
 	if (!err)
@@ -164,31 +253,50 @@ static void close_server(struct server *server)
 	kri_acceptor_close(&server->acceptor);
 	kri_crew_close(&server->crew);
 	kri_status_close(&server->status);
+	kri_reload_close(&server->reload);
 	if (server->signals >= 0)
 		close(server->signals);
 	free(server);
 }
 
-static enum kr_err serve(struct server *server, bool *left,
+static void begin(struct server *server)
+{
+	if (server->handover->role == KRI_ROLE_STAND_IN)
+		kri_log(KRI_LOG_DEBUG, NULL, "process %d stands in on %s",
+			(int)getpid(), place_of(server));
+	else
+		kri_log(KRI_LOG_INFO, NULL, "serving on %s with %d loops",
+			place_of(server), server->crew.n);
+	kri_reload_settle(&server->reload);
+	kri_status_serving(&server->status);
+}
+
+/* A stand-in goes on with the listener when its successor cannot begin. */
+static void spare_listener(struct server *server)
+{
+	if (server->handover->role == KRI_ROLE_SUCCESSOR)
+		kri_listener_release(&server->acceptor.listener);
+}
+
+static enum kr_err serve(struct server *server, struct kri_server_end *end,
 			 struct kri_buffer *why)
 {
 	enum kr_err err = kri_crew_start(&server->crew, why), ended;
-	int number = 0;
+	enum kri_turn turn = err ? KRI_TURN_STOP : KRI_TURN_SERVE;
 
-	if (!err) {
-		kri_log(KRI_LOG_INFO, NULL, "serving on %s with %d loops",
-			place_of(server), server->crew.n);
-		kri_status_serving(&server->status);
-		number = watch(server);
-		kri_log(KRI_LOG_INFO, NULL, "%s: draining", strsignal(number));
-		kri_status_stopping(&server->status);
-	}
-	ended = drain(server, left, why);
+	if (err)
+		spare_listener(server);
+	else
+		begin(server);
+	while (turn == KRI_TURN_SERVE)
+		turn = serve_turn(server);
+	ended = drain(server, turn, end, why);
 	return err ? err : ended;
 }
 
 enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
-			   bool *left, struct kri_buffer *why)
+			   struct kri_handover *handover,
+			   struct kri_server_end *end, struct kri_buffer *why)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	enum kr_err err;
@@ -198,20 +306,25 @@ enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
 	*server = (struct server){
 		.site = site,
 		.store = store,
+		.handover = handover,
 		.crew = {.bell = -1},
 		.acceptor = {.listener = {.fd = -1}},
 		.signals = -1,
 	};
 	kri_status_open(&server->status, &server->crew, store,
 			place_of(server));
+	kri_reload_open(&server->reload, handover, site->config,
+			&server->acceptor, &server->status);
 	err = open_server(server, why);
+	if (err)
+		spare_listener(server);
 	if (!err && kri_log_start())
 		kri_log(KRI_LOG_WARNING, NULL,
 			"the log has no thread of its own: who does not read "
 			"it holds up requests");
 	if (!err)
-		err = serve(server, left, why);
-	if (!*left)
+		err = serve(server, end, why);
+	if (!end->left)
 		close_server(server);
 	return err;
 }

@@ -27,15 +27,22 @@ static void put_outage(const struct kri_status *status, struct kri_buffer *line)
 
 static void put_line(const struct kri_status *status, struct kri_buffer *line)
 {
-	kri_buffer_printf(line,
-			  "serving on %s: %lld connections, %lld requests",
-			  status->place,
-			  (long long)kri_crew_connections(status->crew),
-			  (long long)kri_crew_requests(status->crew));
+	kri_buffer_printf(
+		line, "serving on %s: %lld connections, %lld requests",
+		status->place, (long long)kri_crew_connections(status->crew),
+		(long long)kri_crew_requests(status->crew));
 	put_outage(status, line);
 	if (status->refused.len)
 		kri_buffer_printf(line, "; the last reload was refused: %s",
 				  status->refused.data);
+}
+
+/* One line it is, whatever a reason quotes. */
+static void tidy(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20)
+			*text = ' ';
 }
 
 /* The line as it is now. Whether it is another than was said last. */
@@ -47,6 +54,8 @@ static bool renew(struct kri_status *status)
 	put_line(status, &line);
 	if (line.len >= KRI_STATUS_MAX)
 		line.data[KRI_STATUS_MAX - 1] = '\0';
+	if (!line.failed)
+		tidy(line.data);
 	if (!line.failed && strcmp(status->said, line.data)) {
 		strcpy(status->said, line.data);
 		is_new = true;
