@@ -3,6 +3,8 @@
 
 # shellcheck source=tools/deps.sh
 . "$root/tools/deps.sh"
+# shellcheck source=tools/exports.sh
+. "$root/tools/exports.sh"
 
 # The order of the layers: a folder includes only from those before it.
 readonly layers=(base config http redis store session fcgi api app ctl)
@@ -27,6 +29,7 @@ dev_lint() {
 	check_scripts
 	check_layers
 	check_libraries
+	check_exports
 	check_sizes
 	check_words
 	check_debian
@@ -134,6 +137,18 @@ check_libraries() {
 includers() {
 	grep -rnE "${include}[<\"]($1)[>\"]" src --include='*.[ch]' |
 		cut -d: -f1,2 | grep -vE "^$2:"
+}
+
+# ---- exports -------------------------------------------------------------
+
+# tests/install.bats holds the built library against the header too.
+check_exports() {
+	local header=src/krsession.h map=src/krsession.map
+
+	complain_each "not declared in $header but in $map" < <(comm -13 \
+		<(declared_functions "$header") <(mapped_functions "$map"))
+	complain_each "declared in $header but not in $map" < <(comm -23 \
+		<(declared_functions "$header") <(mapped_functions "$map"))
 }
 
 # ---- sizes and words -----------------------------------------------------
