@@ -30,8 +30,17 @@ files_under() { # FOLDER
 }
 
 expected_files() {
-	local name
+	local name units
+	units=$(pkg-config --variable=systemdsystemunitdir systemd) ||
+		units=/usr/lib/systemd/system
+	for name in krsessiond{,@}.{service,socket}; do
+		echo "$units/$name"
+	done
 	cat <<-'END'
+		/usr/etc/krsession/krsessiond.conf
+		/usr/lib/sysusers.d/krsession.conf
+		/usr/lib/tmpfiles.d/krsession.conf
+		/usr/share/man/man8/krsessiond.8
 		/usr/bin/krsessiond
 		/usr/include/krsession.h
 		/usr/lib/libkrsession.a
