@@ -18,7 +18,7 @@ SUITE=${BATS_TEST_FILENAME##*_}
 SUITE=${SUITE%.bats}
 
 setup_file() {
-	export BATS_TEST_TIMEOUT=600
+	export BATS_TEST_TIMEOUT=900
 	fresh_begin "$SUITE"
 }
 
