@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2154,SC2030,SC2031
 #
 # krsessiond under systemd, which is process 1 of a container here: what
 # `make install` puts on a Debian that has nothing, with Debian's own Redis,
@@ -128,8 +128,8 @@ has() { # PROPERTY VALUE [UNIT]
 	[[ $(property "$1" "${3-}") == "$2" ]]
 }
 
-drop_in() { # [UNIT]; lines come in
-	put "/etc/systemd/system/${1:-$UNIT}.d/test.conf"
+drop_in() { # its lines come in
+	put "/etc/systemd/system/$UNIT.d/test.conf"
 	inside systemctl daemon-reload
 }
 
@@ -338,11 +338,10 @@ runs_inode() { # INODE
 }
 
 @test "reloads lose no request" {
-	local i
 	expect_hello
 	browse '/session/counter?[1-500]' --max-time 60 \
 		>"$BATS_TEST_TMPDIR/codes" &
-	for i in {1..5}; do
+	for _ in {1..5}; do
 		inside systemctl reload $UNIT
 	done
 	wait $!
