@@ -138,9 +138,10 @@ unmarked_functions() { # FILE
 # With all warnings as errors. The sanitizers' libraries must come first, so a
 # program needs them where the library has them.
 compile() { # COMPILER ARGUMENT...
-	# shellcheck disable=SC2046 # flags, to be split
-	"$@" -Wall -Wextra -Werror $(sanitize_flags) \
-		$(pkg-config --cflags --libs krsession)
+	# shellcheck disable=SC2046,SC2086 # flags, to be split
+	"$@" -Wall -Wextra -Werror $(sanitize_flags) ${FLAGS:-$(
+		pkg-config --cflags --libs krsession
+	)}
 }
 
 sanitize_flags() {
