@@ -135,6 +135,17 @@ enum kr_err kr_map(struct kr_app *app, unsigned methods, const char *path,
  * and the environment, and serves until SIGTERM or SIGINT. Returns the exit
  * status: 0 after an orderly end, 1 after a failure, 2 for a bad command line
  * or configuration. What went wrong has been said on stderr.
+ *
+ * To be called by main()'s thread, before there are others: it blocks SIGTERM,
+ * SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 in it and in all that it starts, and
+ * has SIGPIPE ignored.
+ *
+ * SIGHUP reloads: the program's file, as it is then, is executed again with
+ * `argv`, which must be what main() was given, and with the environment; once
+ * beside this process, to prove that it serves and to stand in for it, and then
+ * in its place. So main() begins anew, under the same process id, and what the
+ * program had open or in memory is gone without exit handlers. Open files of
+ * your own with O_CLOEXEC. With store.kind = memory there is no reload.
  */
 int kr_app_main(struct kr_app *app, int argc, char **argv) KR_MUST_CHECK;
 

@@ -224,7 +224,7 @@ hang_start() { # [SECTION.KEY=VALUE...]
 	reload_halfway
 	pid=$(standin_pid)
 	kill -TERM "$(server_pid slow)"
-	run server_wait slow 1
+	run server_wait slow 3
 	[ "$status" -eq 124 ]
 	slow_go_on
 	slow_end
@@ -365,7 +365,7 @@ log_often() { # PATTERN N
 	rm -f "$STACK/gate"*
 	slow_begin '' '/slow/hello?'
 	kill -TERM "$(server_pid slow)"
-	run server_wait slow 1
+	run server_wait slow 3
 	[ "$status" -eq 124 ]
 	slow_go_on
 	slow_end
@@ -434,7 +434,7 @@ return_hangs() {
 @test "SIGTERM while the stand-in drains waits for its last answer" {
 	return_hangs
 	kill -TERM "$(server_pid slow)"
-	run server_wait slow 1
+	run server_wait slow 3
 	[ "$status" -eq 124 ]
 	slow_go_on
 	wait "$SECOND"

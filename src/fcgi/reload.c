@@ -260,17 +260,14 @@ void kri_reload_hand_over(struct kri_reload *reload, struct kri_crew *crew)
 }
 
 /* What the stand-in has on its way to us is served before we end. */
-bool kri_reload_stop(struct kri_reload *reload)
+void kri_reload_stop(struct kri_reload *reload)
 {
 	if (!has_standin(reload))
-		return false;
+		return;
 	kri_standin_part(&reload->standin);
+	kri_standin_expect_end(&reload->standin,
+			       reload->config->drain_timeout + LOG_GRACE);
 	(void)hear(reload);
-	if (!reload->standin.hung_up)
-		kri_standin_expect_end(&reload->standin,
-				       reload->config->drain_timeout +
-					       LOG_GRACE);
-	return !reload->standin.hung_up && !reload->proving;
 }
 
 /* One that does not serve yet has nothing to lose. */

@@ -50,9 +50,8 @@ enum kri_turn kri_reload_look(struct kri_reload *reload);
 /* Has all loops hand their connections to the other process, and end. */
 void kri_reload_hand_over(struct kri_reload *reload, struct kri_crew *crew);
 
-/* We end, and with us all of the reload: a stand-in is to end, too. Whether it
- * has served and does, which includes the end of the listener. */
-bool kri_reload_stop(struct kri_reload *reload);
+/* We end, and with us all of the reload: a stand-in is to end, too. */
+void kri_reload_stop(struct kri_reload *reload);
 
 /* After that: waits for it, at most until it is late. */
 void kri_reload_await_end(struct kri_reload *reload);

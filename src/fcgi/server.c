@@ -108,7 +108,7 @@ static enum kri_turn serve_turn(struct server *server)
 static void stop(struct server *server)
 {
 	kri_status_stopping(&server->status);
-	(void)kri_reload_stop(&server->reload);
+	kri_reload_stop(&server->reload);
 	kri_listener_refuse(&server->acceptor.listener);
 	kri_acceptor_take_all(&server->acceptor);
 	kri_listener_close(&server->acceptor.listener);
@@ -131,14 +131,12 @@ static void hand_over(struct server *server)
 	kri_reload_hand_over(&server->reload, &server->crew);
 }
 
-/* The stand-in ends as we do, and takes with it what has connected since. */
+/* The stand-in does the same, and takes those who have connected since. */
 static enum kri_turn stop_after_all(struct server *server)
 {
 	kri_status_stopping(&server->status);
-	if (kri_reload_stop(&server->reload))
-		kri_listener_leave(&server->acceptor.listener);
-	else
-		kri_listener_close(&server->acceptor.listener);
+	kri_reload_stop(&server->reload);
+	kri_listener_close(&server->acceptor.listener);
 	return KRI_TURN_STOP;
 }
 

@@ -119,10 +119,12 @@ void kri_standin_part(struct kri_standin *standin)
 		shutdown(standin->channel, SHUT_RDWR);
 }
 
+/* One that was to end has its time already. */
 void kri_standin_hung_up(struct kri_standin *standin)
 {
 	standin->hung_up = true;
-	kri_standin_expect_end(standin, HANG_UP_GRACE);
+	if (standin->state != KRI_STANDIN_ENDING)
+		kri_standin_expect_end(standin, HANG_UP_GRACE);
 }
 
 /* Only once all has been heard: what it said last may be why it ends, or

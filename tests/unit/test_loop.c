@@ -206,6 +206,84 @@ static void a_connection_is_ended_when_the_loop_is_to_end(void **state)
 	stop(t);
 }
 
+/* Takes what the loop hands over; the number stands for the descriptor. */
+struct taker {
+	atomic_int fds;
+	bool refuses;
+};
+
+static bool take(void *arg, int fd)
+{
+	struct taker *taker = arg;
+
+	(void)fd;
+	if (!taker->refuses)
+		taker->fds++;
+	return !taker->refuses;
+}
+
+/* Whoever took it has a copy: ours is closed, and the loop is done. */
+static void idle_connections_are_handed_over(void **state)
+{
+	struct trial *t = *state;
+	struct taker taker = {0};
+	char byte;
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	start(t);
+	kri_loop_give(&t->loop, pair, 1);
+	while (t->loop.connections != 1)
+		usleep(1000);
+	kri_loop_hand_over(&t->loop, take, &taker);
+	pthread_join(t->loop.thread, NULL);
+	assert_int_equal(taker.fds, 1);
+	assert_int_equal(read(pair[1], &byte, 1), 0);
+	assert_true(t->loop.answered);
+	close(pair[1]);
+}
+
+/* It had not looked at it yet. */
+static void so_are_those_that_have_just_come(void **state)
+{
+	struct trial *t = *state;
+	struct taker taker = {0};
+	char byte;
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	kri_loop_give(&t->loop, pair, 1);
+	kri_loop_hand_over(&t->loop, take, &taker);
+	start(t);
+	pthread_join(t->loop.thread, NULL);
+	assert_int_equal(taker.fds, 1);
+	assert_int_equal(read(pair[1], &byte, 1), 0);
+	close(pair[1]);
+}
+
+static void connections_that_nobody_takes_are_ended(void **state)
+{
+	struct trial *t = *state;
+	struct taker taker = {.refuses = true};
+	char byte;
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	start(t);
+	kri_loop_give(&t->loop, pair, 1);
+	while (t->loop.connections != 1)
+		usleep(1000);
+	kri_loop_hand_over(&t->loop, take, &taker);
+	while (read(pair[1], &byte, 1) != 0)
+		usleep(1000);
+	close(pair[1]);
+	pthread_join(t->loop.thread, NULL);
+	assert_int_equal(taker.fds, 0);
+}
+
 /* The loop might have ended, and nobody would ever look at it. */
 static void a_connection_is_closed_that_comes_to_a_loop_at_its_end(void **state)
 {
@@ -295,6 +373,9 @@ int main(void)
 		TEST(a_loop_with_nothing_to_do_ends_when_it_is_told),
 		TEST(a_connection_that_is_given_to_it_is_counted),
 		TEST(a_connection_is_ended_when_the_loop_is_to_end),
+		TEST(idle_connections_are_handed_over),
+		TEST(so_are_those_that_have_just_come),
+		TEST(connections_that_nobody_takes_are_ended),
 		TEST(a_connection_is_closed_that_comes_to_a_loop_at_its_end),
 		TEST(the_store_looks_when_the_turn_has_ended),
 		TEST(a_handler_that_holds_its_loop_is_seen_and_counted),
