@@ -20,6 +20,7 @@ SUITE=${SUITE%.bats}
 setup_file() {
 	export BATS_TEST_TIMEOUT=900
 	fresh_begin "$SUITE"
+	export MACHINE=$FRESH/machine # booted by a test, as it is built first
 }
 
 teardown_file() {

@@ -46,11 +46,13 @@ machine_is_up() {
 }
 
 machine_end() {
-	local pid
 	[[ -e ${MACHINE-}.pid ]] || return 0
-	pid=$(<"$MACHINE.pid")
-	kill "$pid" || true
-	wait "$pid" || true
+	kill "$(<"$MACHINE.pid")" || true
+	within 60 machine_is_gone # it may be the child of a test
+}
+
+machine_is_gone() {
+	! kill -0 "$(<"$MACHINE.pid")" 2>/dev/null
 }
 
 # ---- in it --------------------------------------------------------------
