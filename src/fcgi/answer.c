@@ -68,6 +68,7 @@ static bool is_worth_a_line(enum kr_err err)
 	case KR_ERR_UNAVAILABLE:
 	case KR_ERR_TIMEOUT:
 	case KR_ERR_DENIED:
+	case KR_ERR_FULL:
 		return kri_log_is_due_every(&next_away, AWAY_EVERY);
 	default:
 		return kri_log_is_due(&next);

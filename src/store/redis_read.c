@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-#define UNKNOWN_EVERY 60000 /* ms; it does not go away by itself */
+#define LASTING_EVERY 60000 /* ms between lines on what lasts */
 
 /* How much of the words may be said. Redis shows the arguments of a command
  * that it does not know, and among them are digests and values. */
@@ -17,23 +17,27 @@ static int sayable(const char *words)
 	return (int)(arguments ? (size_t)(arguments - words) : strlen(words));
 }
 
-/* A command that is unknown, alone or in a script, stays so. */
+/* What does not go away by itself: a command that is unknown, alone or in a
+ * script, and a Redis that is full. "" for all else. */
 static const char *advice(const char *words)
 {
-	return strcasestr(words, "unknown command") ||
-			       strcasestr(words, "unknown redis command")
-		       ? "; sessions need Redis 4.0 or later, or what is like "
-			 "it, with none of their commands renamed or disabled"
-		       : "";
+	if (strcasestr(words, "unknown command") ||
+	    strcasestr(words, "unknown redis command"))
+		return "; sessions need Redis 4.0 or later, or what is like "
+		       "it, with none of their commands renamed or disabled";
+	if (!strncmp(words, "OOM ", 4))
+		return "; new sessions and changes answer 503 until it has "
+		       "room: see its maxmemory";
+	return "";
 }
 
 static void complain(const char *id, const char *what, const char *words)
 {
-	static _Atomic int64_t next, next_unknown;
+	static _Atomic int64_t next, next_lasting;
 	struct kri_log_ids ids = {.session = id};
 	const char *more = advice(words);
 
-	if (*more ? kri_log_is_due_every(&next_unknown, UNKNOWN_EVERY)
+	if (*more ? kri_log_is_due_every(&next_lasting, LASTING_EVERY)
 		  : kri_log_is_due(&next))
 		kri_log(KRI_LOG_ERROR, &ids, "redis: %s: %.*s%s", what,
 			sayable(words), words, more);
