@@ -120,8 +120,7 @@ static void set_time(char *out, size_t size)
 
 static void put_text(const struct line *line, struct kri_buffer *out)
 {
-	kri_buffer_printf(out, "%s %s ", line->time,
-			  level_names[line->level]);
+	kri_buffer_printf(out, "%s %s ", line->time, level_names[line->level]);
 	if (line->request[0])
 		kri_buffer_printf(out, "request=%s ", line->request);
 	if (line->session[0])

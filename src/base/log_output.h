@@ -1,6 +1,6 @@
 /*
- * Standard error, as log lines are written to it. log_queue.c writes, log.c asks
- * what it is.
+ * Standard error, as log lines are written to it. log_queue.c writes, log.c
+ * asks what it is.
  */
 #ifndef KRI_BASE_LOG_OUTPUT_H
 #define KRI_BASE_LOG_OUTPUT_H

@@ -60,8 +60,7 @@ static enum kr_err ping_once(struct kri_topology *topology)
 	return err;
 }
 
-enum kr_err kri_topology_ping(struct kri_topology *topology,
-			      const char **fault)
+enum kr_err kri_topology_ping(struct kri_topology *topology, const char **fault)
 {
 	struct kri_outages *outages = &topology->outages;
 	enum kr_err err;

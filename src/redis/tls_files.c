@@ -181,8 +181,8 @@ enum kr_err kri_tls_load(SSL_CTX *context,
 {
 	enum kr_err err = load_authorities(context, options->ca_file, why);
 
-	if (err || (!is_given(options->cert_file) &&
-		    !is_given(options->key_file)))
+	if (err ||
+	    (!is_given(options->cert_file) && !is_given(options->key_file)))
 		return err;
 	if (!is_given(options->cert_file) || !is_given(options->key_file)) {
 		kri_buffer_string(why, "redis.tls_cert_file and "

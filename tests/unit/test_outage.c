@@ -87,7 +87,7 @@ static void the_next_outage_is_said_again(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		kri_outage_begin(&outages, "a:1", "Connection refused",
-			 KRI_OUTAGE_SERVER);
+				 KRI_OUTAGE_SERVER);
 		kri_outage_end(&outages, "a:1");
 	}
 	assert_int_equal(logged("\n"), 4);

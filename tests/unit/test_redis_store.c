@@ -43,8 +43,7 @@ bool kri_topology_aborts(const struct kri_topology *topology)
 	return fake.aborts;
 }
 
-enum kr_err kri_topology_ping(struct kri_topology *topology,
-			      const char **fault)
+enum kr_err kri_topology_ping(struct kri_topology *topology, const char **fault)
 {
 	(void)topology;
 	*fault = "redis a:1: Connection refused";
