@@ -283,6 +283,39 @@ expect_fit() {
 	expect_fit
 }
 
+# Fills Redis until that happens, or until it has refused a hundred times.
+fill_until() { # COMMAND...
+	local i
+	for i in {1..100}; do
+		rcli set "filler:$i" "$(printf '%060000d' 0)" ex 1000 >/dev/null
+		! "$@" || return 0
+	done
+	return 1
+}
+
+session_is_gone() {
+	[[ $(rcli exists "$(redis_key "$cookie")") == 0 ]]
+}
+
+@test "noeviction drops no session, other policies do without a word" {
+	local options=(-o "redis.endpoint=unix://$STACK/redis.sock"
+		-o log.level=info -o session.idle_timeout=20m)
+	redis_start --maxmemory 3mb --maxmemory-policy noeviction
+	kr_start "${options[@]}"
+	ask '/session/set?key=color&value=purple'
+	cookie=$(cookie_value)
+	! fill_until session_is_gone || fail "dropped"
+	ask_as "$cookie" '/session/get?key=color'
+	expect 200 '{"key":"color","value":"purple"}'
+	rcli config set maxmemory-policy volatile-ttl
+	rcli expire "$(redis_key "$cookie")" 900
+	fill_until session_is_gone || fail "kept"
+	ask_as "$cookie" '/session/get?key=color'
+	[ "$code" = 404 ]
+	run grep -aE ' (error|warning) ' "$STACK/krsessiond.log"
+	[ "$status" -eq 1 ]
+}
+
 @test "a Redis whose disk is away" {
 	mkdir "$STACK/gone"
 	redis_start_tcp --dir "$STACK/gone" --save '3600 1'
