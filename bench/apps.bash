@@ -51,7 +51,7 @@ start_nginx() { :; }
 
 start_krsession() {
 	start krsession spawn-fcgi -n -s krsession.sock -M 0660 \
-		"${as_www[@]}" -- "$root/build/krsessiond" \
+		"${as_www[@]}" -- "$root/build/installed/bin/krsessiond" \
 		-o "redis.endpoint=unix://$run/redis.sock"
 	nginx_part upstream >krsession-upstream.conf
 	nginx_part location >krsession-location.conf

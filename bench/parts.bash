@@ -34,7 +34,7 @@ start_daemon() {
 	for option in "$@"; do
 		given+=(-o "$option")
 	done
-	start krsessiond "$root/build/krsessiond" \
+	start krsessiond "$root/build/installed/bin/krsessiond" \
 		-l "unix:$run/krsession.sock" \
 		-o "redis.endpoint=unix://$run/$socket" "${given[@]}"
 	wait_for "krsessiond does not answer" load -n 1 /hello

@@ -15,8 +15,11 @@
  *             struct kr_app *app = NULL;
  *             int status = 1;
  *
- *             if (!kr_app_open(&app) && !kr_map(app, KR_GET, "/hello", hello,
- * 0)) status = kr_app_main(app, argc, argv); kr_app_close(&app); return status;
+ *             if (!kr_app_open(&app) &&
+ *                 !kr_map(app, KR_GET, "/hello", hello, 0))
+ *                     status = kr_app_main(app, argc, argv);
+ *             kr_app_close(&app);
+ *             return status;
  *     }
  *
  * A handler never writes to the client: it fills a response, which is sent
@@ -24,6 +27,8 @@
  * once for one request (KR_ATOMIC), and must keep its other effects to itself.
  *
  * What a function lends (const pointers) lives until the handler returns.
+ *
+ *     cc -o program program.c $(pkg-config --cflags --libs krsession)
  */
 #ifndef KRSESSION_H
 #define KRSESSION_H
@@ -31,8 +36,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version that a program is compiled with; kr_version() tells the one that
+ * it runs with. KR_VERSION is text, "0.1.0"; KR_VERSION_NUMBER is for #if, with
+ * two digits each for minor and patch. */
+#define KR_VERSION_MAJOR 0
+#define KR_VERSION_MINOR 1
+#define KR_VERSION_PATCH 0
+#define KR_VERSION_NUMBER                                                      \
+	(KR_VERSION_MAJOR * 10000 + KR_VERSION_MINOR * 100 + KR_VERSION_PATCH)
+#define KR_VERSION                                                             \
+	KR_QUOTE_VALUE(KR_VERSION_MAJOR)                                       \
+	"." KR_QUOTE_VALUE(KR_VERSION_MINOR) "." KR_QUOTE_VALUE(               \
+		KR_VERSION_PATCH)
+#define KR_QUOTE_VALUE(macro) KR_QUOTE(macro)
+#define KR_QUOTE(text) #text
+
 #define KR_MUST_CHECK __attribute__((warn_unused_result))
 #define KR_PRINTF(string, first) __attribute__((format(printf, string, first)))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct kr_app;     /* routes, configuration and the server: one a program */
 struct kr_context; /* one request on its way: request, session, response */
@@ -61,6 +85,9 @@ enum kr_err {
 
 /* A short English text for an error, such as "out of memory". Never NULL. */
 const char *kr_strerror(enum kr_err err);
+
+/* The version of the library that the program runs with, such as "0.1.0". */
+const char *kr_version(void);
 
 /* ---- the program ------------------------------------------------------ */
 
@@ -210,5 +237,9 @@ enum kr_err kr_session_destroy(struct kr_session *session) KR_MUST_CHECK;
  * NULL if the request has no session.
  */
 const char *kr_session_id(struct kr_session *session);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

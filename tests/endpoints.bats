@@ -30,7 +30,7 @@ expect_counter() { # N
 # A start that must fail; what it says is left in $said.
 kr_refuses() { # ENDPOINT [OPTION...]
 	local status=0
-	said=$("$KR_BUILD/krsessiond" -t -o "redis.endpoint=$1" "${@:2}" 2>&1) ||
+	said=$("$KR_DAEMON" -t -o "redis.endpoint=$1" "${@:2}" 2>&1) ||
 		status=$?
 	[ "$status" -eq 2 ] || fail "status $status for $1" "$said"
 }
@@ -130,7 +130,7 @@ warnings() {
 # ---- the environment ----------------------------------------------------
 
 kr_start_in() { # VARIABLE=VALUE...
-	server_start krsessiond env "$@" "$KR_BUILD/krsessiond" \
+	server_start krsessiond env "$@" "$KR_DAEMON" \
 		-l "unix:$KR_SOCKET" -o cookie.name=Kr.Session
 	within 10 kr_answers "$KR_SOCKET" /hello
 }

@@ -25,7 +25,7 @@ teardown() {
 # A start with a listener of its own, which waits for nobody. $AS may say as
 # whom.
 krsessiond() { # OPTION...
-	timeout 10 "${AS[@]}" "$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" "$@" \
+	timeout 10 "${AS[@]}" "$KR_INSTALLED/bin/krsessiond" -l "unix:$KR_SOCKET" "$@" \
 		</dev/null
 }
 
@@ -168,7 +168,7 @@ tls_options() { # [KEY=FILE]
 		-in "$STACK/tls/client.key" -out "$STACK/tls/locked.key"
 	refuses 2 "$(tls_options "tls_key_file=$STACK/tls/locked.key")" \
 		"redis.tls_key_file = $STACK/tls/locked.key: " passphrase
-	command="$KR_BUILD/krsessiond -t \
+	command="$KR_INSTALLED/bin/krsessiond -t \
 		$(tls_options "tls_key_file=$STACK/tls/locked.key")"
 	run timeout 10 script -qec "$command" /dev/null
 	[ "$status" -eq 2 ]

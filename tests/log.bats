@@ -89,7 +89,7 @@ log_has() { # PATTERN
 
 # Standard error is a file that is called the journal's.
 journal_start() { # JOURNAL_STREAM [OPTION...]
-	server_start krsessiond env "JOURNAL_STREAM=$1" "$KR_BUILD/krsessiond" \
+	server_start krsessiond env "JOURNAL_STREAM=$1" "$KR_INSTALLED/bin/krsessiond" \
 		-l "unix:$KR_SOCKET" "${@:2}" \
 		-o "redis.endpoint=unix://$STACK/nobody.sock"
 	within 10 kr_answers "$KR_SOCKET" /session/counter 503
@@ -124,7 +124,7 @@ start_unread() {
 	mapfile -t options < <(kr_options)
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	server_start krsessiond bash -c 'exec "$@" 2<>"$0"' "$STACK/pipe" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" "${options[@]}"
+		"$KR_DAEMON" -l "unix:$KR_SOCKET" "${options[@]}"
 	within 10 kr_answers "$KR_SOCKET" /hello ||
 		fail "krsessiond does not start"
 }

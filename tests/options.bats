@@ -11,7 +11,7 @@ setup() {
 }
 
 krsessiond() { # ARGUMENT...
-	timeout 10 "$KR_BUILD/krsessiond" "$@" </dev/null
+	timeout 10 "$KR_DAEMON" "$@" </dev/null
 }
 
 # -t refuses the configuration and its one line has all these words; so does

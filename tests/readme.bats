@@ -62,7 +62,7 @@ readme_conf() { # TITLE [SED EXPRESSION...]
 
 # Serves under that file, and nothing else.
 expect_it_works() {
-	server_start krsessiond "$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
+	server_start krsessiond "$KR_DAEMON" -l "unix:$KR_SOCKET" \
 		-c "$STACK/readme.conf"
 	within 10 kr_answers "$KR_SOCKET" /hello
 	ask /session/counter
@@ -155,7 +155,7 @@ readme_users() { # [RULE...]
 	url=$(readme_lines '**A hosted Redis over TLS' | sed -n 's/^endpoint = //p')
 	server_start krsessiond env "SSL_CERT_FILE=$STACK/tls/ca.crt" \
 		"UPSTASH_REDIS_URL=${url/redis.example.com:6379/localhost:$PORT}" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET"
+		"$KR_DAEMON" -l "unix:$KR_SOCKET"
 	within 10 kr_answers "$KR_SOCKET" /session/counter
 }
 
@@ -170,7 +170,7 @@ readme_users() { # [RULE...]
 		redis-cluster.conf Cluster
 	END
 	for file in sentinel cluster; do
-		"$KR_BUILD/krsessiond" -t -c "$KR_ROOT/conf/redis-$file.conf"
+		"$KR_DAEMON" -t -c "$KR_ROOT/conf/redis-$file.conf"
 	done
 }
 

@@ -60,13 +60,13 @@ counter_works() {
 @test "UPSTASH_REDIS_URL names the Redis, and REDIS_URL without it" {
 	redis_start
 	server_start krsessiond env "REDIS_URL=unix://$STACK/redis.sock" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
+		"$KR_DAEMON" -l "unix:$KR_SOCKET" \
 		-o cookie.name=Kr.Session
 	within 10 counter_works
 	server_stop krsessiond
 	server_start krsessiond env "UPSTASH_REDIS_URL=unix://$STACK/redis.sock" \
 		REDIS_URL=redis://127.0.0.1:1 \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
+		"$KR_DAEMON" -l "unix:$KR_SOCKET" \
 		-o cookie.name=Kr.Session
 	within 10 counter_works
 }

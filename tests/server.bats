@@ -283,7 +283,7 @@ policies() {
 	server_stop krsessiond
 	rm "$KR_SOCKET"
 	mapfile -t options < <(kr_options)
-	server_start krsessiond chrt --idle 0 "$KR_BUILD/krsessiond" \
+	server_start krsessiond chrt --idle 0 "$KR_DAEMON" \
 		-l "unix:$KR_SOCKET" "${options[@]}"
 	within 10 kr_answers "$KR_SOCKET" /hello
 	[ "$(policies | sort -u)" = 5 ]
@@ -335,7 +335,7 @@ policies() {
 }
 
 @test "the listener may come from the configuration" {
-	server_start krsessiond "$KR_BUILD/krsessiond" \
+	server_start krsessiond "$KR_DAEMON" \
 		-o "server.listen=unix:$KR_SOCKET"
 	within 10 hello_works
 }
@@ -351,7 +351,7 @@ policies() {
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	server_start krsessiond spawn-fcgi -n -s "$KR_SOCKET" -- /bin/sh -c \
 		'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" 3<&0 </dev/null' \
-		"$KR_BUILD/krsessiond"
+		"$KR_DAEMON"
 	within 10 hello_works
 }
 
@@ -401,7 +401,7 @@ tcp_settled() { # PORT
 }
 
 @test "without a listener it says so and ends" {
-	run timeout 5 "$KR_BUILD/krsessiond" </dev/null
+	run timeout 5 "$KR_DAEMON" </dev/null
 	[[ $status -eq 1 || $status -eq 2 ]]
 	[[ $output == *-l* || $output == *listen* ]]
 }
@@ -411,7 +411,7 @@ tcp_settled() { # PORT
 cgi() { # NAME=VALUE...
 	env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET \
 		"KRSESSION_REDIS_ENDPOINT=unix://$STACK/redis.sock" \
-		KRSESSION_COOKIE_NAME=Kr.Session "$@" "$KR_BUILD/krsessiond"
+		KRSESSION_COOKIE_NAME=Kr.Session "$@" "$KR_DAEMON"
 }
 
 @test "as a plain CGI program it answers one request" {

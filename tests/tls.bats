@@ -88,7 +88,7 @@ expect_logged() { # REGULAR EXPRESSION
 	expect_refused 'self-signed certificate|unable to get local issuer'
 	server_stop krsessiond
 	server_start krsessiond env "SSL_CERT_FILE=$STACK/tls/ca.crt" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
+		"$KR_DAEMON" -l "unix:$KR_SOCKET" \
 		-o cookie.name=Kr.Session \
 		-o "redis.endpoint=rediss://localhost:$PORT"
 	within 10 kr_answers "$KR_SOCKET" /session/counter
@@ -276,7 +276,7 @@ abortConnect=false"
 	redis_start_tls good
 	server_start krsessiond env \
 		"UPSTASH_REDIS_URL=rediss://localhost:$PORT" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
+		"$KR_DAEMON" -l "unix:$KR_SOCKET" \
 		-o "redis.tls_ca_file=$STACK/tls/ca.crt" \
 		-o cookie.name=Kr.Session
 	within 10 kr_answers "$KR_SOCKET" /session/counter

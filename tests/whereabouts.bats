@@ -42,7 +42,7 @@ start_without_resolver() {
 	server_start krsessiond unshare --mount --propagation "$(propagation)" \
 		bash -c '
 		mount --bind "$STACK/resolv.conf" /etc/resolv.conf
-		exec "$@"' bash "$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET" \
+		exec "$@"' bash "$KR_DAEMON" -l "unix:$KR_SOCKET" \
 		"${options[@]}" -o redis.endpoint=redis://redis.example.com \
 		-o redis.connect_timeout=500ms
 	within 10 kr_answers "$KR_SOCKET" /hello

@@ -132,7 +132,7 @@ start_krsessiond() {
 	((EUID != 0)) || as_www=(-G www-data)
 	KRSESSION_REDIS_ENDPOINT=${redis_url:-unix://$run/redis.sock} \
 		start krsessiond spawn-fcgi -n -s krsession.sock -M 0660 \
-		"${as_www[@]}" -- "$root/build/krsessiond" \
+		"${as_www[@]}" -- "$root/build/installed/bin/krsessiond" \
 		-c "$root/conf/tutorial.conf" -o log.level=debug
 	wait_for "krsessiond has no socket" test -S krsession.sock
 }

@@ -10,6 +10,7 @@
 #include "fcgi/cgi.h"
 #include "fcgi/listener.h"
 #include "fcgi/server.h"
+#include "fcgi/vigil.h"
 #include "store/store.h"
 
 #define LAST_WORDS 1000 /* ms for what is left of the log */
@@ -17,7 +18,7 @@
 /* Of a run that is over. */
 struct outcome {
 	struct kri_buffer why; /* it failed, in one line */
-	bool left;             /* threads are still at work */
+	struct kri_server_end end;
 };
 
 enum kr_err kr_app_open(struct kr_app **app)
@@ -82,6 +83,7 @@ static struct kri_cookie cookie_of(const struct kri_config *config)
 }
 
 static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
+			 const struct kri_handover *handover,
 			 struct kri_buffer *why)
 {
 	bool secure = app->config.cookie_secure == KRI_SECURE_ALWAYS;
@@ -90,12 +92,15 @@ static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
 	if (!err)
 		err = kri_listener_check(&app->config, why);
 	if (!err)
+		err = kri_handover_check(handover, &app->config, why);
+	if (!err)
 		err = kri_config_resolve(&app->config, why);
 	return err ? err : kri_cookie_check(cookie, secure, why);
 }
 
 static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
-			 struct kri_store *store, struct outcome *outcome)
+			 struct kri_store *store, struct kri_handover *handover,
+			 struct outcome *outcome)
 {
 	struct kri_site site = {
 		.config = &app->config,
@@ -105,26 +110,75 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 
 	if (kri_cgi_is())
 		return kri_cgi_run(&site, store, &outcome->why);
-	return kri_server_run(&site, store, &outcome->left, &outcome->why);
+	return kri_server_run(&site, store, handover, &outcome->end,
+			      &outcome->why);
+}
+
+/* Where a reload went wrong it is the other process that can say what follows
+ * from it. */
+static void complain(enum kr_err err, const struct kri_handover *handover,
+		     const struct kri_buffer *why)
+{
+	const char *text = why->len ? why->data : kr_strerror(err);
+
+	if (!kri_handover_refuse(handover, text))
+		kri_log(KRI_LOG_ERROR, NULL, "%s", text);
+}
+
+/* Whether a stand-in serves in our place, and only waits for us to. */
+static bool is_awaited(const struct kri_handover *handover)
+{
+	return handover->role == KRI_ROLE_SUCCESSOR && !handover->settled;
+}
+
+static int status_of(enum kr_err err)
+{
+	return err == KR_ERR_CONFIG ? 2 : err != KR_OK;
+}
+
+int kri_app_refuse(enum kr_err err, struct kri_handover *handover,
+		   struct kri_buffer *why)
+{
+	if (!why->len)
+		kri_buffer_string(why, kr_strerror(err));
+	if (!is_awaited(handover))
+		complain(err, handover, why);
+	else if (kri_vigil_keep(handover, why))
+		return 0;
+	return status_of(err);
+}
+
+/* The program is executed anew, or the reason for which it is not is told. */
+static int go_on(enum kr_err err, struct kri_handover *handover,
+		 struct outcome *outcome)
+{
+	struct kri_buffer *why = &outcome->why;
+
+	if (err)
+		complain(err, handover, why);
+	kri_log_stop(LAST_WORDS);
+	kri_buffer_clear(why);
+	return kri_vigil_keep(handover, why) ? 0 : 1;
 }
 
 /* Says what went wrong; returns the exit status. */
-static int conclude(enum kr_err err, const struct outcome *outcome)
+static int conclude(enum kr_err err, struct kri_handover *handover,
+		    struct outcome *outcome)
 {
-	const struct kri_buffer *why = &outcome->why;
-	int status = err == KR_ERR_CONFIG ? 2 : err != KR_OK;
+	int status = 0;
 
-	if (err)
-		kri_log(KRI_LOG_ERROR, NULL, "%s",
-			why->len ? why->data : kr_strerror(err));
+	if (outcome->end.again)
+		status = go_on(err, handover, outcome);
+	else if (err)
+		status = kri_app_refuse(err, handover, &outcome->why);
 	kri_log_stop(LAST_WORDS);
 	/* Threads still run on what would be freed on the way out. */
-	if (outcome->left)
+	if (outcome->end.left)
 		_exit(status);
 	return status;
 }
 
-int kri_app_run(struct kr_app *app, bool test)
+int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test)
 {
 	struct kri_cookie cookie = cookie_of(&app->config);
 	struct outcome outcome = {.why = KRI_BUFFER_EMPTY};
@@ -134,12 +188,12 @@ int kri_app_run(struct kr_app *app, bool test)
 
 	kri_log_setup((enum kri_log_level)app->config.log_level,
 		      (enum kri_log_format)app->config.log_format);
-	err = check(app, &cookie, &outcome.why);
+	err = check(app, &cookie, handover, &outcome.why);
 	if (!err)
 		err = kri_store_open(&app->config, &store, &outcome.why);
 	if (!err && !test)
-		err = serve(app, &cookie, store, &outcome);
-	status = conclude(err, &outcome);
+		err = serve(app, &cookie, store, handover, &outcome);
+	status = conclude(err, handover, &outcome);
 	if (store)
 		store->ops->close(&store);
 	kri_buffer_free(&outcome.why);

@@ -122,22 +122,36 @@ static enum kr_err configure(struct kr_app *app,
 	return err ? err : assign(app, line, why);
 }
 
-static int run(struct kr_app *app, const struct command_line *line)
+static int run(struct kr_app *app, const struct command_line *line,
+	       struct kri_handover *handover)
 {
 	struct kri_buffer why = KRI_BUFFER_EMPTY;
 	enum kr_err err = configure(app, line, &why);
 	int status;
 
-	if (err)
-		kri_log(KRI_LOG_ERROR, NULL, "%s",
-			why.len ? why.data : kr_strerror(err));
+	status = err ? kri_app_refuse(err, handover, &why)
+		     : kri_app_run(app, handover, line->test);
 	kri_buffer_free(&why);
-	if (err)
-		return 2;
-	status = kri_app_run(app, line->test);
 	if (line->test && !status)
 		fprintf(stderr, "%s: the configuration is good\n",
 			line->program);
+	return status;
+}
+
+/* What a reload has told this process comes first, as it is no option. */
+static int start(struct kr_app *app, struct command_line *line)
+{
+	struct kri_buffer why = KRI_BUFFER_EMPTY;
+	struct kri_handover handover;
+	enum kr_err err = kri_handover_take(&handover, line->argv, &why);
+	int status;
+
+	if (err)
+		status = kri_app_refuse(err, &handover, &why);
+	else
+		status = run(app, line, &handover);
+	kri_handover_free(&handover);
+	kri_buffer_free(&why);
 	return status;
 }
 
@@ -153,5 +167,5 @@ int kr_app_main(struct kr_app *app, int argc, char **argv)
 	if (!app)
 		return 2;
 	read_options(&line);
-	return line.status < 0 ? run(app, &line) : line.status;
+	return line.status < 0 ? start(app, &line) : line.status;
 }

@@ -36,6 +36,7 @@ struct kri_config {
 	int64_t batch;           /* exchanges of a batch, at most */
 	int64_t receive_timeout; /* ms for a whole request to arrive */
 	int64_t drain_timeout;   /* ms for requests in flight at the end */
+	int64_t reload_timeout;  /* ms for a new process to be ready */
 	/* [log] */
 	int64_t log_level;  /* enum kri_log_level */
 	int64_t log_format; /* enum kri_log_format */

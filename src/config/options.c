@@ -65,6 +65,10 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_DURATION, .offset = MEMBER(drain_timeout),
 	 .max = HOUR, .fallback = "10s",
 	 .help = "Time for requests in flight when the program ends."},
+	{.section = "server", .key = "reload_timeout",
+	 .type = KRI_OPTION_DURATION, .offset = MEMBER(reload_timeout),
+	 .min = 100, .max = HOUR, .fallback = "30s",
+	 .help = "Time at a reload (SIGHUP) for the new process to be ready."},
 
 	{.section = "log", .key = "level",
 	 .type = KRI_OPTION_CHOICE, .offset = MEMBER(log_level),

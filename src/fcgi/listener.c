@@ -315,9 +315,31 @@ enum kr_err kri_listener_open(struct kri_listener *listener,
 	if (!err &&
 	    (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK)))
 		err = refuse(why, config, strerror(errno));
+	if (!err && listener->fd > STDERR_FILENO)
+		fcntl(listener->fd, F_SETFD, FD_CLOEXEC);
 	if (err)
 		kri_listener_close(listener);
 	return err;
+}
+
+void kri_listener_set_backlog(const struct kri_listener *listener,
+			      const struct kri_config *config)
+{
+	(void)listen(listener->fd, (int)config->backlog);
+}
+
+enum kr_err kri_listener_own(struct kri_listener *listener,
+			     const struct kri_config *config, dev_t device,
+			     ino_t inode)
+{
+	struct place place;
+
+	if (read_place(config->listen, &place) || !place.path)
+		return KR_OK;
+	listener->device = device;
+	listener->inode = inode;
+	listener->path = strdup(place.path);
+	return listener->path ? KR_OK : KR_ERR_MEMORY;
 }
 
 int kri_listener_accept(const struct kri_listener *listener)
@@ -352,6 +374,21 @@ void kri_listener_refuse(struct kri_listener *listener)
 	if (is_still_ours(listener))
 		unlink(listener->path);
 	shutdown(listener->fd, SHUT_RD);
+}
+
+void kri_listener_release(struct kri_listener *listener)
+{
+	free(listener->path);
+	*listener = (struct kri_listener){.fd = -1};
+}
+
+void kri_listener_leave(struct kri_listener *listener)
+{
+	int fd = listener->fd;
+
+	kri_listener_release(listener);
+	if (fd >= 0)
+		close(fd);
 }
 
 void kri_listener_close(struct kri_listener *listener)

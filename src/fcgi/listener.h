@@ -36,6 +36,22 @@ enum kr_err kri_listener_open(struct kri_listener *listener,
 			      const struct kri_config *config,
 			      struct kri_buffer *why) KR_MUST_CHECK;
 
+/* For one that was handed over: the kernel's queue, as config says now. */
+void kri_listener_set_backlog(const struct kri_listener *listener,
+			      const struct kri_config *config);
+
+/* And the socket's file is ours to remove, config->listen's, if it is still
+ * that one. KR_ERR_MEMORY. */
+enum kr_err kri_listener_own(struct kri_listener *listener,
+			     const struct kri_config *config, dev_t device,
+			     ino_t inode) KR_MUST_CHECK;
+
+/* Closes the descriptor alone: another process goes on with the socket. */
+void kri_listener_leave(struct kri_listener *listener);
+
+/* Forgets it, open: another one goes on with the descriptor and the file. */
+void kri_listener_release(struct kri_listener *listener);
+
 /* A connection, non-blocking and close-on-exec; -1 with errno if there is none.
  */
 int kri_listener_accept(const struct kri_listener *listener);

@@ -82,8 +82,15 @@ void kri_loop_shed(struct kri_loop *loop, struct kri_loop *heir, size_t n)
 
 void kri_loop_drain(struct kri_loop *loop)
 {
+	kri_loop_hand_over(loop, NULL, NULL);
+}
+
+void kri_loop_hand_over(struct kri_loop *loop, kri_peers_hand *hand, void *arg)
+{
 	pthread_mutex_lock(&loop->inbox.lock);
 	loop->inbox.drain = true;
+	loop->inbox.hand = hand;
+	loop->inbox.hand_arg = arg;
 	pthread_mutex_unlock(&loop->inbox.lock);
 	uv_async_send(&loop->wake);
 }
@@ -94,6 +101,11 @@ static void give_to_heir(void *arg, int fd)
 
 	if (!put(loop->heir, &fd, 1))
 		kri_peers_add(&loop->peers, fd);
+}
+
+static bool is_ending(const struct kri_loop *loop)
+{
+	return loop->peers.draining || loop->peers.hand;
 }
 
 /* Empties the inbox first, so that nobody waits for its lock. */
@@ -112,8 +124,12 @@ static void read_inbox(uv_async_t *wake)
 	for (size_t i = 0; i < got.n; i++)
 		kri_peers_add(&loop->peers, got.fds[i]);
 	free(got.fds);
-	if (got.drain && !loop->peers.draining) {
-		kri_peers_drain(&loop->peers);
+	if (got.drain && !is_ending(loop)) {
+		if (got.hand)
+			kri_peers_hand_over(&loop->peers, got.hand,
+					    got.hand_arg);
+		else
+			kri_peers_drain(&loop->peers);
 	} else if (got.heir && !got.drain) {
 		loop->heir = got.heir;
 		kri_peers_shed(&loop->peers, got.shed);
@@ -156,7 +172,7 @@ static void close_all(struct kri_loop *loop)
 /* Whether it drains and there is nothing left to do for anybody. */
 static bool is_done(const struct kri_loop *loop)
 {
-	return loop->peers.draining && !loop->stages.under_way &&
+	return is_ending(loop) && !loop->stages.under_way &&
 	       !kri_peers_count(&loop->peers);
 }
 

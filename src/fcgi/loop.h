@@ -21,6 +21,8 @@ struct kri_inbox {
 	struct kri_loop *heir; /* who is to get `shed` of the idle ones */
 	size_t shed;
 	bool drain;
+	kri_peers_hand *hand; /* draining, to whom connections go; or NULL */
+	void *hand_arg;
 };
 
 struct kri_loop {
@@ -68,6 +70,10 @@ void kri_loop_shed(struct kri_loop *loop, struct kri_loop *heir, size_t n);
 
 /* Has it answer what has come, and end. */
 void kri_loop_drain(struct kri_loop *loop);
+
+/* The same, but connections are handed to another process as they fall idle.
+ * `hand` is called by the loop's thread. */
+void kri_loop_hand_over(struct kri_loop *loop, kri_peers_hand *hand, void *arg);
 
 /* us that its turn has lasted; 0: it waits. */
 int64_t kri_loop_turn(const struct kri_loop *loop);

@@ -184,6 +184,25 @@ void kri_peer_stop_sender(struct kri_peer *peer)
 		shutdown(peer->fd, SHUT_RD);
 }
 
+/* ---- another process -------------------------------------------------- */
+
+/* What the front server sends meanwhile waits in the socket for who has it
+ * then: nothing is ended, so nothing can be lost under a request. */
+bool kri_peer_hand_over(struct kri_peer *peer)
+{
+	struct kri_peers *peers = peer->peers;
+
+	if (!peers->hand)
+		return false;
+	if (peers->hand(peers->hand_arg, peer->fd)) {
+		kri_peer_close(peer);
+		return true;
+	}
+	peers->hand = NULL;
+	peers->draining = true;
+	return false;
+}
+
 /* ---- receiving -------------------------------------------------------- */
 
 static void refuse(struct kri_peer *peer, const char *why)
@@ -241,6 +260,8 @@ static void receive(struct kri_peer *peer)
  * request has just connected: it is about to be sent. */
 static void await(struct kri_peer *peer, enum kri_peer_state state)
 {
+	if (state == KRI_PEER_IDLE && kri_peer_hand_over(peer))
+		return;
 	if (peer->peers->draining && state == KRI_PEER_IDLE) {
 		if (peer->served) {
 			leave(peer);
@@ -301,6 +322,8 @@ static void release(struct kri_peer *peer, enum kri_fate fate)
 	case KRI_FATE_KEEP:
 		if (peer->intake.gathered)
 			kri_peer_look(peer);
+		else if (kri_peer_hand_over(peer))
+			return;
 		else if (peer->peers->shed)
 			kri_peer_give_away(peer);
 		else if (peer->muted)

@@ -20,6 +20,10 @@ void kri_peer_stop_sender(struct kri_peer *peer);
 /* Hands an idle one over, open. */
 void kri_peer_give_away(struct kri_peer *peer);
 
+/* Hands an idle one to another process, if that is the order of the day, and
+ * closes our copy. False if not: there it is still. */
+bool kri_peer_hand_over(struct kri_peer *peer);
+
 void kri_peer_close(struct kri_peer *peer);
 
 /* Looks at the clock from now on, as long as one is in a state that ends. */

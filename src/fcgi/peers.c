@@ -38,20 +38,35 @@ static void expire(struct kri_peers *peers, enum kri_peer_state state,
 	}
 }
 
-static int64_t limit(const struct kri_peers *peers, int64_t timeout)
+static int64_t least(int64_t a, int64_t b)
 {
-	return peers->draining && timeout > DRAIN_GRACE ? DRAIN_GRACE : timeout;
+	return a < b ? a : b;
+}
+
+/* While connections are handed over there is time: another process serves. */
+static int64_t partial_limit(const struct kri_peers *peers)
+{
+	if (peers->draining)
+		return least(peers->receive_timeout, DRAIN_GRACE);
+	if (peers->hand)
+		return least(peers->receive_timeout, peers->hand_timeout);
+	return peers->receive_timeout;
+}
+
+static int64_t leave_limit(const struct kri_peers *peers)
+{
+	return peers->draining || peers->hand ? DRAIN_GRACE : LEAVE_TIMEOUT;
 }
 
 static void tick(uv_timer_t *timer)
 {
 	struct kri_peers *peers = timer->data;
 
-	expire(peers, KRI_PEER_PARTIAL, limit(peers, peers->receive_timeout),
+	expire(peers, KRI_PEER_PARTIAL, partial_limit(peers),
 	       "sent half a request and not the rest of it");
 	expire(peers, KRI_PEER_WRITING, peers->receive_timeout,
 	       "did not read its answer");
-	expire(peers, KRI_PEER_LEAVING, limit(peers, LEAVE_TIMEOUT), NULL);
+	expire(peers, KRI_PEER_LEAVING, leave_limit(peers), NULL);
 	if (peers->lists[KRI_PEER_PARTIAL].n ||
 	    peers->lists[KRI_PEER_WRITING].n ||
 	    peers->lists[KRI_PEER_LEAVING].n)
@@ -106,6 +121,25 @@ void kri_peers_drain(struct kri_peers *peers)
 	}
 }
 
+void kri_peers_hand_over(struct kri_peers *peers, kri_peers_hand *hand,
+			 void *arg)
+{
+	struct kri_peer *peer = peers->lists[KRI_PEER_IDLE].first, *next;
+
+	peers->shed = 0;
+	peers->hand = hand;
+	peers->hand_arg = arg;
+	for (; peer && peers->hand; peer = next) {
+		next = peer->next;
+		if (peer->intake.gathered)
+			kri_peer_look(peer);
+		else
+			(void)kri_peer_hand_over(peer);
+	}
+	if (!peers->hand)
+		kri_peers_drain(peers);
+}
+
 size_t kri_peers_count(const struct kri_peers *peers)
 {
 	size_t n = 0;
@@ -122,6 +156,7 @@ enum kr_err kri_peers_open(struct kri_peers *peers, uv_loop_t *loop,
 		.loop = loop,
 		.stages = stages,
 		.receive_timeout = stages->site->config->receive_timeout,
+		.hand_timeout = stages->site->config->drain_timeout / 2,
 	};
 	uv_timer_init(loop, &peers->timer);
 	peers->timer.data = peers;

@@ -40,6 +40,9 @@ struct kri_peer_list {
 	size_t n;
 };
 
+/* Gives a connection to another process; false if nobody is there any more. */
+typedef bool kri_peers_hand(void *arg, int fd);
+
 struct kri_peers {
 	uv_loop_t *loop;
 	uv_timer_t timer; /* runs while a state that has an end is taken */
@@ -49,6 +52,11 @@ struct kri_peers {
 	struct kri_peer_list lists[KRI_PEER_STATES];
 	int64_t receive_timeout; /* ms */
 	bool draining;
+	/* They go to another process as they fall idle, open: it is given a
+	 * copy of each. */
+	kri_peers_hand *hand; /* NULL: not */
+	void *hand_arg;
+	int64_t hand_timeout; /* ms for half a request, before it is late */
 	/* So many more are to be given away as they fall idle, open. */
 	size_t shed;
 	void (*give)(void *arg, int fd);
@@ -73,6 +81,11 @@ void kri_peers_shed(struct kri_peers *peers, size_t n);
 
 /* Answers what has come, and closes connections as they fall idle. */
 void kri_peers_drain(struct kri_peers *peers);
+
+/* Answers what has come, and hands connections over as they fall idle.
+ * Where nobody takes them any more, it drains. */
+void kri_peers_hand_over(struct kri_peers *peers, kri_peers_hand *hand,
+			 void *arg);
 
 /* How many there are. */
 size_t kri_peers_count(const struct kri_peers *peers);

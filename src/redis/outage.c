@@ -109,3 +109,16 @@ void kri_outage_end(struct kri_outages *outages, const char *name)
 		kri_log(KRI_LOG_WARNING, NULL, "redis %s: back after %lld ms",
 			name, (long long)(kri_clock_ms() - since + 1));
 }
+
+int64_t kri_outages_since(struct kri_outages *outages)
+{
+	int64_t since = 0;
+
+	pthread_mutex_lock(&outages->lock);
+	for (const struct kri_outage *outage = outages->first; outage;
+	     outage = outage->next)
+		if (outage->since && (!since || outage->since < since))
+			since = outage->since;
+	pthread_mutex_unlock(&outages->lock);
+	return since;
+}

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct kri_outage;
 
@@ -34,5 +35,8 @@ void kri_outage_begin(struct kri_outages *outages, const char *name,
 
 /* It is back. */
 void kri_outage_end(struct kri_outages *outages, const char *name);
+
+/* kri_clock_ms() since when the first of those that are away is; 0: none. */
+int64_t kri_outages_since(struct kri_outages *outages);
 
 #endif

@@ -164,3 +164,8 @@ bool kri_topology_aborts(const struct kri_topology *topology)
 {
 	return topology->endpoint.abort_on_connect_fail == 1;
 }
+
+int64_t kri_topology_away(struct kri_topology *topology)
+{
+	return kri_outages_since(&topology->outages);
+}

@@ -41,6 +41,10 @@ void kri_topology_close(struct kri_topology **topology);
 /* Whether not to start without Redis. */
 bool kri_topology_aborts(const struct kri_topology *topology);
 
+/* kri_clock_ms() since when a server of it is away; 0: none is, as far as
+ * anybody has tried. Any thread. */
+int64_t kri_topology_away(struct kri_topology *topology);
+
 /*
  * Whether a server can be reached, tried as often as the configuration says,
  * with a pause in between. For the start: it blocks, and logs nothing: what

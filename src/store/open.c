@@ -28,3 +28,8 @@ enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)
 					       : kr_strerror(err));
 	return err;
 }
+
+int64_t kri_store_away(struct kri_store *store)
+{
+	return store->ops->away ? store->ops->away(store) : 0;
+}

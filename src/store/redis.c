@@ -33,6 +33,13 @@ static enum kr_err check(struct kri_store *base)
 	return kri_topology_ping(store->topology, &base->fault);
 }
 
+static int64_t away(struct kri_store *base)
+{
+	struct kri_redis_store *store = (struct kri_redis_store *)base;
+
+	return kri_topology_away(store->topology);
+}
+
 /* Closing the client settles every batch, maybe only after this returns: when
  * it is called by one that is done. */
 static void detach(struct kri_link **base)
@@ -91,6 +98,7 @@ static const struct kri_store_ops redis_ops = {
 	.list = kri_redis_list,
 	.sweep = sweep,
 	.check = check,
+	.away = away,
 	.close = close_store,
 };
 

@@ -147,6 +147,10 @@ struct kri_store_ops {
 	 * store's fault. */
 	enum kr_err (*check)(struct kri_store *store);
 
+	/* kri_clock_ms() since when a server of it is known to be away, or 0.
+	 * Any thread. NULL for a store that is always there. */
+	int64_t (*away)(struct kri_store *store);
+
 	/* All links have been detached and their loops have run out. */
 	void (*close)(struct kri_store **store);
 };
@@ -170,6 +174,9 @@ enum kr_err kri_store_open(const struct kri_config *config,
  * start: checks it, blocking; an error comes with one line in `why`. */
 enum kr_err kri_store_check(struct kri_store *store,
 			    struct kri_buffer *why) KR_MUST_CHECK;
+
+/* kri_clock_ms() since when it is known to be away, or 0. Any thread. */
+int64_t kri_store_away(struct kri_store *store);
 
 /*
  * Counts all sessions by walking them, to the end: done is called with the

@@ -15,6 +15,8 @@ KR_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 export KR_BUILD=${KRSESSION_BUILD:-${KR_BUILD:-$KR_ROOT/build}}
 export KR_SANITIZE=${KRSESSION_SANITIZE:-${KR_SANITIZE-}}
 export KR_REDIS=${KRSESSION_REDIS_SERVER:-${KR_REDIS:-redis-server}}
+export KR_INSTALLED=$KR_BUILD/installed # what ./dev build puts there
+export KR_DAEMON=$KR_INSTALLED/bin/krsessiond
 unset KRSESSION_BUILD KRSESSION_SANITIZE KRSESSION_REDIS_SERVER
 # shellcheck disable=SC2034 # read by bats: servers of a file are shared
 BATS_NO_PARALLELIZE_WITHIN_FILE=true
@@ -222,7 +224,7 @@ kr_start() { # [OPTION...]
 	local options
 	mapfile -t options < <(kr_options)
 	server_start krsessiond spawn-fcgi -n -s "$KR_SOCKET" -M 0666 -- \
-		"$KR_BUILD/krsessiond" "${options[@]}" "$@"
+		"$KR_DAEMON" "${options[@]}" "$@"
 	within 10 kr_answers "$KR_SOCKET" /hello ||
 		fail "krsessiond does not start"
 }
@@ -233,13 +235,18 @@ start_both() { # [KRSESSIOND OPTION...]
 	kr_start "$@"
 }
 
-# A program with an own listener.
+# A program with an own listener: krsessiond, another one of the build folder,
+# or one by its path.
 kr_listen() { # NAME PROGRAM ADDRESS [OPTION...]
 	local name=$1 program=$2 address=$3 options
 	shift 3
+	case $program in
+	krsessiond) program=$KR_DAEMON ;;
+	/*) ;;
+	*) program=$KR_BUILD/$program ;;
+	esac
 	mapfile -t options < <(kr_options)
-	server_start "$name" "$KR_BUILD/$program" -l "$address" \
-		"${options[@]}" "$@"
+	server_start "$name" "$program" -l "$address" "${options[@]}" "$@"
 }
 
 # The program of tests/slow_app.c, at $STACK/slow.sock.

@@ -49,7 +49,7 @@ world_end() {
 # Every program of ours is found as an installed one would be.
 world_enter() { # COMMAND...
 	nsenter --mount --net --target "$(server_pid world)" env -C "$STACK" \
-		PATH="$KR_BUILD:$PATH" "$@"
+		PATH="$KR_INSTALLED/bin:$PATH" "$@"
 }
 
 # What docs/operations.md prints, as root's shell would do it.
@@ -63,7 +63,7 @@ world_start() { # NAME COMMAND...
 	shift
 	server_start "$name" nsenter --mount --net \
 		--target "$(server_pid world)" env -C "$STACK" \
-		PATH="$KR_BUILD:$PATH" "$@"
+		PATH="$KR_INSTALLED/bin:$PATH" "$@"
 }
 
 # ---- Redis --------------------------------------------------------------
@@ -140,7 +140,7 @@ world_daemon() {
 	chgrp krsession "$WORLD/krsession/"* 2>/dev/null || true
 	world_start krsessiond spawn-fcgi -n -s /run/krsession/krsession.sock \
 		-M 0660 -U www-data -G www-data -- \
-		"$KR_BUILD/krsessiond" -c /etc/krsession/krsessiond.conf
+		"$KR_INSTALLED/bin/krsessiond" -c /etc/krsession/krsessiond.conf
 	within 10 world_listens || fail "krsessiond does not start" \
 		"$(cat "$STACK/krsessiond.log")"
 }

@@ -106,6 +106,25 @@ static void each_server_has_its_own(void **state)
 	assert_int_equal(logged("a:1: back"), 0);
 }
 
+static void it_is_known_since_when_the_first_is_away(void **state)
+{
+	int64_t since;
+
+	(void)state;
+	assert_int_equal(kri_outages_since(&outages), 0);
+	kri_outage_begin(&outages, "a:1", "Connection refused",
+			 KRI_OUTAGE_NODE);
+	since = kri_outages_since(&outages);
+	assert_true(since > 0);
+	kri_outage_begin(&outages, "a:2", "Connection refused",
+			 KRI_OUTAGE_NODE);
+	assert_int_equal(kri_outages_since(&outages), since);
+	kri_outage_end(&outages, "a:1");
+	assert_true(kri_outages_since(&outages) >= since);
+	kri_outage_end(&outages, "a:2");
+	assert_int_equal(kri_outages_since(&outages), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -116,6 +135,7 @@ int main(void)
 		TEST(there_is_no_end_without_a_beginning),
 		TEST(the_next_outage_is_said_again),
 		TEST(each_server_has_its_own),
+		TEST(it_is_known_since_when_the_first_is_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

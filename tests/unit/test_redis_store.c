@@ -43,6 +43,12 @@ bool kri_topology_aborts(const struct kri_topology *topology)
 	return fake.aborts;
 }
 
+int64_t kri_topology_away(struct kri_topology *topology)
+{
+	(void)topology;
+	return 0;
+}
+
 enum kr_err kri_topology_ping(struct kri_topology *topology, const char **fault)
 {
 	(void)topology;

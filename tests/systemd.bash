@@ -1,0 +1,473 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2154
+#
+# krsessiond under systemd, which is process 1 of a container here: what
+# `make install` puts on a Debian that has nothing, with Debian's own Redis,
+# nginx and lighttpd. The files fresh_systemd_*.bats are links to this one, and
+# the name says which Debian.
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/fresh.bash
+source "$BATS_TEST_DIRNAME/lib/fresh.bash"
+# shellcheck source=lib/machine.bash
+source "$BATS_TEST_DIRNAME/lib/machine.bash"
+# shellcheck source=lib/readme.bash
+source "$BATS_TEST_DIRNAME/lib/readme.bash"
+
+SUITE=${BATS_TEST_FILENAME##*_}
+SUITE=${SUITE%.bats}
+CONF=/etc/krsession/krsessiond.conf
+UNIT=krsessiond.service
+readonly PORT_NGINX=5000 PORT_LIGHTTPD=5001
+
+PACKAGES=(systemd-sysv dbus openssl redis-server nginx lighttpd
+	lighttpd-mod-openssl dnsmasq-base)
+
+setup_file() {
+	export BATS_TEST_TIMEOUT=600
+	fresh_begin "$SUITE"
+	[[ ! $FRESH_MISSING ]] || return 0
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR machine_install base
+	machine_boot base
+	front_begin nginx "$PORT_NGINX"
+	front_begin lighttpd "$PORT_LIGHTTPD"
+}
+
+teardown_file() {
+	machine_end
+	fresh_end
+}
+
+setup() {
+	skip_unless_fresh
+	inside systemctl start krsessiond.socket
+}
+
+# Each test finds the machine as the first one found it.
+teardown() {
+	[[ ! $FRESH_MISSING ]] || return 0
+	[[ ${BATS_TEST_COMPLETED-} ]] || inside journalctl -n 30 >&2
+	inside systemctl stop 'krsessiond*'
+	inside systemctl revert $UNIT krsessiond.socket
+	inside systemctl reset-failed
+	find "$MACHINE/etc/krsession" -type f ! -name krsessiond.conf -delete
+	cp "$KR_ROOT/conf/krsessiond.conf" "$MACHINE$CONF"
+	inside redis-cli flushall >/dev/null
+}
+
+machine_install() { # ROOT
+	within_root "$1" ./dev deps --build
+	within_root "$1" autoreconf -fi
+	within_root "$1" ./configure --prefix=/usr --sysconfdir=/etc
+	within_root "$1" make -j "$(nproc)"
+	within_root "$1" make install
+	within_root "$1" ldconfig
+	fresh_install "$1" "${PACKAGES[@]}"
+	within_root "$1" systemctl disable nginx lighttpd # ports of their own
+	printf '%s\n' 'unixsocket /run/redis/redis-server.sock' \
+		'unixsocketperm 770' >>"$FRESH/$1/etc/redis/redis.conf"
+}
+
+# ---- front servers ------------------------------------------------------
+
+# In /srv/FRONT, as the head of its file in conf/ says.
+front_begin() { # FRONT PORT
+	local at=/srv/$1 command
+	mkdir -p "$MACHINE$at"
+	[[ -e $FRESH/tls.crt ]] || STACK=$FRESH front_certificate
+	cp "$KR_ROOT/conf/$1.conf" "$FRESH"/tls.{crt,key} "$MACHINE$at"
+	front_listen_lines "$1" 127.0.0.1 "$2" >"$MACHINE$at/$1-listen.conf"
+	ln -sf /run/krsession/krsession.sock "$MACHINE$at/krsession.sock"
+	inside chown -R www-data: "$at"
+	mapfile -t command < <(front_command "$1" "$at")
+	inside systemd-run --quiet --unit="front-$1" \
+		--property=WorkingDirectory="$at" "${command[@]}"
+	within 10 front_listens "$2" || fail "$1 does not start"
+}
+
+front_listens() { # PORT
+	reader curl -sk --noproxy '*' --output /dev/null \
+		"https://127.0.0.1:$1/" --connect-timeout 1
+}
+
+# The status and the body.
+ask() { # PATH [CURL OPTION...]
+	reader curl --silent --noproxy '*' --max-time 20 --cacert \
+		"$FRESH/tls.crt" --write-out '%{http_code} ' --output \
+		"$BATS_TEST_TMPDIR/body" "${@:2}" \
+		"https://127.0.0.1:$PORT_NGINX$1"
+	cat "$BATS_TEST_TMPDIR/body"
+}
+
+expect_hello() {
+	local said
+	said=$(ask /hello)
+	[[ $said == '200 Hello, Session World!' ]] ||
+		fail "hello says $said" "$(inside systemctl status 'krsessiond*')"
+}
+
+expect_counter() { # N
+	local said
+	said=$(ask /session/counter --cookie "$BATS_TEST_TMPDIR/jar" \
+		--cookie-jar "$BATS_TEST_TMPDIR/jar")
+	[[ $said == "200 "*"\"counter\":$1}" ]] || fail "counter says $said"
+}
+
+# ---- the service --------------------------------------------------------
+
+property() { # NAME [UNIT]
+	inside systemctl show --value --property="$1" "${2:-$UNIT}"
+}
+
+has() { # PROPERTY VALUE [UNIT]
+	[[ $(property "$1" "${3-}") == "$2" ]]
+}
+
+drop_in() { # [UNIT]; lines come in
+	put "/etc/systemd/system/${1:-$UNIT}.d/test.conf"
+	inside systemctl daemon-reload
+}
+
+configure() { # LINE...
+	printf '%s\n' "$@" | put "$CONF"
+}
+
+# What the service itself has said since a cursor, without time and host.
+journal() { # [CURSOR]
+	inside journalctl --quiet --unit="$UNIT" --output=cat \
+		${1:+--after-cursor="$1"} SYSLOG_IDENTIFIER=krsessiond
+}
+
+now() {
+	inside journalctl --quiet --lines=0 --show-cursor |
+		sed -n 's/^-- cursor: //p'
+}
+
+# ---- install ------------------------------------------------------------
+
+@test "verify has nothing to say about the units" {
+	run inside systemd-analyze verify krsessiond.service krsessiond.socket \
+		krsessiond@one.service krsessiond@one.socket
+	[ "$status" -eq 0 ]
+	[ ! "$output" ] || fail "$output"
+}
+
+@test "an exposure of at most 1.5 is what systemd sees" {
+	for unit in $UNIT krsessiond@one.service; do
+		run inside systemd-analyze security --offline=true \
+			--threshold=15 "$unit"
+		[ "$status" -eq 0 ] || fail "$output"
+		[[ $output =~ 'exposure level for '[^:]+': '(0|1)\.([0-9]) ]]
+		((BASH_REMATCH[1] * 10 + BASH_REMATCH[2] <= 15))
+	done
+}
+
+@test "the user owns nothing but the socket, whose group are front servers" {
+	[ "$(inside id -un krsession)" = krsession ]
+	[ "$(inside stat -c '%U:%G %a' /run/krsession)" = 'root:root 755' ]
+	[ "$(inside stat -c '%U:%G %a' /run/krsession/krsession.sock)" = \
+		'krsession:www-data 660' ]
+}
+
+# ---- start and stop -----------------------------------------------------
+
+@test "nginx: the first request starts it, and README prints what comes" {
+	has ActiveState inactive
+	readme_try "$PORT_NGINX" reader
+	has ActiveState active
+}
+
+@test "lighttpd: the first request starts it, and README prints what comes" {
+	has ActiveState inactive
+	readme_try "$PORT_LIGHTTPD" reader
+	has ActiveState active
+}
+
+@test "status tells what it serves" {
+	expect_hello
+	run inside systemctl status "$UNIT"
+	[[ $output == *'Active: active (running)'* ]]
+	[[ $output == *'Status: "serving on '* ]] || fail "$output"
+}
+
+@test "enabled, it comes with the socket and goes with it" {
+	inside systemctl stop krsessiond.socket
+	inside systemctl enable --quiet --now $UNIT
+	has ActiveState active krsessiond.socket
+	expect_hello
+	inside systemctl is-enabled $UNIT krsessiond.socket
+	inside systemctl disable --quiet $UNIT krsessiond.socket
+	inside systemctl stop krsessiond.socket
+	has ActiveState inactive
+	inside test ! -e /run/krsession/krsession.sock
+	[[ $(ask /hello) == 503* ]]
+	inside systemctl start $UNIT
+	expect_hello
+}
+
+@test "stop: what comes afterwards starts it anew" {
+	expect_counter 1
+	inside systemctl stop $UNIT
+	has ActiveState inactive
+	has Result success
+	expect_counter 2
+}
+
+# ---- confined -----------------------------------------------------------
+
+@test "it runs as its user, without rights, and its loops as batches" {
+	local pid
+	expect_counter 1
+	pid=$(property MainPID)
+	run inside grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' "/proc/$pid/status"
+	[ "${lines[0]}" = "Uid:$(printf '\t%s' "$(inside id -u krsession)"{,}{,})" ]
+	[ "${lines[1]}" = $'CapEff:\t0000000000000000' ]
+	[ "${lines[2]}" = $'NoNewPrivs:\t1' ]
+	[ "${lines[3]}" = $'Seccomp:\t2' ]
+	inside chrt --all-tasks --pid "$pid" | grep SCHED_BATCH
+}
+
+@test "Redis over its socket, for who is in its group" {
+	configure '[redis]' 'endpoint = unix:///run/redis/redis-server.sock'
+	[[ $(ask /session/counter) == 503* ]]
+	drop_in <<-UNIT
+		[Service]
+		SupplementaryGroups=redis
+	UNIT
+	inside systemctl restart $UNIT
+	expect_counter 1
+}
+
+@test "Redis over TLS, by a name from DNS and the CAs of the system" {
+	redis_tls_begin
+	configure '[redis]' \
+		'endpoint = rediss://krsession:secret@redis.example.com:6380'
+	expect_counter 1
+	expect_counter 2
+	inside systemctl stop redis-tls dns
+}
+
+# The certificate of the front server does for Redis too.
+redis_tls_begin() {
+	local certificate=/srv/redis/tls.crt
+	mkdir -p "$MACHINE/srv/redis"
+	inside openssl req -x509 -newkey ec -pkeyopt \
+		ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=redis \
+		-addext subjectAltName=DNS:redis.example.com \
+		-keyout /srv/redis/tls.key -out $certificate
+	cp "$MACHINE$certificate" "$MACHINE/etc/ssl/certs"
+	inside openssl rehash /etc/ssl/certs
+	inside systemd-run --quiet --unit=redis-tls redis-server --port 0 \
+		--tls-port 6380 --tls-cert-file $certificate --tls-key-file \
+		/srv/redis/tls.key --tls-auth-clients no --user krsession on \
+		'>secret' '~*' '&*' +@all
+	echo nameserver 127.0.0.1 | put /etc/resolv.conf
+	inside systemd-run --quiet --unit=dns dnsmasq --keep-in-foreground \
+		--no-hosts --no-resolv --user=root --bind-interfaces \
+		--address=/redis.example.com/127.0.0.1
+}
+
+# As docs/operations.md has it.
+@test "a password that only root can read comes as a credential" {
+	inside redis-cli acl setuser krsession on '>hidden' '~*' '&*' +@all
+	configure '[redis]' 'user = krsession' 'abort_on_connect_fail = yes'
+	(umask 077 && echo hidden | put /etc/krsession/redis-password)
+	drop_in <<-'UNIT'
+		[Service]
+		LoadCredential=redis-password:/etc/krsession/redis-password
+		Environment=KRSESSION_REDIS_PASSWORD_FILE=%d/redis-password
+		# The check of a reload may not see credentials.
+		ExecReload=
+		ExecReload=/usr/bin/krsessiond -c /etc/krsession/krsessiond.conf -t -o redis.password_file=
+		ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
+	UNIT
+	expect_counter 1
+	inside systemctl reload $UNIT
+	expect_counter 2
+	inside redis-cli acl deluser krsession
+}
+
+# ---- reload -------------------------------------------------------------
+
+@test "reload takes a good configuration" {
+	local pid
+	expect_counter 1
+	pid=$(property MainPID)
+	configure '[redis]' 'instance_name = other:'
+	inside systemctl reload $UNIT
+	within 10 has_key 'other:*'
+	[ "$(property MainPID)" = "$pid" ]
+}
+
+has_key() { # PATTERN
+	ask /session/counter >"$BATS_TEST_TMPDIR/said" &&
+		[[ $(inside redis-cli keys "$1") ]]
+}
+
+@test "reload refuses a bad configuration and says why, and it serves on" {
+	local before
+	expect_counter 1
+	before=$(now)
+	configure '[session]' 'idle_timeout = soon'
+	run inside systemctl reload $UNIT
+	[ "$status" -ne 0 ]
+	[[ $(journal "$before") == *"error $CONF:2: session.idle_timeout"* ]]
+	has ActiveState active
+	expect_counter 2
+}
+
+@test "a new program is taken by a reload" {
+	local inode
+	expect_counter 1
+	cp "$MACHINE/usr/bin/krsessiond" "$MACHINE/usr/bin/krsessiond.new"
+	inode=$(stat -c %i "$MACHINE/usr/bin/krsessiond.new")
+	mv "$MACHINE/usr/bin/krsessiond.new" "$MACHINE/usr/bin/krsessiond"
+	inside systemctl reload $UNIT
+	within 10 runs_inode "$inode"
+	expect_counter 2
+}
+
+runs_inode() { # INODE
+	[[ $(inside stat -Lc %i "/proc/$(property MainPID)/exe") == "$1" ]]
+}
+
+@test "reloads lose no request" {
+	local i
+	expect_hello
+	ask '/session/counter?[1-500]' --output /dev/null --no-progress-meter \
+		--write-out '%{http_code}\n' >"$BATS_TEST_TMPDIR/codes" &
+	for i in {1..5}; do
+		inside systemctl reload $UNIT
+	done
+	wait $!
+	[ "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | xargs)" = '500 200' ]
+}
+
+# ---- when it goes wrong -------------------------------------------------
+
+@test "a process that is stuck is killed and started anew; who waits is served" {
+	drop_in <<-UNIT
+		[Service]
+		WatchdogSec=1s
+	UNIT
+	expect_counter 1
+	inside systemctl kill --signal=STOP --kill-whom=main $UNIT
+	expect_counter 2
+	has NRestarts 1
+	inside journalctl --quiet --unit=$UNIT | grep 'Watchdog timeout'
+}
+
+@test "a process that was killed comes back; who waits is served" {
+	expect_counter 1
+	inside systemctl kill --signal=KILL --kill-whom=main $UNIT
+	expect_counter 2
+	has NRestarts 1
+}
+
+# A fault fails the start, and so do all that systemd tries afterwards; each
+# leaves one line in the journal that tells the cause.
+expect_fault() { # STARTS LINE
+	local before lines
+	before=$(now)
+	run inside systemctl start $UNIT
+	[ "$status" -ne 0 ]
+	within 30 has ActiveState failed || fail "$(inside systemctl status $UNIT)"
+	lines=$(journal "$before" | grep -cF " error $2") || true
+	[[ $lines == "$1" ]] || fail "$lines lines in $1 starts:" \
+		"$(journal "$before")"
+}
+
+@test "fault: an option that there is not" {
+	configure '[server]' 'nonsense = 1'
+	expect_fault 1 "$CONF:2: server.nonsense: no such option"
+	configure '[server]'
+	inside systemctl start $UNIT
+	expect_hello
+}
+
+@test "fault: who comes first is not kept waiting" {
+	configure '[server]' 'nonsense = 1'
+	[[ $(ask /hello) == 503* ]]
+	has ActiveState failed
+	has Result service-start-limit-hit krsessiond.socket
+	configure '[server]'
+	inside systemctl reset-failed $UNIT
+	inside systemctl start $UNIT
+	expect_hello
+}
+
+@test "fault: no configuration" {
+	rm "$MACHINE$CONF"
+	expect_fault 1 "$CONF"
+}
+
+@test "fault: a password that is not there" {
+	configure '[redis]' 'password_file = /etc/krsession/none'
+	expect_fault 1 'redis.password_file = /etc/krsession/none: cannot be read'
+}
+
+@test "fault: a certificate that its user cannot read" {
+	(umask 077 && put /etc/krsession/ca.crt <"$FRESH/tls.crt")
+	configure '[redis]' 'endpoint = rediss://redis.example.com' \
+		'tls_ca_file = /etc/krsession/ca.crt'
+	expect_fault 1 'redis.tls_ca_file = /etc/krsession/ca.crt: cannot be used'
+}
+
+@test "fault: a port in use" {
+	configure '[server]' 'listen = tcp:127.0.0.1:6379'
+	expect_fault 5 'cannot listen on tcp:127.0.0.1:6379: Address already in use'
+}
+
+@test "fault: the path of a socket in use" {
+	configure '[server]' 'listen = unix:/run/krsession/krsession.sock'
+	expect_fault 5 'cannot listen on unix:/run/krsession/krsession.sock: '
+}
+
+@test "fault: a wrong password, where Redis must be there at the start" {
+	inside redis-cli acl setuser krsession on '>right' '~*' '&*' +@all
+	configure '[redis]' 'user = krsession' 'password = wrong' \
+		'abort_on_connect_fail = yes'
+	expect_fault 5 'redis 127.0.0.1:6379: WRONGPASS'
+	inside redis-cli acl setuser krsession '>wrong'
+	inside systemctl reset-failed $UNIT
+	inside systemctl start $UNIT
+	expect_hello
+	inside redis-cli acl deluser krsession
+}
+
+@test "without its user it says so" {
+	# A drop-in of a site may name another.
+	drop_in <<-UNIT
+		[Service]
+		User=nobody-of-that-name
+	UNIT
+	run inside systemctl start $UNIT
+	[ "$status" -ne 0 ]
+	has Result exit-code
+	[ "$(property ExecMainStatus)" -eq 217 ] # EXIT_USER, systemd.exec(5)
+}
+
+# ---- instances ----------------------------------------------------------
+
+# Asked from here, by a way that leads into the container.
+instance_counts() { # NAME
+	kr_answers "/proc/$(machine_init)/root/run/krsession/$1.sock" \
+		/session/counter || fail "$1 does not answer"
+}
+
+@test "instances have sockets and configurations of their own" {
+	local name
+	for name in one two; do
+		printf '%s\n' '[redis]' "instance_name = $name:" |
+			put "/etc/krsession/$name.conf"
+		inside systemctl start "krsessiond@$name.socket"
+	done
+	instance_counts one
+	instance_counts two
+	[ "$(inside redis-cli keys '*:*' | cut -d: -f1 | sort | xargs)" = 'one two' ]
+	inside systemctl stop krsessiond@one.{socket,service}
+	instance_counts two
+	inside test ! -e /run/krsession/one.sock
+	inside systemctl reload krsessiond@two
+	instance_counts two
+}
