@@ -168,6 +168,40 @@ world_counts() { # N
 	[ "$(grep -vc '^200' "$STACK/load")" -le 20 ]
 }
 
+# Where no systemd is: what these two would do, so that a load can look on.
+# With the real ones the same commands are run in fresh_systemd_*.bats.
+without_systemd() { # COMMAND
+	# shellcheck disable=SC2016 # it is the inner shell's
+	in_world '
+		systemctl() { kill -HUP "$(cat krsessiond.pid)"; }
+		journalctl() { tail -n 8 krsessiond.log; }
+		'"$1"
+}
+
+@test "operations: another password under load, and no request fails" {
+	local load before
+	world_redis
+	world_password
+	before=$(<"$WORLD/krsession/redis-password")
+	world_user
+	world_serve
+	in_world 'curl -sk -c jar https://localhost/session/counter'
+	world_load &
+	load=$!
+	within 10 world_loaded 20
+	ops_play systemd 'Secrets' without_systemd
+	world_loaded_more
+	: >"$STACK/load.stop"
+	wait "$load"
+	run grep -v '^200' "$STACK/load"
+	[ "$status" -eq 1 ]
+	world_counts $(($(wc -l <"$STACK/load") + 2))
+	# The old one opens nothing any more.
+	run in_world "REDISCLI_AUTH=$before redis-cli --user krsession \
+		HGETALL krsession:none"
+	[[ $output == *WRONGPASS* ]]
+}
+
 @test "operations: upgrade and roll back" {
 	play 'Upgrade and roll back'
 }
