@@ -75,11 +75,15 @@ expect_inspect() { # SERVICE TEMPLATE TEXT
 		run -1 docker exec "$(container "$name")" \
 			sh -c 'command -v cc || command -v gcc || command -v ld || exit 1'
 	done
-	docker exec "$(container krsessiond)" cat /usr/bin/krsessiond \
-		>"$BATS_TEST_TMPDIR/program"
-	readelf -S "$BATS_TEST_TMPDIR/program" >"$BATS_TEST_TMPDIR/sections"
-	grep -q '\.text' "$BATS_TEST_TMPDIR/sections"
-	run -1 grep -E '\.(symtab|debug_info)' "$BATS_TEST_TMPDIR/sections"
+	for file in /usr/bin/krsessiond /usr/lib/libkrsession.so.0; do
+		docker exec "$(container krsessiond)" cat "$file" \
+			>"$BATS_TEST_TMPDIR/program"
+		readelf -S "$BATS_TEST_TMPDIR/program" \
+			>"$BATS_TEST_TMPDIR/sections"
+		grep -q '\.text' "$BATS_TEST_TMPDIR/sections"
+		run -1 grep -E '\.(symtab|debug_info)' \
+			"$BATS_TEST_TMPDIR/sections"
+	done
 }
 
 @test "krsession's user in Redis has the rights of README and no other" {

@@ -36,6 +36,7 @@ static const char usage[] =
 	"  hex:DIGITS         these bytes\n"
 	"  slow:MS            each byte from here on after a pause\n"
 	"  answers:N          read until so many requests have ended\n"
+	"  go:FILE            wait until there is such a file\n"
 	"  shut:              half-close\n"
 	"  mute:MS            read nothing for that long\n"
 	"  leave:             close without reading\n";
@@ -227,6 +228,14 @@ static void half_close(void)
 		shutdown(peers[i].fd, SHUT_WR);
 }
 
+static void await_file(const char *name)
+{
+	puts("waiting");
+	fflush(stdout);
+	while (access(name, F_OK))
+		usleep(5000);
+}
+
 /* Those that only add to what is said next. */
 static bool say(const char *word, const char *rest)
 {
@@ -271,6 +280,8 @@ static void run(char *word)
 		slow = atoi(rest);
 	else if (!strcmp(word, "answers"))
 		read_answers(atoi(rest));
+	else if (!strcmp(word, "go"))
+		await_file(rest);
 	else if (!strcmp(word, "shut"))
 		half_close();
 	else if (!strcmp(word, "mute"))

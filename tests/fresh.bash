@@ -5,18 +5,25 @@
 # answers to README's commands. The files fresh_*.bats are links to this one,
 # and the name says which Debian. Tests of a file build on one another.
 
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/fresh.bash
 source "$BATS_TEST_DIRNAME/lib/fresh.bash"
+# shellcheck source=lib/machine.bash
+source "$BATS_TEST_DIRNAME/lib/machine.bash"
+# shellcheck source=lib/readme.bash
+source "$BATS_TEST_DIRNAME/lib/readme.bash"
 
 SUITE=${BATS_TEST_FILENAME##*_}
 SUITE=${SUITE%.bats}
 
 setup_file() {
-	export BATS_TEST_TIMEOUT=600
+	export BATS_TEST_TIMEOUT=900
 	fresh_begin "$SUITE"
 }
 
 teardown_file() {
+	machine_end
 	fresh_end
 }
 
@@ -41,14 +48,12 @@ install_servers() { # ROOT
 
 # Packages from files, by apt as README does it.
 install_packages() { # ROOT FILE...
-	local root=$1 file files=()
-	shift
-	mkdir -p "$FRESH/$root/srv/packages"
-	for file; do
-		cp "$file" "$FRESH/$root/srv/packages"
-		files+=("/srv/packages/${file##*/}")
+	local file files=()
+	for file in "${@:2}"; do
+		cp "$file" "$FRESH/$1/srv"
+		files+=("/srv/${file##*/}")
 	done
-	fresh_install "$root" "${files[@]}"
+	fresh_install "$1" "${files[@]}"
 }
 
 version() {
@@ -147,4 +152,99 @@ files_below() { # FOLDER
 @test "what was purged can be installed again" {
 	install_packages installed "$FRESH"/packages/*.deb
 	expect_it_serves installed
+}
+
+# ---- under systemd -------------------------------------------------------
+
+MACHINE_PACKAGES=(systemd-sysv dbus nginx openssl redis-server)
+
+# In Debian's nginx, as README.Debian says: the upstream and the server of
+# conf/nginx.conf, with the socket of the unit.
+put_behind_nginx() {
+	local conf=/etc/nginx/conf.d/krsession.conf
+	sed -n '/^\tupstream/,/^}/p' "$KR_ROOT/conf/nginx.conf" | sed -e '$d' \
+		-e 's,unix:krsession,unix:/run/krsession/krsession,' \
+		-e 's,include nginx-listen.conf,listen 5000 ssl,' \
+		-e 's,tls\.,/srv/tls.,' >"$MACHINE$conf"
+	inside openssl req -x509 -nodes -days 2 -newkey ec -subj /CN=localhost \
+		-pkeyopt ec_paramgen_curve:prime256v1 \
+		-keyout /srv/tls.key -out /srv/tls.crt
+	inside systemctl reload nginx
+	within 10 reader curl -sfk --noproxy '*' -o "$BATS_TEST_TMPDIR/hello" \
+		https://127.0.0.1:5000/hello || fail "nginx does not come"
+}
+
+# A client that counts in a session of its own, until it is killed. A line an
+# answer: the body, a tab, curl's status and that of HTTP.
+load_begin() { # NAME [CURL OPTION...]
+	local ask=(-sk --noproxy '*' --max-time 20 --rate 100/s
+		-w '\t%{exitcode} %{http_code}\n') url=https://127.0.0.1:5000
+	reader curl "${ask[@]:0:5}" -c "$FRESH/$1.jar" -o "$FRESH/$1.first" \
+		"$url/session/counter"
+	nsenter --net --target "$(machine_init)" curl "${ask[@]}" --no-buffer \
+		-b "$FRESH/$1.jar" "${@:2}" "$url/session/counter?n=[1-99999]" \
+		>"$FRESH/$1.load" 2>&1 3>&- 4>&- &
+	LOAD+=($!)
+	load_goes_on "$1"
+}
+
+# Fifty answers from now on.
+load_goes_on() { # NAME
+	local file=$FRESH/$1.load now
+	now=$(wc -l <"$file")
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	within 30 bash -c '(($(wc -l <"$0") >= $1))' "$file" $((now + 50)) ||
+		fail "the load stands still" "$(tail -n 3 "$file")"
+}
+
+# Not one answer was lost, and no count. The last one may be cut short.
+expect_every_answer() { # NAME
+	head -n -1 "$FRESH/$1.load" | awk -F'\t' -v n=1 '{
+		if ($0 != "{\"message\":\"Counter incremented\",\"counter\":" \
+		    ++n "}\t0 200") { print n ": " $0; exit 1 }
+	}'
+}
+
+expect_new_program() { # UNIT
+	local pid
+	inside systemctl is-active "$1"
+	pid=$(inside systemctl show --value --property=MainPID "$1")
+	[ "$(inside readlink "/proc/$pid/exe")" = /usr/bin/krsessiond ]
+}
+
+@test "under systemd: installed is served, and README prints what comes" {
+	fresh_copy base machine
+	install_packages machine "$FRESH"/packages/*.deb
+	fresh_install machine "${MACHINE_PACKAGES[@]}"
+	machine_boot machine
+	put_behind_nginx
+	readme_try 5000 reader
+}
+
+@test "under systemd: an upgrade under load loses no request" {
+	LOAD=()
+	cp -a "$MACHINE"/etc/krsession/{krsessiond,one}.conf
+	inside systemctl start krsessiond@one.service
+	load_begin get
+	load_begin post --data ''
+	cp "$FRESH"/next/*.deb "$MACHINE/srv"
+	inside env DEBIAN_FRONTEND=noninteractive bash -c \
+		'apt-get -q -y install /srv/*+next_*.deb'
+	load_goes_on get
+	load_goes_on post
+	kill "${LOAD[@]}"
+	expect_every_answer get
+	expect_every_answer post
+	expect_new_program krsessiond.service
+	expect_new_program krsessiond@one.service
+}
+
+@test "under systemd: a purge ends what runs, and its sockets" {
+	inside env DEBIAN_FRONTEND=noninteractive apt-get -q -y purge krsessiond
+	run inside bash -c 'readlink /proc/[0-9]*/exe'
+	[[ $output != *krsessiond* ]] || fail "$output"
+	[ ! -e "$MACHINE/run/krsession" ]
+	[ "$(ls "$MACHINE/etc/krsession")" = one.conf ]
+	run inside systemctl --failed --quiet
+	[ ! "$output" ] || fail "$output"
 }

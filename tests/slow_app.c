@@ -7,10 +7,12 @@
  * byte to "<gate>.waiting", so that a test knows how many came, and the nth
  * goes on when the gate has n bytes.
  *
- * /param?name=NAME answers at once, with the FastCGI parameter of that name.
+ * /param?name=NAME answers at once, with the FastCGI parameter of that name,
+ * and /environment?name=NAME with the variable of the process's environment.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,6 +115,14 @@ static enum kr_err param(struct kr_context *c)
 	return kr_text(c, 200, value ? value : "-");
 }
 
+static enum kr_err environment(struct kr_context *c)
+{
+	const char *name = kr_query(c, "name");
+	const char *value = name ? getenv(name) : NULL;
+
+	return kr_text(c, 200, value ? value : "-");
+}
+
 static enum kr_err map_all(struct kr_app *app)
 {
 	const unsigned slow = KR_SESSION | KR_BLOCKING;
@@ -121,6 +131,8 @@ static enum kr_err map_all(struct kr_app *app)
 
 	if (!err)
 		err = kr_map(app, KR_GET, "/param", param, 0);
+	if (!err)
+		err = kr_map(app, KR_GET, "/environment", environment, 0);
 	if (!err)
 		err = kr_map(app, KR_GET, "/slow/unmarked", hello, 0);
 	if (!err)

@@ -3,6 +3,8 @@
 
 # shellcheck source=tools/deps.sh
 . "$root/tools/deps.sh"
+# shellcheck source=tools/exports.sh
+. "$root/tools/exports.sh"
 
 # The order of the layers: a folder includes only from those before it.
 readonly layers=(base config http redis store session fcgi api app ctl)
@@ -27,8 +29,10 @@ dev_lint() {
 	check_scripts
 	check_layers
 	check_libraries
+	check_exports
 	check_sizes
 	check_words
+	check_debian
 	check_format
 	((complaints == 0)) || die "lint: $complaints complaints"
 	say "lint: nothing to complain about"
@@ -135,6 +139,18 @@ includers() {
 		cut -d: -f1,2 | grep -vE "^$2:"
 }
 
+# ---- exports -------------------------------------------------------------
+
+# tests/install.bats holds the built library against the header too.
+check_exports() {
+	local header=src/krsession.h map=src/krsession.map
+
+	complain_each "not declared in $header but in $map" < <(comm -13 \
+		<(declared_functions "$header") <(mapped_functions "$map"))
+	complain_each "declared in $header but not in $map" < <(comm -23 \
+		<(declared_functions "$header") <(mapped_functions "$map"))
+}
+
 # ---- sizes and words -----------------------------------------------------
 
 check_sizes() {
@@ -172,6 +188,35 @@ leftovers() {
 	sources '*' | xargs -d '\n' grep -nIwE 'TO''DO|FIX''ME' |
 		cut -d: -f1,2
 }
+
+# ---- debian/ -------------------------------------------------------------
+
+check_debian() {
+	local symbols=debian/libkrsession0.symbols
+
+	[[ $(packaged_symbols) == "$(exported_symbols)" ]] ||
+		complain "$symbols: not the symbols of src/krsession.map"
+	[[ $(packaged_version) == "$(configured_version)" ]] ||
+		complain "debian/changelog: not the version of configure.ac"
+}
+
+packaged_symbols() {
+	sed -n 's/^ \(kr_[a-z0-9_]*\)@.*/\1/p' "$symbols" | sort
+}
+
+exported_symbols() {
+	sed -n 's/^\t\(kr_[a-z0-9_]*\);.*/\1/p' src/krsession.map | sort
+}
+
+packaged_version() {
+	sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog
+}
+
+configured_version() {
+	sed -n 's/^AC_INIT(\[krsession\], \[\(.*\)\])$/\1/p' configure.ac
+}
+
+# ---- format --------------------------------------------------------------
 
 # Advice only: versions of clang-format differ in taste.
 check_format() {

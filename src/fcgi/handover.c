@@ -225,7 +225,7 @@ static bool is_for(const char *entry, enum kri_role role)
 {
 	static const char *const managers[] = {
 		"NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
-		"LISTEN_PID=",	  "LISTEN_FDS=",    "LISTEN_FDNAMES=",
+		"LISTEN_PID=",    "LISTEN_FDS=",    "LISTEN_FDNAMES=",
 	};
 	const size_t n = sizeof(managers) / sizeof(*managers);
 

@@ -39,9 +39,9 @@ struct kri_handover {
 };
 
 /*
- * Of main()'s arguments, borrowed. Reads the variable, and takes it out of the environment, so that no child
- * of a handler sees it. Without it the role is KRI_ROLE_ONLY. KR_ERR_CONFIG
- * with one line in `why`, KR_ERR_MEMORY.
+ * Of main()'s arguments, borrowed. Reads the variable, and takes it out of the
+ * environment, so that no child of a handler sees it. Without it the role is
+ * KRI_ROLE_ONLY. KR_ERR_CONFIG with one line in `why`, KR_ERR_MEMORY.
  */
 enum kr_err kri_handover_take(struct kri_handover *handover, char **argv,
 			      struct kri_buffer *why) KR_MUST_CHECK;

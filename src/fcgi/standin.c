@@ -20,8 +20,8 @@
 
 /* ---- the start -------------------------------------------------------- */
 
-/* The descriptors that it is to have stay open, under their numbers; posix_spawn
- * takes the mark away of one that is copied to itself. */
+/* The descriptors that it is to have stay open, under their numbers;
+ * posix_spawn takes the mark away of one that is copied to itself. */
 static int keep_descriptors(posix_spawn_file_actions_t *actions,
 			    const struct kri_handover *handover)
 {

@@ -55,7 +55,8 @@ bool kri_standin_reap(struct kri_standin *standin);
 /* No thread uses the channel. */
 void kri_standin_close(struct kri_standin *standin);
 
-/* What poll(2) is to watch: the channel, until it has come to its end; or -1. */
+/* What poll(2) is to watch: the channel, until it has come to its end; or -1.
+ */
 int kri_standin_fd(const struct kri_standin *standin);
 
 /* How it ended: "ended with status 3". */

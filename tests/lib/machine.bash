@@ -21,6 +21,7 @@ machine_supervise() {
 	exec unshare --mount --propagation private bash -c '
 		top=/sys/fs/cgroup
 		group=$top/$(basename "$FRESH")
+		mountpoint -q /sys || mount -t sysfs sysfs /sys || exit
 		! mountpoint -q $top || umount -R -l $top
 		mount -t cgroup2 cgroup2 $top || exit
 		mkdir "$group" && echo $$ >"$group/cgroup.procs" || exit
