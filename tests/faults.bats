@@ -360,6 +360,18 @@ session_is_gone() {
 	[ "$(grep -ac ' error ' "$STACK/krsessiond.log")" -eq 1 ]
 }
 
+# Before version 6.
+@test "a Redis that knows no users is told as that" {
+	redis_start
+	relay_start
+	relay_mode say "-ERR wrong number of arguments for 'auth' command\\r\\n"
+	kr_start -o "redis.endpoint=redis://krsession:secret@127.0.0.1:$RELAY"
+	ask /session/counter
+	expect_unavailable
+	grep -aE "error redis .*for 'auth' command; .*user, password" \
+		"$STACK/krsessiond.log"
+}
+
 # ---- a Redis that lacks a command ---------------------------------------
 
 # Older than 4.0, or with commands renamed, as some who sell Redis have it.
