@@ -13,6 +13,8 @@ source "$BATS_TEST_DIRNAME/lib/fresh.bash"
 source "$BATS_TEST_DIRNAME/lib/machine.bash"
 # shellcheck source=lib/readme.bash
 source "$BATS_TEST_DIRNAME/lib/readme.bash"
+# shellcheck source=lib/operations.bash
+source "$BATS_TEST_DIRNAME/lib/operations.bash"
 
 SUITE=${BATS_TEST_FILENAME##*_}
 SUITE=${SUITE%.bats}
@@ -476,4 +478,59 @@ instance_counts() { # NAME
 	inside test ! -e /run/krsession/one.sock
 	inside systemctl reload krsessiond@two
 	instance_counts two
+}
+
+# ---- docs/operations.md -------------------------------------------------
+
+# What it prints, as root's shell does it.
+typed() { # COMMAND
+	inside bash -c "$1"
+}
+
+play() { # SECTION
+	ops_play systemd "$1" typed
+}
+
+@test "operations: sessions answer 503; change the configuration" {
+	expect_counter 1
+	play 'Sessions answer 503'
+	play 'Change the configuration'
+	expect_counter 2
+}
+
+# A connection's first request has an id that ends with 1.
+@test "operations: the log follows a request" {
+	configure '[log]' 'level = debug'
+	expect_counter 1
+	play 'The log'
+}
+
+@test "operations: another password without downtime" {
+	local before
+	ops_play console 'Redis' typed 2
+	ops_block '**A user of its own**' ini | put "$CONF"
+	before=$(inside cat /etc/krsession/redis-password)
+	expect_counter 1
+	play 'Secrets'
+	expect_counter 2
+	[ "$(inside cat /etc/krsession/redis-password)" != "$before" ]
+	run inside env "REDISCLI_AUTH=$before" redis-cli --user krsession ping
+	[[ $output == *WRONGPASS* ]]
+	inside redis-cli acl deluser krsession
+	inside redis-cli config rewrite
+}
+
+@test "operations: several instances" {
+	play 'Several instances'
+	instance_counts shop
+	[ "$(inside redis-cli keys 'shop:*' | wc -l)" -eq 1 ]
+	inside systemctl disable --quiet krsessiond@shop.socket
+}
+
+@test "operations: no section of systemd's commands is left out" {
+	local section
+	while IFS= read -r section; do
+		grep -q "play '$section'" "$BATS_TEST_DIRNAME/systemd.bash" ||
+			fail "nobody plays '$section'"
+	done < <(ops_sections systemd)
 }
