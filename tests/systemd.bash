@@ -221,6 +221,17 @@ next_line() {
 	expect_counter 2
 }
 
+@test "a site changes the address in the socket's unit" {
+	inside systemctl stop krsessiond.socket
+	printf '%s\n' '[Socket]' ListenStream= ListenStream=127.0.0.1:9000 |
+		put /etc/systemd/system/krsessiond.socket.d/test.conf
+	inside systemctl daemon-reload
+	inside systemctl start krsessiond.socket
+	reader "$KR_BUILD/tests/fcgi_client" -q 127.0.0.1:9000 /hello |
+		grep '^200 '
+	has ActiveState active
+}
+
 # ---- confined -----------------------------------------------------------
 
 @test "it runs as its user, without rights, and its loops as batches" {
@@ -322,6 +333,19 @@ has_key() { # PATTERN
 	[[ $(journal "$before") == *"error $CONF:2: session.idle_timeout"* ]]
 	has ActiveState active
 	expect_counter 2
+}
+
+@test "what only a restart can change is refused, and status says so" {
+	expect_hello
+	configure '[server]' 'listen = tcp:127.0.0.1:9000'
+	inside systemctl reload $UNIT
+	within 10 status_tells 'the last reload was refused: '
+	has ActiveState active
+	expect_hello
+}
+
+status_tells() { # TEXT
+	[[ $(property StatusText) == *"$1"* ]]
 }
 
 @test "a new program is taken by a reload" {
