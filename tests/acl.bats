@@ -54,6 +54,20 @@ expect_no_password_logged() {
 	expect_no_password_logged
 }
 
+@test "a user without a password is the one that Redis knows us as" {
+	rcli acl setuser visitor on nopass '~*' '&*' +@all >/dev/null
+	kr_start_as visitor
+	new_session
+	[[ $(rcli client list) == *"user=visitor "* ]]
+}
+
+@test "a user without the password that it needs is refused, not left out" {
+	kr_start_as "$LOGIN"
+	ask /session/counter
+	expect 503 '{"error":"Session store unavailable"}'
+	expect_logged WRONGPASS
+}
+
 @test "the smallest ACL leaves nothing for the ACL log" {
 	kr_start_as
 	new_session

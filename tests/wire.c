@@ -1,3 +1,7 @@
+/*
+ * Writes records as bytes and takes answers apart again. A failure ends the
+ * program with its cause, which then is the test's.
+ */
 #include "wire.h"
 
 #include <errno.h>

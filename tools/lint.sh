@@ -33,6 +33,7 @@ dev_lint() {
 	check_sizes
 	check_words
 	check_debian
+	check_heads
 	check_format
 	((complaints == 0)) || die "lint: $complaints complaints"
 	say "lint: nothing to complain about"
@@ -181,6 +182,16 @@ long_functions() {
 
 check_words() {
 	complain_each "left behind" < <(leftovers)
+}
+
+check_heads() {
+	complain_each "does not begin with what it owns" < <(headless)
+}
+
+# C files whose first line begins no comment.
+headless() {
+	sources '*.[ch]' | xargs -d '\n' awk \
+		'FNR == 1 && !/^\/\*/ { print FILENAME }'
 }
 
 # Written apart, so that this file does not hold them.

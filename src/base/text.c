@@ -72,11 +72,6 @@ struct kri_text kri_text_trim(struct kri_text text)
 	return text;
 }
 
-bool kri_text_is_blank(struct kri_text text)
-{
-	return kri_text_trim(text).len == 0;
-}
-
 bool kri_text_is_token(struct kri_text text)
 {
 	size_t i;

@@ -44,9 +44,6 @@ bool kri_text_equal_nocase(struct kri_text a, struct kri_text b);
 /* Without the white space (space, \t, \r, \n, \v, \f) at both ends. */
 struct kri_text kri_text_trim(struct kri_text text);
 
-/* Empty, or only white space. */
-bool kri_text_is_blank(struct kri_text text);
-
 /* A token of RFC 9110 section 5.6.2: header and cookie names are. */
 bool kri_text_is_token(struct kri_text text);
 

@@ -1,3 +1,8 @@
+/*
+ * Judges from figures alone: how much of the time each loop was at work, and
+ * how full its batches were. Knows neither loops nor connections, so that its
+ * rule can be tested on numbers.
+ */
 #include "fcgi/balance.h"
 
 /* Parts of the time. A loop that works for longer makes requests wait; one

@@ -1,3 +1,7 @@
+/*
+ * Runs the stages on a loop of its own until the one exchange is done: what
+ * it takes to be a CGI program, and nothing of FastCGI.
+ */
 #include "fcgi/cgi.h"
 
 #include <errno.h>

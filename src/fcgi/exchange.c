@@ -122,13 +122,17 @@ void kri_exchange_adopt(struct kr_context *c)
 		kri_exchange_fail(c, err);
 }
 
+bool kri_exchange_is_late(const struct kr_context *c)
+{
+	return kri_clock_us() - c->begun >= c->site->config->io_timeout * 1000;
+}
+
 /* The time that a request may take at the store is what it may go on racing
  * others for its session. */
 static bool may_repeat(const struct kr_context *c, enum kr_err err)
 {
 	return err == KR_ERR_RENEWED ||
-	       (err == KR_ERR_CONFLICT &&
-		kri_clock_us() - c->begun < c->site->config->io_timeout * 1000);
+	       (err == KR_ERR_CONFLICT && !kri_exchange_is_late(c));
 }
 
 /* Nothing stays of the run that lost: however often it runs again, it takes

@@ -72,6 +72,9 @@ void kri_exchange_adopt(struct kr_context *c);
 enum kr_err kri_exchange_run(struct kr_context *c) KR_MUST_CHECK;
 void kri_exchange_leave(struct kr_context *c, enum kr_err err);
 
+/* Whether it has been under way for as long as the store may take. */
+bool kri_exchange_is_late(const struct kr_context *c);
+
 /* The commit is over: answers, or is to repeat, as the records' errors say. */
 void kri_exchange_settle(struct kr_context *c);
 

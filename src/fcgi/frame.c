@@ -1,3 +1,7 @@
+/*
+ * Cuts records and pairs from bytes and judges whether a whole request lies
+ * there as libfcgi must find it. Copies nothing and reads nothing.
+ */
 #include "fcgi/frame.h"
 
 #include <fastcgi.h>

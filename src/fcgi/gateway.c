@@ -113,12 +113,6 @@ void kri_gateway_linger(struct kri_gateway *gateway)
 	gateway->linger = true;
 }
 
-enum kri_fate kri_gateway_drop(struct kri_gateway *gateway)
-{
-	release(gateway);
-	return KRI_FATE_LINGER;
-}
-
 /* The error stream first: closed empty it writes nothing, and the end of the
  * request goes out in the one write of the other. */
 static bool write_answer(struct kri_gateway *gateway, int to,

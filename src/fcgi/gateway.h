@@ -55,7 +55,4 @@ enum kri_fate kri_gateway_send(struct kri_gateway *gateway,
 			       struct kri_window *window,
 			       struct kri_text answer, struct kri_buffer *rest);
 
-/* Is done with the request, unanswered. */
-enum kri_fate kri_gateway_drop(struct kri_gateway *gateway);
-
 #endif

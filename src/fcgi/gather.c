@@ -1,3 +1,8 @@
+/*
+ * Keeps what came of a request until the rest does. What it keeps is bounded,
+ * however much the front server sends: parameters by FastCGI's own record, a
+ * body by what any route may take.
+ */
 #include "fcgi/gather.h"
 
 #include <fastcgi.h>

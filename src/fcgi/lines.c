@@ -1,3 +1,7 @@
+/*
+ * A table of sessions under way on one loop, each with the exchanges that
+ * wait for it, in the order in which they came.
+ */
 #include "fcgi/lines.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/*
+ * The records we send of our own accord. What is asked and not known is left
+ * out, as the protocol wants it.
+ */
 #include "fcgi/management.h"
 
 #include <fastcgi.h>

@@ -10,6 +10,12 @@
 
 #define TURN_BATCHES 8 /* that a turn reads: more in one write gain nothing */
 
+static void clear(struct kri_queue *queue)
+{
+	queue->first = NULL;
+	queue->last = &queue->first;
+}
+
 static void push(struct kri_queue *queue, struct kr_context *c)
 {
 	c->next = NULL;
@@ -75,14 +81,12 @@ static void arm(struct kri_stages *stages);
 static void come_due(uv_timer_t *timer)
 {
 	struct kri_stages *stages = timer->data;
-	struct kri_queue all = stages->repeating;
-	struct kr_context *c, *next;
+	struct kr_context *c = stages->repeating.first, *next;
 	int64_t now = kri_clock_ms();
 
 	kri_stages_wake(stages);
-	stages->repeating = (struct kri_queue){.last = NULL};
-	stages->repeating.last = &stages->repeating.first;
-	for (c = all.first; c; c = next) {
+	clear(&stages->repeating);
+	for (; c; c = next) {
 		next = c->next;
 		push(c->due <= now ? &stages->gathered : &stages->repeating, c);
 	}
@@ -249,14 +253,8 @@ static void begin(struct kri_batch *batch)
 
 /* ---- from the turn to its batches ------------------------------------- */
 
-/* A session's line is no excuse to be late: who has waited for as long as the
- * store may take is told so. */
-static bool is_late(const struct kr_context *c)
-{
-	return kri_clock_us() - c->begun >= c->site->config->io_timeout * 1000;
-}
-
-/* Whether it is its turn to go with that batch. */
+/* Whether it is its turn to go with that batch. A session's line is no excuse
+ * to be late: who has waited for as long as the store may take is told so. */
 static bool has_turn(struct kri_stages *stages, struct kr_context *c,
 		     const struct kri_batch *batch)
 {
@@ -266,9 +264,10 @@ static bool has_turn(struct kri_stages *stages, struct kr_context *c,
 	if (c->line)
 		c->line->batch = batch;
 	else if (c->phase == KRI_TO_LOAD && c->route->flags & KR_ATOMIC)
-		err = is_late(c) ? KR_ERR_TIMEOUT
-				 : kri_lines_enter(&stages->lines, c, batch,
-						   &turn);
+		err = kri_exchange_is_late(c)
+			      ? KR_ERR_TIMEOUT
+			      : kri_lines_enter(&stages->lines, c, batch,
+						&turn);
 	if (err) {
 		kri_exchange_fail(c, err);
 		respond(stages, c);
@@ -356,8 +355,8 @@ enum kr_err kri_stages_open(struct kri_stages *stages,
 		.loop = loop,
 		.cap = (size_t)site->config->batch,
 	};
-	stages->gathered.last = &stages->gathered.first;
-	stages->repeating.last = &stages->repeating.first;
+	clear(&stages->gathered);
+	clear(&stages->repeating);
 	uv_timer_init(loop, &stages->timer);
 	stages->timer.data = stages;
 	if (kri_random(&stages->random, sizeof(stages->random)))

@@ -1,3 +1,8 @@
+/*
+ * The life of a connection: made when a call needs it, ready, broken, resting
+ * before the next try. What happens to the calls then depends on how much of
+ * them was written: see kri_connection_break().
+ */
 #include "redis/connection.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/*
+ * Owns the texts of an endpoint: makes, replaces and frees them, and wipes
+ * passwords as it does. The grammars are in url.c and connection_string.c.
+ */
 #include "redis/endpoint.h"
 
 #include <stdlib.h>

@@ -4,14 +4,17 @@
 #include "redis/command.h"
 #include "redis/dial.h"
 
-/* AUTH as Redis 6 and later have it, or with the password alone. */
+/* AUTH as Redis 6 and later have it, or with the password alone. A user
+ * without a password is one whom the server lets in with any (nopass): left
+ * unsaid, the connection would be the user default's. */
 static void put_login(const struct kri_login *login, struct kri_buffer *out)
 {
 	kri_command_begin(out, login->user ? 3 : 2);
 	kri_command_text(out, KRI_TEXT("AUTH"));
 	if (login->user)
 		kri_command_text(out, kri_text_of(login->user));
-	kri_command_text(out, kri_text_of(login->password));
+	kri_command_text(out, kri_text_of(login->password ? login->password
+							  : ""));
 }
 
 static void put_database(int database, struct kri_buffer *out)
@@ -29,7 +32,7 @@ size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
 	size_t n = 0;
 
 	cuts[0] = 0;
-	if (dial->login->password) {
+	if (dial->login->user || dial->login->password) {
 		put_login(dial->login, out);
 		cuts[++n] = out->len;
 	}

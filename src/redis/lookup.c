@@ -1,3 +1,8 @@
+/*
+ * Look-ups that are out, by host, each with those who wait for it. One that
+ * nobody waits for any more is left to end by itself: the resolver cannot be
+ * called back.
+ */
 #include "redis/lookup.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/*
+ * A list of servers that are away, under one lock; so that a fleet of loops
+ * says it once that a server has gone, and once that it is back.
+ */
 #include "redis/outage.h"
 
 #include <stdio.h>

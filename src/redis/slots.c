@@ -1,3 +1,7 @@
+/*
+ * From a key to its slot (CRC-16 of its hash tag), and from a slot to its
+ * node. Nothing here asks Redis: who does gives the map in.
+ */
 #include "redis/slots.h"
 
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/*
+ * Makes the TLS context from the options, once, and a connection's TLS from
+ * that. hiredis checks the chain alone, so the host's name is set here before
+ * the handshake.
+ */
 #include "redis/tls.h"
 
 #include <arpa/inet.h>

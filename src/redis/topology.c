@@ -1,3 +1,7 @@
+/*
+ * From options and endpoint to what all loops share: addresses, logins, TLS
+ * and the outages. What an option says goes before what the endpoint says.
+ */
 #include "redis/topology.h"
 
 #include <signal.h>

@@ -1,3 +1,7 @@
+/*
+ * Makes, prints, parses and digests tokens. What is not exactly the spelling
+ * of one is refused before it costs the store a call.
+ */
 #include "session/token.h"
 
 #include "base/crypto.h"

@@ -1,3 +1,7 @@
+/*
+ * One session's values in a list, and an exact account of the bytes that it
+ * takes, so that store.memory_limit holds.
+ */
 #include "store/memory_session.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,7 @@
+/*
+ * A hash table of sessions that grows as it fills, with the removal of those
+ * that have ended as they are met.
+ */
 #include "store/memory_shard.h"
 
 #include <stdlib.h>

@@ -1,3 +1,7 @@
+/*
+ * The scripts' texts, and their names (SHA-1) in Redis. Each looks first and
+ * writes then, so that a session which has ended stays ended.
+ */
 #include "store/redis_script.h"
 
 #include "base/crypto.h"

@@ -1,3 +1,7 @@
+/*
+ * Runs every group of the suite on the store that the command line names, and
+ * ends with 1 if one of them failed.
+ */
 #include "trial.h"
 
 int main(int argc, char **argv)

@@ -1,3 +1,7 @@
+/*
+ * Opens a store from options, and waits for each operation on a loop of the
+ * trial's own. A failed step fails the test at hand.
+ */
 #include "trial.h"
 
 #include "base/encoding.h"

@@ -322,16 +322,6 @@ static void a_peer_that_is_gone_is_an_end_and_no_signal(void **state)
 	assert_int_equal(trial->rest.len, 0);
 }
 
-static void a_dropped_request_says_nothing(void **state)
-{
-	struct trial *trial = *state;
-
-	receive_request(trial, true);
-	assert_int_equal(kri_gateway_drop(trial->gateway), KRI_FATE_LINGER);
-	receive_bytes(trial);
-	assert_int_equal(trial->got.len, 0);
-}
-
 static int tidy(void **state)
 {
 	(void)state;
@@ -355,7 +345,6 @@ int main(void)
 		TEST(a_large_answer_that_fits_leaves_no_rest),
 		TEST(who_does_not_read_holds_nobody_up),
 		TEST(a_peer_that_is_gone_is_an_end_and_no_signal),
-		TEST(a_dropped_request_says_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, tidy);

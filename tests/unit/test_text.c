@@ -94,15 +94,6 @@ static void a_nul_and_a_no_break_space_are_no_white_space(void **state)
 	assert_int_equal(kri_text_trim(KRI_TEXT("\xc2\xa0")).len, 2);
 }
 
-static void only_white_space_is_blank(void **state)
-{
-	(void)state;
-	assert_true(kri_text_is_blank(KRI_TEXT("")));
-	assert_true(kri_text_is_blank(kri_text(NULL, 0)));
-	assert_true(kri_text_is_blank(KRI_TEXT(" \t\n")));
-	assert_false(kri_text_is_blank(KRI_TEXT(" 0 ")));
-}
-
 static void every_token_character_is_accepted(void **state)
 {
 	(void)state;
@@ -331,7 +322,6 @@ int main(void)
 		cmocka_unit_test(case_is_not_ignored_outside_the_letters),
 		cmocka_unit_test(white_space_goes_at_both_ends_only),
 		cmocka_unit_test(a_nul_and_a_no_break_space_are_no_white_space),
-		cmocka_unit_test(only_white_space_is_blank),
 		cmocka_unit_test(every_token_character_is_accepted),
 		cmocka_unit_test(every_other_byte_is_refused_in_a_token),
 		cmocka_unit_test(an_empty_text_is_no_token),
