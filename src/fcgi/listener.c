@@ -1,3 +1,7 @@
+/*
+ * Finds or makes the listening socket, and removes its file at the end if it is
+ * still the one that was made here.
+ */
 #include "fcgi/listener.h"
 
 #include <errno.h>
