@@ -30,7 +30,7 @@
 
 static const char *address;
 static bool keep;
-static volatile sig_atomic_t stopped;
+static atomic_bool stopped;
 static atomic_long answered, wrong, failed, ended, slowest;
 static atomic_int begun;
 static int clients;
@@ -47,7 +47,7 @@ struct client {
 static void stop(int signal)
 {
 	(void)signal;
-	stopped = 1;
+	atomic_store(&stopped, true);
 }
 
 /* ---- one request ------------------------------------------------------ */

@@ -26,8 +26,8 @@ serves() {
 }
 
 # With a socket of its own, at $KR_SOCKET.
-own_start() { # [OPTION...]
-	kr_listen krsessiond krsessiond "unix:$KR_SOCKET" "$@"
+own_start() {
+	kr_listen krsessiond krsessiond "unix:$KR_SOCKET"
 	within 10 serves || fail "krsessiond does not start"
 }
 

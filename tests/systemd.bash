@@ -13,6 +13,8 @@ source "$BATS_TEST_DIRNAME/lib/fresh.bash"
 source "$BATS_TEST_DIRNAME/lib/machine.bash"
 # shellcheck source=lib/readme.bash
 source "$BATS_TEST_DIRNAME/lib/readme.bash"
+# shellcheck source=lib/operations.bash
+source "$BATS_TEST_DIRNAME/lib/operations.bash"
 
 SUITE=${BATS_TEST_FILENAME##*_}
 SUITE=${SUITE%.bats}
@@ -219,6 +221,17 @@ next_line() {
 	expect_counter 2
 }
 
+@test "a site changes the address in the socket's unit" {
+	inside systemctl stop krsessiond.socket
+	printf '%s\n' '[Socket]' ListenStream= ListenStream=127.0.0.1:9000 |
+		put /etc/systemd/system/krsessiond.socket.d/test.conf
+	inside systemctl daemon-reload
+	inside systemctl start krsessiond.socket
+	reader "$KR_BUILD/tests/fcgi_client" -q 127.0.0.1:9000 /hello |
+		grep '^200 '
+	has ActiveState active
+}
+
 # ---- confined -----------------------------------------------------------
 
 @test "it runs as its user, without rights, and its loops as batches" {
@@ -320,6 +333,19 @@ has_key() { # PATTERN
 	[[ $(journal "$before") == *"error $CONF:2: session.idle_timeout"* ]]
 	has ActiveState active
 	expect_counter 2
+}
+
+@test "what only a restart can change is refused, and status says so" {
+	expect_hello
+	configure '[server]' 'listen = tcp:127.0.0.1:9000'
+	inside systemctl reload $UNIT
+	within 10 status_tells 'the last reload was refused: '
+	has ActiveState active
+	expect_hello
+}
+
+status_tells() { # TEXT
+	[[ $(property StatusText) == *"$1"* ]]
 }
 
 @test "a new program is taken by a reload" {
@@ -476,4 +502,59 @@ instance_counts() { # NAME
 	inside test ! -e /run/krsession/one.sock
 	inside systemctl reload krsessiond@two
 	instance_counts two
+}
+
+# ---- docs/operations.md -------------------------------------------------
+
+# What it prints, as root's shell does it.
+typed() { # COMMAND
+	inside bash -c "$1"
+}
+
+play() { # SECTION
+	ops_play systemd "$1" typed
+}
+
+@test "operations: sessions answer 503; change the configuration" {
+	expect_counter 1
+	play 'Sessions answer 503'
+	play 'Change the configuration'
+	expect_counter 2
+}
+
+# A connection's first request has an id that ends with 1.
+@test "operations: the log follows a request" {
+	configure '[log]' 'level = debug'
+	expect_counter 1
+	play 'The log'
+}
+
+@test "operations: another password without downtime" {
+	local before
+	ops_play console 'Redis' typed 2
+	ops_block '**A user of its own**' ini | put "$CONF"
+	before=$(inside cat /etc/krsession/redis-password)
+	expect_counter 1
+	play 'Secrets'
+	expect_counter 2
+	[ "$(inside cat /etc/krsession/redis-password)" != "$before" ]
+	run inside env "REDISCLI_AUTH=$before" redis-cli --user krsession ping
+	[[ $output == *WRONGPASS* ]]
+	inside redis-cli acl deluser krsession
+	inside redis-cli config rewrite
+}
+
+@test "operations: several instances" {
+	play 'Several instances'
+	instance_counts shop
+	[ "$(inside redis-cli keys 'shop:*' | wc -l)" -eq 1 ]
+	inside systemctl disable --quiet krsessiond@shop.socket
+}
+
+@test "operations: no section of systemd's commands is left out" {
+	local section
+	while IFS= read -r section; do
+		grep -q "play '$section'" "$BATS_TEST_DIRNAME/systemd.bash" ||
+			fail "nobody plays '$section'"
+	done < <(ops_sections systemd)
 }

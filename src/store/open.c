@@ -22,9 +22,10 @@ enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)
 
 	if (err)
 		kri_buffer_printf(why,
-				  "%s at the start, and "
+				  "%s; not started, as "
 				  "redis.abort_on_connect_fail is on",
-				  kr_strerror(err));
+				  store->fault ? store->fault
+					       : kr_strerror(err));
 	return err;
 }
 

@@ -30,7 +30,7 @@ static enum kr_err check(struct kri_store *base)
 
 	if (!kri_topology_aborts(store->topology))
 		return KR_OK;
-	return kri_topology_ping(store->topology);
+	return kri_topology_ping(store->topology, &base->fault);
 }
 
 static int64_t away(struct kri_store *base)

@@ -143,7 +143,8 @@ struct kri_store_ops {
 	size_t (*sweep)(struct kri_store *store);
 
 	/* At the start, blocking: fails if the store cannot be reached and
-	 * the configuration says not to start then. */
+	 * the configuration says not to start then. It may say more in the
+	 * store's fault. */
 	enum kr_err (*check)(struct kri_store *store);
 
 	/* kri_clock_ms() since when a server of it is known to be away, or 0.
@@ -156,6 +157,7 @@ struct kri_store_ops {
 
 struct kri_store {
 	const struct kri_store_ops *ops;
+	const char *fault; /* what check() found; NULL: the error says it all */
 };
 
 struct kri_link {

@@ -96,6 +96,6 @@ expect_load() { # [refused]
 
 # The counts alone would let a 503 pass.
 expect_load_without_503() {
-	expect_load || return
+	expect_load '' || return
 	! grep -h $'\t0 503 ' "$STACK"/load.* || fail "answered 503"
 }
