@@ -206,16 +206,18 @@ reload_behind() { # FRONT
 	conf_start
 	ask /session/counter
 	reload
-	sed '1,/SIGHUP/{/SIGHUP/!d}; s/^[^ ]* //; s/[0-9][0-9]*/N/g' \
-		"$STACK/krsessiond.log" >"$STACK/story"
-	sed -i 's|unix:[^ ]*|SOCKET|' "$STACK/story"
-	diff - "$STACK/story" <<-STORY
+	sed -n '/SIGHUP/,$p' "$STACK/krsessiond.log" >"$STACK/story"
+	sed -i 's/^[^ ]* //; s|unix:[^ ]*|SOCKET|; s/[0-9][0-9]*/N/g' \
+		"$STACK/story"
+	grep -qx 'info process N stood in for N requests in N batches' \
+		"$STACK/story"
+	# Two processes write: that line may come earlier.
+	diff - <(grep -v ' stood in ' "$STACK/story") <<-STORY
 		info SIGHUP: reloading: process N is to stand in
 		info process N stands in, and gets our N connections; draining
 		info drained, and starting anew after N requests in N batches
 		info serving on SOCKET with N loops
 		info reloaded in N ms
-		info process N stood in for N requests in N batches
 	STORY
 }
 
