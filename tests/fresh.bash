@@ -217,11 +217,17 @@ expect_every_answer() { # NAME
 	}'
 }
 
+# That of the file that is there, not of the one it has replaced.
 expect_new_program() { # UNIT
+	within 20 runs_new_program "$1" ||
+		fail "$1 has not changed" "$(inside systemctl status "$1")"
+}
+
+runs_new_program() { # UNIT
 	local pid
-	inside systemctl is-active "$1"
+	inside systemctl --quiet is-active "$1" || return
 	pid=$(inside systemctl show --value --property=MainPID "$1")
-	[ "$(inside readlink "/proc/$pid/exe")" = /usr/bin/krsessiond ]
+	[[ $(inside readlink "/proc/$pid/exe") == /usr/bin/krsessiond ]]
 }
 
 @test "under systemd: installed is served, and README prints what comes" {
