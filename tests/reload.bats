@@ -158,6 +158,17 @@ reload_behind() { # FRONT
 	reload_behind lighttpd
 }
 
+@test "reloads behind Apache, HAProxy, Caddy and h2o lose nothing" {
+	local front
+	RELOADS=5
+	redis_start
+	conf_start session.idle_timeout=10m
+	for front in apache haproxy caddy h2o; do
+		reload_behind "$front" || fail "that was $front"
+		server_stop front || true
+	done
+}
+
 # ---- what is new --------------------------------------------------------
 
 @test "after a reload the configuration is as it is now, in the same process" {

@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -344,6 +345,52 @@ enum kr_err kri_listener_own(struct kri_listener *listener,
 	listener->inode = inode;
 	listener->path = strdup(place.path);
 	return listener->path ? KR_OK : KR_ERR_MEMORY;
+}
+
+static void describe_tcp(const struct sockaddr_storage *address, socklen_t size,
+			 struct kri_buffer *out)
+{
+	bool brackets = address->ss_family == AF_INET6;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (getnameinfo((const struct sockaddr *)address, size, host,
+			sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		kri_buffer_string(out, "a socket without a name");
+	else
+		kri_buffer_printf(out, "tcp:%s%s%s:%s", brackets ? "[" : "",
+				  host, brackets ? "]" : "", port);
+}
+
+/* A name of the abstract space begins with NUL, and may lack one at its end. */
+static void describe_unix(const struct sockaddr_un *address, socklen_t size,
+			  struct kri_buffer *out)
+{
+	const char *path = address->sun_path;
+	size_t len = size - offsetof(struct sockaddr_un, sun_path);
+	bool abstract = len && !*path;
+
+	kri_buffer_string(out, abstract ? "unix:@" : "unix:");
+	kri_buffer_append(out,
+			  kri_text(path + abstract,
+				   abstract ? len - 1 : strnlen(path, len)));
+}
+
+void kri_listener_describe(const struct kri_listener *listener,
+			   struct kri_buffer *out)
+{
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr_un file;
+	} address = {.any = {0}};
+	socklen_t size = sizeof(address);
+
+	if (getsockname(listener->fd, (struct sockaddr *)&address, &size))
+		kri_buffer_printf(out, "descriptor %d", listener->fd);
+	else if (address.any.ss_family == AF_UNIX)
+		describe_unix(&address.file, size, out);
+	else
+		describe_tcp(&address.any, size, out);
 }
 
 int kri_listener_accept(const struct kri_listener *listener)

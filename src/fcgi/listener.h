@@ -52,6 +52,10 @@ void kri_listener_leave(struct kri_listener *listener);
 /* Forgets it, open: another one goes on with the descriptor and the file. */
 void kri_listener_release(struct kri_listener *listener);
 
+/* Where it listens, for a person: "unix:PATH" or "tcp:HOST:PORT". */
+void kri_listener_describe(const struct kri_listener *listener,
+			   struct kri_buffer *out);
+
 /* A connection, non-blocking and close-on-exec; -1 with errno if there is none.
  */
 int kri_listener_accept(const struct kri_listener *listener);

@@ -29,15 +29,9 @@ struct server {
 	struct kri_acceptor acceptor;
 	struct kri_status status;
 	struct kri_reload reload;
+	struct kri_buffer place; /* where it listens, for a person */
 	int signals;
 };
-
-static const char *place_of(const struct server *server)
-{
-	const char *listen = server->site->config->listen;
-
-	return *listen ? listen : "the inherited socket";
-}
 
 /* ---- the main thread -------------------------------------------------- */
 
@@ -220,10 +214,14 @@ static enum kr_err open_listener(struct server *server, struct kri_buffer *why)
 {
 	struct kri_listener *listener = &server->acceptor.listener;
 	const struct kri_config *config = server->site->config;
+	enum kr_err err = server->handover->role == KRI_ROLE_ONLY
+				  ? kri_listener_open(listener, config, why)
+				  : kri_handover_open(server->handover,
+						      listener, config, why);
 
-	if (server->handover->role == KRI_ROLE_ONLY)
-		return kri_listener_open(listener, config, why);
-	return kri_handover_open(server->handover, listener, config, why);
+	if (!err)
+		kri_listener_describe(listener, &server->place);
+	return !err && server->place.failed ? KR_ERR_MEMORY : err;
 }
 
 static enum kr_err open_server(struct server *server, struct kri_buffer *why)
@@ -256,6 +254,7 @@ static void close_server(struct server *server)
 	kri_crew_close(&server->crew);
 	kri_status_close(&server->status);
 	kri_reload_close(&server->reload);
+	kri_buffer_free(&server->place);
 	if (server->signals >= 0)
 		close(server->signals);
 	free(server);
@@ -265,10 +264,10 @@ static void begin(struct server *server)
 {
 	if (server->handover->role == KRI_ROLE_STAND_IN)
 		kri_log(KRI_LOG_DEBUG, NULL, "process %d stands in on %s",
-			(int)getpid(), place_of(server));
+			(int)getpid(), server->place.data);
 	else
 		kri_log(KRI_LOG_INFO, NULL, "serving on %s with %d loops",
-			place_of(server), server->crew.n);
+			server->place.data, server->crew.n);
 	kri_reload_settle(&server->reload);
 	kri_status_serving(&server->status);
 }
@@ -313,8 +312,7 @@ enum kr_err kri_server_run(const struct kri_site *site, struct kri_store *store,
 		.acceptor = {.listener = {.fd = -1}},
 		.signals = -1,
 	};
-	kri_status_open(&server->status, &server->crew, store,
-			place_of(server));
+	kri_status_open(&server->status, &server->crew, store, &server->place);
 	kri_reload_open(&server->reload, handover, site->config,
 			&server->acceptor, &server->status);
 	err = open_server(server, why);

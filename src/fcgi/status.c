@@ -31,10 +31,11 @@ static void put_outage(const struct kri_status *status, struct kri_buffer *line)
 
 static void put_line(const struct kri_status *status, struct kri_buffer *line)
 {
-	kri_buffer_printf(
-		line, "serving on %s: %lld connections, %lld requests",
-		status->place, (long long)kri_crew_connections(status->crew),
-		(long long)kri_crew_requests(status->crew));
+	kri_buffer_printf(line,
+			  "serving on %s: %lld connections, %lld requests",
+			  status->place->data,
+			  (long long)kri_crew_connections(status->crew),
+			  (long long)kri_crew_requests(status->crew));
 	put_outage(status, line);
 	if (status->refused.len)
 		kri_buffer_printf(line, "; the last reload was refused: %s",
@@ -159,7 +160,7 @@ int kri_status_timeout(const struct kri_status *status)
 /* ---- life ------------------------------------------------------------- */
 
 void kri_status_open(struct kri_status *status, const struct kri_crew *crew,
-		     struct kri_store *store, const char *place)
+		     struct kri_store *store, const struct kri_buffer *place)
 {
 	*status = (struct kri_status){
 		.crew = crew,

@@ -15,7 +15,7 @@ struct kri_status {
 	struct kri_notify notify;
 	const struct kri_crew *crew; /* borrowed, and so are these two: */
 	struct kri_store *store;
-	const char *place;         /* where we listen */
+	const struct kri_buffer *place; /* where we listen */
 	struct kri_buffer refused; /* why the last reload was; empty: not */
 	char said[KRI_STATUS_MAX]; /* the line that was said last */
 	int64_t look_due;          /* kri_clock_ms() */
@@ -24,7 +24,7 @@ struct kri_status {
 };
 
 void kri_status_open(struct kri_status *status, const struct kri_crew *crew,
-		     struct kri_store *store, const char *place);
+		     struct kri_store *store, const struct kri_buffer *place);
 void kri_status_close(struct kri_status *status);
 
 /* What happened, each with a line of its own. */

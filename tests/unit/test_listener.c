@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -268,6 +269,98 @@ static void connections_block_nobody_and_end_with_the_program(void **state)
 	kri_listener_close(&listener);
 }
 
+/* ---- its name ---------------------------------------------------------- */
+
+static void describe(const struct kri_listener *listener, struct trial *trial)
+{
+	kri_buffer_clear(&trial->why);
+	kri_listener_describe(listener, &trial->why);
+}
+
+static void a_socket_is_described_by_its_path(void **state)
+{
+	struct trial *trial = *state;
+	struct kri_listener listener;
+
+	open_listener(trial, &listener);
+	describe(&listener, trial);
+	assert_string_equal(trial->why.data, trial->listen);
+	kri_listener_close(&listener);
+}
+
+static void a_port_is_described_by_address_and_number(void **state)
+{
+	struct trial *trial = *state;
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	struct kri_listener listener = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_false(bind(listener.fd, (struct sockaddr *)&address,
+			  sizeof(address)));
+	describe(&listener, trial);
+	assert_int_equal(strncmp(trial->why.data, "tcp:127.0.0.1:", 14), 0);
+	assert_true(atoi(trial->why.data + 14) > 0);
+	kri_listener_close(&listener);
+}
+
+static void an_abstract_name_is_described_with_its_sign(void **state)
+{
+	struct trial *trial = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct kri_listener listener = {.fd = socket(AF_UNIX, SOCK_STREAM, 0)};
+
+	memcpy(address.sun_path, "\0kr-test", 8);
+	assert_false(
+		bind(listener.fd, (struct sockaddr *)&address,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 8)));
+	describe(&listener, trial);
+	assert_string_equal(trial->why.data, "unix:@kr-test");
+	kri_listener_close(&listener);
+}
+
+/* ---- in other hands ---------------------------------------------------- */
+
+static void a_listener_that_is_left_keeps_its_file(void **state)
+{
+	struct trial *trial = *state;
+	struct kri_listener listener;
+
+	open_listener(trial, &listener);
+	kri_listener_leave(&listener);
+	assert_int_equal(listener.fd, -1);
+	assert_true(exists(trial));
+}
+
+static void one_that_is_released_is_open_still(void **state)
+{
+	struct trial *trial = *state;
+	struct kri_listener listener;
+	int fd;
+
+	open_listener(trial, &listener);
+	fd = listener.fd;
+	kri_listener_release(&listener);
+	kri_listener_close(&listener);
+	assert_true(kri_listener_is(fd));
+	assert_true(exists(trial));
+	close(fd);
+}
+
+static void who_owns_the_file_removes_it(void **state)
+{
+	struct trial *trial = *state;
+	struct kri_listener first, second;
+
+	open_listener(trial, &first);
+	second = (struct kri_listener){.fd = dup(first.fd)};
+	assert_int_equal(kri_listener_own(&second, &trial->config, first.device,
+					  first.inode),
+			 KR_OK);
+	kri_listener_leave(&first);
+	kri_listener_close(&second);
+	assert_false(exists(trial));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -285,6 +378,12 @@ int main(void)
 		TEST(a_living_servers_socket_is_not_taken),
 		TEST(a_server_with_a_full_queue_lives),
 		TEST(connections_block_nobody_and_end_with_the_program),
+		TEST(a_socket_is_described_by_its_path),
+		TEST(a_port_is_described_by_address_and_number),
+		TEST(an_abstract_name_is_described_with_its_sign),
+		TEST(a_listener_that_is_left_keeps_its_file),
+		TEST(one_that_is_released_is_open_still),
+		TEST(who_owns_the_file_removes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
