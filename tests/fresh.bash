@@ -82,11 +82,7 @@ next_version() { # PACKAGE
 	fresh_copy base made
 	within_root made ./dev deps --build
 	cp -a "$FRESH/made" "$FRESH/builder"
-	within_root made autoreconf -fi
-	within_root made ./configure
-	within_root made make -j "$(nproc)"
-	within_root made make install
-	within_root made ldconfig
+	within_root made bash -euc "$(readme_lines '**By make**')"
 	install_servers made
 	expect_it_serves made KR_DOC=/usr/local/share/doc/krsession \
 		KR_CONF=/usr/local/etc/krsession/krsessiond.conf
