@@ -100,7 +100,7 @@ play() { # SECTION [BLOCK]
 	world_session
 	play 'Sizing'
 	bytes=$(in_world "$(ops_commands console | grep 'MEMORY USAGE')")
-	((bytes >= 150 && bytes <= 280)) || fail "a session takes $bytes bytes"
+	((bytes >= 100 && bytes <= 280)) || fail "a session takes $bytes bytes"
 }
 
 @test "operations: what a dump of Redis gives away, and what not" {

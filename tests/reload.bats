@@ -199,7 +199,7 @@ reload_behind() { # FRONT
 }
 
 @test "the new program is taken where its file was replaced" {
-	cp "$KR_BUILD/krsessiond" "$STACK/program"
+	cp "$KR_INSTALLED/bin/krsessiond" "$STACK/program"
 	conf_write
 	server_start krsessiond "$STACK/program" -c "$STACK/kr.conf"
 	within 10 serves

@@ -46,9 +46,10 @@ world_end() {
 		grep -qx -e -1 || fail "a key has no TTL"
 }
 
-# Every program of ours is found as an installed one would be.
+# Every program of ours is found as an installed one would be. The root is
+# named, as this one may be a chroot, which a change of namespace leaves.
 world_enter() { # COMMAND...
-	nsenter --mount --net --target "$(server_pid world)" env -C "$STACK" \
+	nsenter --mount --net --root --target "$(server_pid world)" env -C "$STACK" \
 		PATH="$KR_INSTALLED/bin:$PATH" "$@"
 }
 
@@ -61,7 +62,7 @@ in_world() { # COMMAND
 world_start() { # NAME COMMAND...
 	local name=$1
 	shift
-	server_start "$name" nsenter --mount --net \
+	server_start "$name" nsenter --mount --net --root \
 		--target "$(server_pid world)" env -C "$STACK" \
 		PATH="$KR_INSTALLED/bin:$PATH" "$@"
 }
