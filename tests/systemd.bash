@@ -167,6 +167,21 @@ machine_install() { # ROOT
 	inside chrt --all-tasks --pid "$pid" | grep SCHED_BATCH
 }
 
+@test "it needs no system call that the unit refuses" {
+	drop_in <<-UNIT
+		[Service]
+		# Empty: such a call kills, and is not merely refused.
+		SystemCallErrorNumber=
+	UNIT
+	readme_try "$PORT_NGINX" reader
+	inside systemctl reload $UNIT
+	within 10 status_tells 'serving on '
+	readme_try "$PORT_LIGHTTPD" reader
+	inside systemctl stop $UNIT
+	has NRestarts 0
+	has Result success
+}
+
 @test "Redis over its socket, for who is in its group" {
 	configure '[redis]' 'endpoint = unix:///run/redis/redis-server.sock'
 	[[ $(ask /session/counter) == 503* ]]
