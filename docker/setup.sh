@@ -25,11 +25,21 @@ secret() { # NAME GROUP
 	echo "setup: made the secret $file"
 }
 
+# Whether both are there. One alone is what a setup left that was ended between
+# its last two steps, and else somebody's mistake.
+certified() {
+	if [ -e tls.key ] && [ ! -e tls.crt ] && [ -e tls.crt.new ]; then
+		mv tls.crt.new tls.crt
+	fi
+	[ -e tls.crt ] || [ -e tls.key ] || return 1
+	for file in tls.crt tls.key; do
+		[ -e "$file" ] || complain "the certificate lacks /certificates/$file"
+	done
+}
+
 certificate() {
 	cd /certificates 2>/dev/null || complain "cannot look into /certificates"
-	for file in tls.crt tls.key; do
-		[ ! -e "$file" ] || return 0
-	done
+	! certified || return 0
 	openssl req -x509 -nodes -days 825 -newkey ec \
 		-pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=krsession \
 		-addext "subjectAltName=$CERTIFICATE_NAMES" \

@@ -92,6 +92,33 @@ container_failed() { # SERVICE
 	[ "$(cat "$STACK"/own/* "$STACK"/certificates/*)" = "$was" ]
 }
 
+# As setup leaves it when it is ended between two of its steps.
+@test "secrets and a certificate that are half made are made whole" {
+	docker_project
+	docker compose run --rm -T setup >>"$STACK/compose.log" 2>&1
+	was=$(beside setup 'cat /secrets/redis-password /certificates/tls.key
+		rm /secrets/operator-password
+		echo half >/secrets/operator-password.new
+		mv /certificates/tls.crt /certificates/tls.crt.new')
+	docker_up
+	docker_certificate
+	visit /session/counter
+	expect_json 200 '{"message":"Counter incremented","counter":1}'
+	[ "$(beside setup 'cat /secrets/redis-password /certificates/tls.key
+		! grep -q half /secrets/operator-password')" = "$was" ]
+}
+
+@test "a certificate without its key ends setup" {
+	docker_project
+	front_certificate
+	mkdir -m 755 "$STACK/certificates"
+	install -m 644 "$STACK/tls.crt" "$STACK/certificates"
+	KR_CERTIFICATES=$STACK/certificates expect_up_fails 'service "setup" didn'
+	expect_container_says setup \
+		'^setup: the certificate lacks /certificates/tls.key'
+	[ "$(container_is setup ExitCode)" -eq 1 ]
+}
+
 @test "a certificate that cannot be read ends the front servers" {
 	docker_project
 	mkdir -m 755 "$STACK/certificates"
@@ -156,6 +183,8 @@ session_is_back() {
 @test "a volume of a newer Redis ends it, and is left as it was" {
 	world_start docker
 	visit '/session/login?user=max'
+	# As above: it is to outlive the health checks.
+	rcli pexpire "$(redis_key "$(cookie_value)")" 600000
 	docker compose stop redis >>"$STACK/compose.log" 2>&1
 	# shellcheck disable=SC2016 # expanded in the container
 	was=$(beside redis 'cd /data/appendonlydir && base=$(ls *.base.rdb) &&
@@ -166,9 +195,12 @@ session_is_back() {
 	expect_ended redis
 	visit /session/whoami
 	expect_unavailable
+	within 60 container_health krsessiond unhealthy
+	expect_up_fails "redis-1"
 	[ "$(beside redis 'cat /data/appendonlydir/*.*')" = "$was" ]
 	beside redis 'cd /data/appendonlydir && mv old *.base.rdb'
-	docker_up
-	visit /session/whoami
+	docker compose restart redis >>"$STACK/compose.log" 2>&1
+	within 20 session_is_back
 	expect_json 200 '{"user":"max"}'
+	within 20 container_health krsessiond healthy
 }

@@ -267,25 +267,9 @@ expect_full() { # ASK ARGUMENT...
 
 # ---- it comes and goes --------------------------------------------------
 
-# 10,000 keys, each of which takes its time to load.
-restart_loading() {
-	rcli eval 'for i = 1, 10000 do
-		redis.call("SET", "filler:" .. i, i, "EX", 1000) end' 0
-	rcli save
-	redis_stop_hard
-	server_start redis "$KR_REDIS" --bind 127.0.0.1 --port "$PORT" \
-		--save '' --unixsocket "$STACK/redis.sock" --dir "$STACK" \
-		--key-load-delay 100 --loading-process-events-interval-bytes 1024
-	within 5 redis_is_loading
-}
-
-redis_is_loading() {
-	[[ $(rcli ping 2>&1) == *LOADING* ]]
-}
-
 @test "LOADING after a restart is 503" {
 	start
-	restart_loading
+	redis_restart_loading
 	ask_as "$cookie" /session/counter
 	expect_unavailable
 	expect_hello
@@ -350,10 +334,6 @@ redis_is_loading() {
 	rcli config set save '' # it would not end otherwise
 	rcli config set stop-writes-on-bgsave-error no
 	expect_back
-}
-
-redis_cannot_save() {
-	[[ $(rcli set probe 1 ex 1 2>&1) == *MISCONF* ]]
 }
 
 # ---- it makes no sense --------------------------------------------------

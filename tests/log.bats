@@ -85,6 +85,36 @@ log_has() { # PATTERN
 	[ "$status" -eq 1 ]
 }
 
+# ---- the journal --------------------------------------------------------
+
+# Standard error is a file that is called the journal's.
+journal_start() { # JOURNAL_STREAM [OPTION...]
+	server_start krsessiond env "JOURNAL_STREAM=$1" "$KR_INSTALLED/bin/krsessiond" \
+		-l "unix:$KR_SOCKET" "${@:2}" \
+		-o "redis.endpoint=unix://$STACK/nobody.sock"
+	within 10 kr_answers "$KR_SOCKET" /session/counter 503
+	server_stop krsessiond
+}
+
+@test "the journal is told how important a line is, as text and as JSON" {
+	local journal
+	: >"$STACK/krsessiond.log"
+	journal=$(stat -c %d:%i "$STACK/krsessiond.log")
+	journal_start "$journal"
+	journal_start "$journal" -o log.format=json
+	[ "$(grep -c '^<3>.* error redis ' "$STACK/krsessiond.log")" -eq 1 ]
+	[ "$(grep -c '^<3>{.*"level":"error"' "$STACK/krsessiond.log")" -eq 1 ]
+	[ "$(grep -c '^<6>.* info serving on' "$STACK/krsessiond.log")" -eq 1 ]
+	run grep -v '^<[346]>[2{]' "$STACK/krsessiond.log"
+	[ "$status" -eq 1 ]
+}
+
+@test "a file that is not the journal is told nothing" {
+	journal_start 1:1
+	run grep '^<' "$STACK/krsessiond.log"
+	[ "$status" -eq 1 ]
+}
+
 # ---- a log that nobody reads --------------------------------------------
 
 # Standard error is a pipe that stays open and is not read.

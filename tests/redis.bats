@@ -176,8 +176,9 @@ rcli_password() { # PASSWORD COMMAND...
 @test "abort_on_connect_fail says why of a Redis that turns us away" {
 	local status=0
 	redis_start
-	rcli config set maxclients 1
 	server_start holder redis-cli -s "$STACK/redis.sock" monitor
+	within 5 grep -q OK "$STACK/holder.log"
+	rcli config set maxclients 1
 	within 5 redis_is_taken
 	kr_listen krsessiond krsessiond "unix:$KR_SOCKET" \
 		-o redis.abort_on_connect_fail=yes

@@ -53,9 +53,13 @@ reload_often() {
 		"$(reload_times); RSS $then_resident, $(resident) KiB;" \
 		"descriptors $then_descriptors, $(descriptor_count)" >&3
 	is_alone
-	# Connections come and go with the load.
-	(($(descriptor_count) <= then_descriptors + 16))
+	# Connections come and go with the load; what leaks stays.
+	within 5 has_descriptors "$((then_descriptors + 16))"
 	[[ $KR_SANITIZE ]] || (($(resident) <= then_resident + 2048))
+}
+
+has_descriptors() { # AT MOST
+	(($(descriptor_count) <= $1))
 }
 
 # "MEDIAN to LONGEST ms" as the log has it.
@@ -199,7 +203,7 @@ reload_behind() { # FRONT
 }
 
 @test "the new program is taken where its file was replaced" {
-	cp "$KR_BUILD/krsessiond" "$STACK/program"
+	cp "$KR_INSTALLED/bin/krsessiond" "$STACK/program"
 	conf_write
 	server_start krsessiond "$STACK/program" -c "$STACK/kr.conf"
 	within 10 serves

@@ -105,7 +105,7 @@ goes_on() { # [SECTION.KEY=VALUE...]
 
 # A copy of the program, which the test replaces.
 program_start() {
-	cp "$KR_BUILD/krsessiond" "$STACK/program"
+	cp "$KR_INSTALLED/bin/krsessiond" "$STACK/program"
 	conf_write
 	server_start krsessiond "$STACK/program" -c "$STACK/kr.conf"
 	within 10 serves || fail "krsessiond does not start"
@@ -118,7 +118,7 @@ program_replace() { # LINE OF SH
 }
 
 program_good() {
-	cp "$KR_BUILD/krsessiond" "$STACK/new"
+	cp "$KR_INSTALLED/bin/krsessiond" "$STACK/new"
 	mv "$STACK/new" "$STACK/program"
 }
 

@@ -396,7 +396,7 @@ tcp_settled() { # PORT
 	echo precious >"$KR_SOCKET"
 	kr_listen krsessiond krsessiond "unix:$KR_SOCKET"
 	server_wait krsessiond 5 || status=$?
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 2 ]
 	[ "$(<"$KR_SOCKET")" = precious ]
 }
 

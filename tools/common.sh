@@ -47,3 +47,10 @@ as_root() {
 		sudo "$@"
 	fi
 }
+
+# The sources as they are, without what is built and the history.
+copy_tree() { # FROM TO
+	mkdir -p "$2"
+	tar -C "$1" --exclude=./.git --exclude='./build' --exclude='./build-*' \
+		--exclude=./autom4te.cache -c . | tar -C "$2" -x
+}

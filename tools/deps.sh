@@ -12,16 +12,26 @@ readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libsqlite3-dev libpq-dev libcmocka-dev)
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
-readonly test_packages=(bats parallel jq procps g++ sqlite3 postgresql
+readonly test_packages=(bats parallel jq procps systemd g++ sqlite3 postgresql
 	pgbouncer)
 readonly lint_packages=(shellcheck)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
+readonly fresh_packages=(mmdebstrap git systemd-container)
 
 # What rebuilding hiredis takes beyond the above.
 readonly rebuild_packages=(build-essential debhelper fakeroot)
 
 dev_deps() {
-	(($# == 0)) || refuse "deps takes nothing"
+	case $# in
+	0) ;;
+	1)
+		[[ $1 == --build ]] || refuse "deps does not know '$1'"
+		install_missing_of "${build_packages[@]}"
+		say "everything that building needs is installed"
+		return
+		;;
+	*) refuse "deps takes --build or nothing" ;;
+	esac
 	install_missing
 	install_fronts "${fronts[@]}"
 	say "everything needed is installed"
@@ -29,12 +39,17 @@ dev_deps() {
 
 # The quiet form, for the other commands.
 install_missing() {
+	install_missing_of "${build_packages[@]}" "${run_packages[@]}" \
+		"${test_packages[@]}" "${lint_packages[@]}"
+}
+
+# Those of the named packages that are not here, and hiredis.
+install_missing_of() { # PACKAGE...
 	local missing
 
 	command -v apt-get dpkg-query >/dev/null ||
 		die "this needs Debian 12 or 13: apt-get is not here"
-	missing=$(missing_packages "${build_packages[@]}" "${run_packages[@]}" \
-		"${test_packages[@]}" "${lint_packages[@]}")
+	missing=$(missing_packages "$@")
 	# shellcheck disable=SC2086 # package names, to be split
 	[[ -z $missing ]] || install_packages $missing
 	have_hiredis || install_hiredis
@@ -45,6 +60,15 @@ install_bench_packages() {
 	local missing
 
 	missing=$(missing_packages "${bench_packages[@]}")
+	# shellcheck disable=SC2086 # package names, to be split
+	[[ -z $missing ]] || install_packages $missing
+}
+
+# What the suites in fresh roots need besides.
+install_fresh_packages() {
+	local missing
+
+	missing=$(missing_packages "${fresh_packages[@]}")
 	# shellcheck disable=SC2086 # package names, to be split
 	[[ -z $missing ]] || install_packages $missing
 }
@@ -106,21 +130,25 @@ apt_knows() {
 
 # Debian starts a server when its package is installed. policy-rc.d forbids
 # that: our servers are private ones, and there may be no init to ask.
-install_unstarted() (
+install_unstarted() { # PACKAGE...
+	apt_unstarted install "$@"
+}
+
+apt_unstarted() ( # COMMAND OF apt-get...
 	policy=/usr/sbin/policy-rc.d
 	if [[ ! -e $policy ]]; then
 		trap 'as_root rm -f "$policy"' EXIT
 		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
 		as_root chmod 755 "$policy"
 	fi
-	apt_install "$@" && exit
+	apt_quiet "$@" && exit
 	# The lists may be older than the mirror.
-	as_root apt-get -q update && apt_install "$@"
+	as_root apt-get -q update && apt_quiet "$@"
 )
 
-apt_install() {
+apt_quiet() { # COMMAND OF apt-get...
 	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y --no-install-recommends install "$@"
+		apt-get -q -y --no-install-recommends "$@"
 }
 
 # Like apt_knows, after a look at the mirror if need be.
@@ -156,43 +184,57 @@ have_hiredis() {
 
 # Debian 12 has hiredis 0.14, without TLS. Debian 13's builds there as it is.
 install_hiredis() {
-	local offered
+	local packages
 
-	apt_knows libhiredis-dev ||
-		quietly "apt-get update" as_root apt-get -q update
-	offered=$(apt-cache policy libhiredis-dev |
-		sed -n 's/^  Candidate: //p')
-	if dpkg --compare-versions "$offered" ge 1.1; then
+	if mirror_has_hiredis; then
 		install_packages libhiredis-dev
 	else
-		rebuild_hiredis "$offered"
+		packages=$(mktemp -d)
+		rebuild_hiredis "$packages"
+		quietly "installing hiredis" \
+			as_root dpkg -i "$packages"/libhiredis*.deb
+		rm -rf "$packages"
 	fi
 	have_hiredis || die "pkg-config still finds no hiredis >= 1.1"
 }
 
-# rebuild_hiredis VERSION: of the one that this Debian offers.
-rebuild_hiredis() {
+# Of this Debian's own packages, whatever is installed.
+mirror_has_hiredis() {
+	[[ $(offered_hiredis) ]] ||
+		quietly "apt-get update" as_root apt-get -q update
+	dpkg --compare-versions "$(offered_hiredis)" ge 1.1
+}
+
+offered_hiredis() {
+	apt-cache madison libhiredis-dev | cut -d'|' -f2 | tr -d ' ' |
+		sort -V | tail -n 1
+}
+
+# Debian 13's, built here. Leaves the library and its -dev in FOLDER.
+rebuild_hiredis() { # FOLDER
 	local missing mirror
 
 	missing=$(missing_packages "${rebuild_packages[@]}")
 	# shellcheck disable=SC2086 # package names, to be split
 	[[ -z $missing ]] || install_packages $missing
 	need_root libhiredis-dev
-	say "building Debian 13's hiredis, as this Debian has $1"
+	say "building Debian 13's hiredis, as this Debian's is older than 1.1"
 	mirror=$(debian_mirror)
-	quietly "building hiredis" build_hiredis "$mirror"
+	quietly "building hiredis" build_hiredis "$mirror" "$1"
 }
 
-# With an apt configuration of its own: the machine's is left as it is.
-build_hiredis() (
+# With an apt configuration of its own: the machine's is left as it is. What
+# hiredis' tests need is not installed, as they are not run (-d).
+build_hiredis() ( # MIRROR FOLDER
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	export DEB_BUILD_OPTIONS="nocheck noautodbgsym"
 	cd "$work" &&
 		write_private_apt deb-src trixie "$1" &&
 		privately apt-get -q update &&
-		privately apt-get -q -b source hiredis &&
-		as_root dpkg -i libhiredis[0-9]*_*.deb libhiredis-dev_*.deb
+		privately apt-get -q -b -o 'DPkg::Build-Options=-b -uc -d' \
+			source hiredis &&
+		mv libhiredis[0-9]*_*.deb libhiredis-dev_*.deb "$2"
 )
 
 # With the apt configuration that write_private_apt has left here.

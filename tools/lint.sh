@@ -34,6 +34,7 @@ dev_lint() {
 	check_exports
 	check_sizes
 	check_words
+	check_debian
 	check_heads
 	check_format
 	((complaints == 0)) || die "lint: $complaints complaints"
@@ -166,7 +167,7 @@ check_sizes() {
 
 long_files() {
 	awk -v max="$max_file" 'FNR == max + 1 { print FILENAME }' "${files[@]}" |
-		grep -vE '^(tests/(unit/|routes\.bash)|src/krsession\.h)'
+		grep -vE '^(tests/(unit/|routes)|src/krsession\.h)' # links are files in a tarball
 }
 
 # A body begins with "{" in the first column, in scripts with "name() {",
@@ -200,6 +201,35 @@ leftovers() {
 	sources '*' | xargs -d '\n' grep -nIwE 'TO''DO|FIX''ME' |
 		cut -d: -f1,2
 }
+
+# ---- debian/ -------------------------------------------------------------
+
+check_debian() {
+	local symbols=debian/libkrsession0.symbols
+
+	[[ $(packaged_symbols) == "$(exported_symbols)" ]] ||
+		complain "$symbols: not the symbols of src/krsession.map"
+	[[ $(packaged_version) == "$(configured_version)" ]] ||
+		complain "debian/changelog: not the version of configure.ac"
+}
+
+packaged_symbols() {
+	sed -n 's/^ \(kr_[a-z0-9_]*\)@.*/\1/p' "$symbols" | sort
+}
+
+exported_symbols() {
+	sed -n 's/^\t\(kr_[a-z0-9_]*\);.*/\1/p' src/krsession.map | sort
+}
+
+packaged_version() {
+	sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog
+}
+
+configured_version() {
+	sed -n 's/^AC_INIT(\[krsession\], \[\(.*\)\])$/\1/p' configure.ac
+}
+
+# ---- format --------------------------------------------------------------
 
 # Advice only: versions of clang-format differ in taste.
 check_format() {

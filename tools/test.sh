@@ -19,6 +19,7 @@ dev_test() {
 	build "$sanitizer"
 	install_fronts "${fronts[@]}"
 	install_redis_server "$redis_server"
+	! with_fresh_roots || install_fresh_packages
 	said=$(mktemp -d)
 	trap 'rm -rf "$said"' EXIT
 	prepare_environment
@@ -132,9 +133,21 @@ keep_unit_result() {
 
 # ---- suites --------------------------------------------------------------
 
-# Those in containers build images and need an engine: --all has them.
+# Those in containers build images and need an engine, those in fresh roots
+# make a Debian: --all has them.
 timely() {
-	[[ -z $tags || ${1##*/} != *docker* ]]
+	[[ -z $tags || ${1##*/} != @(*docker*|fresh_*) ]]
+}
+
+# Root makes them, nobody else can.
+with_fresh_roots() {
+	local file
+
+	((EUID == 0)) || return
+	for file in "$root"/tests/fresh_*.bats; do
+		! wanted "$file" || ! timely "$file" || return 0
+	done
+	return 1
 }
 
 run_suites() {

@@ -16,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/log_output.h"
 #include "base/log_queue.h"
 
 /* Ids beyond theirs come from a front server gone wrong. */
@@ -33,7 +34,7 @@ _Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + FRAME_MAX <= KRI_LOG_LINE_MAX,
 
 struct line {
 	char time[32];
-	const char *level;
+	enum kri_log_level level;
 	char request[ID_MAX]; /* "" if there is none */
 	char session[ID_MAX]; /* likewise */
 	char message[MESSAGE_MAX];
@@ -119,7 +120,7 @@ static void set_time(char *out, size_t size)
 
 static void put_text(const struct line *line, struct kri_buffer *out)
 {
-	kri_buffer_printf(out, "%s %s ", line->time, line->level);
+	kri_buffer_printf(out, "%s %s ", line->time, level_names[line->level]);
 	if (line->request[0])
 		kri_buffer_printf(out, "request=%s ", line->request);
 	if (line->session[0])
@@ -149,7 +150,7 @@ static void put_json(const struct line *line, struct kri_buffer *out)
 		return;
 	}
 	add(object, "time", line->time);
-	add(object, "level", line->level);
+	add(object, "level", level_names[line->level]);
 	add(object, "request", line->request);
 	add(object, "session", line->session);
 	add(object, "message", line->message);
@@ -157,8 +158,24 @@ static void put_json(const struct line *line, struct kri_buffer *out)
 	json_object_put(object);
 }
 
+/* In the journal, a line's priority stands before it (sd-daemon(3)), and is
+ * taken away again: journalctl -p err finds errors. */
+static void put_priority(const struct line *line, struct kri_buffer *out)
+{
+	static const char priorities[] = {
+		[KRI_LOG_ERROR] = '3',
+		[KRI_LOG_WARNING] = '4',
+		[KRI_LOG_INFO] = '6',
+		[KRI_LOG_DEBUG] = '7',
+	};
+
+	if (kri_log_to_journal())
+		kri_buffer_printf(out, "<%c>", priorities[line->level]);
+}
+
 static void put_line(const struct line *line, struct kri_buffer *out)
 {
+	put_priority(line, out);
 	if (atomic_load_explicit(&current_format, memory_order_relaxed) ==
 	    KRI_LOG_JSON)
 		put_json(line, out);
@@ -180,7 +197,7 @@ static void emit(const struct line *line)
 /* Said at any level: it may have been errors. */
 static void put_lost(struct kri_buffer *out, uint64_t n)
 {
-	struct line line = {.level = level_names[KRI_LOG_WARNING]};
+	struct line line = {.level = KRI_LOG_WARNING};
 
 	snprintf(line.message, MESSAGE_MAX,
 		 "%" PRIu64 " log line%s lost here: standard error was not "
@@ -194,7 +211,7 @@ KR_PRINTF(3, 0)
 static void log_line(enum kri_log_level level, const struct kri_log_ids *ids,
 		     const char *format, va_list list)
 {
-	struct line line = {.level = level_names[level]};
+	struct line line = {.level = level};
 
 	if (vsnprintf(line.message, MESSAGE_MAX, format, list) >= MESSAGE_MAX)
 		mark_cut(line.message, MESSAGE_MAX);

@@ -8,11 +8,37 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATIENCE 1000 /* ms for room, where nobody can say stop */
 #define FOR_EVER (-1)
 #define NO_STOP (-1) /* poll(2) skips it */
+
+/* Whether standard error is the journal's: systemd says which device and
+ * inode that has (systemd.exec(5)), as a program may have redirected it. */
+static bool is_journal(void)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return named && sscanf(named, "%llu:%llu", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &status) && status.st_dev == device &&
+	       status.st_ino == inode;
+}
+
+bool kri_log_to_journal(void)
+{
+	enum { UNKNOWN, NO, YES };
+	static atomic_int answer = UNKNOWN;
+
+	if (atomic_load_explicit(&answer, memory_order_relaxed) == UNKNOWN)
+		atomic_store(&answer, is_journal() ? YES : NO);
+	return atomic_load_explicit(&answer, memory_order_relaxed) == YES;
+}
 
 /* A pipe with room takes PIPE_BUF bytes without blocking: pipe(7). */
 static bool await_room(int stop, int ms)

@@ -1,5 +1,6 @@
 /*
- * Standard error, as log lines are written to it. Only log_queue.c uses it.
+ * Standard error, as log lines are written to it. log_queue.c writes, log.c
+ * asks what it is.
  */
 #ifndef KRI_BASE_LOG_OUTPUT_H
 #define KRI_BASE_LOG_OUTPUT_H
@@ -23,5 +24,9 @@ void kri_log_write_soon(struct kri_text line);
  * all that follow.
  */
 uint64_t kri_log_write_lines(struct kri_text lines, int stop);
+
+/* Whether lines go to systemd's journal, which wants to know how important
+ * each is. Found out once. */
+bool kri_log_to_journal(void);
 
 #endif

@@ -6,10 +6,11 @@
 #include "config/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/file.h"
 #include "config/explain.h"
 #include "config/options.h"
 #include "config/parse.h"
@@ -155,14 +156,14 @@ enum kr_err kri_config_check(const struct kri_config *config,
 	return err;
 }
 
-/* Up to `size` bytes from the start of a file; -1 with errno set. Without
+/* Up to `size` bytes from the start of a file; -1 with what is wrong. Without
  * stdio, whose buffer would keep the password in freed memory. */
-static ssize_t read_start(const char *path, char *out, size_t size)
+static ssize_t read_start(const char *path, char *out, size_t size,
+			  const char **wrong)
 {
-	int file = open(path, O_RDONLY | O_CLOEXEC);
+	int file = kri_file_open(path, 0, wrong);
 	size_t len = 0;
 	ssize_t got = 0;
-	int saved;
 
 	if (file < 0)
 		return -1;
@@ -171,9 +172,9 @@ static ssize_t read_start(const char *path, char *out, size_t size)
 		if (got > 0)
 			len += (size_t)got;
 	} while ((got > 0 && len < size) || (got < 0 && errno == EINTR));
-	saved = errno;
+	if (got < 0)
+		*wrong = strerror(errno);
 	close(file);
-	errno = saved;
 	return got < 0 ? -1 : (ssize_t)len;
 }
 
@@ -206,16 +207,17 @@ static enum kr_err resolve(struct kri_config *config,
 {
 	const char *file = text_at(config, secret->file);
 	char start[PASSWORD_READ];
+	const char *wrong;
 	enum kr_err err;
 	ssize_t len;
 
 	if (!*file)
 		return KR_OK;
-	len = read_start(file, start, sizeof(start));
+	len = read_start(file, start, sizeof(start), &wrong);
 	if (len < 0) {
 		kri_buffer_printf(why, "%s.%s_file = %s: cannot be read: %s",
 				  secret->section, secret->key, file,
-				  strerror(errno));
+				  wrong);
 		return KR_ERR_CONFIG;
 	}
 	err = take_password(config, secret, kri_text(start, (size_t)len), why);

@@ -10,9 +10,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <ini.h>
 
+#include "base/file.h"
 #include "config/explain.h"
 #include "config/options.h"
 
@@ -137,10 +140,10 @@ static int take_line(void *user, const char *section, const char *key,
 	return reading->err == KR_OK;
 }
 
-static void refuse_file(struct reading *reading)
+static void refuse_file(struct reading *reading, const char *wrong)
 {
 	kri_buffer_printf(reading->why, "%s: cannot be read: %s", reading->path,
-			  strerror(errno));
+			  wrong);
 	reading->err = KR_ERR_CONFIG;
 }
 
@@ -178,7 +181,7 @@ static void read_lines(struct reading *reading)
 	if (bad < 0) {
 		reading->err = KR_ERR_MEMORY;
 	} else if (ferror(reading->file)) {
-		refuse_file(reading);
+		refuse_file(reading, strerror(errno));
 	} else if (bad > 0) {
 		reading->line = (unsigned)bad;
 		put_place(reading);
@@ -193,16 +196,21 @@ enum kr_err kri_config_file(struct kri_config *config, const char *path,
 			    struct kri_buffer *why)
 {
 	struct reading reading = {.path = path, .config = config, .why = why};
+	const char *wrong;
+	int file;
 
 	reading.set_on = calloc(kri_option_count, sizeof(*reading.set_on));
 	if (!reading.set_on)
 		return KR_ERR_MEMORY;
-	reading.file = fopen(path, "re");
+	file = kri_file_open(path, 0, &wrong);
+	reading.file = file < 0 ? NULL : fdopen(file, "r");
 	if (reading.file) {
 		read_lines(&reading);
 		fclose(reading.file);
 	} else {
-		refuse_file(&reading);
+		refuse_file(&reading, file < 0 ? wrong : strerror(errno));
+		if (file >= 0)
+			close(file);
 	}
 	free(reading.set_on);
 	return reading.err;

@@ -1,3 +1,7 @@
+/*
+ * Accepts in bites, rests while the system has nothing to accept with, and
+ * judges the balance a few times a second.
+ */
 #include "fcgi/acceptor.h"
 
 #include <errno.h>

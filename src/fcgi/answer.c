@@ -4,6 +4,8 @@
  */
 #include "fcgi/exchange.h"
 
+#define AWAY_EVERY 60000 /* ms between requests that are named */
+
 struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
 {
 	return (struct kri_log_ids){
@@ -61,14 +63,29 @@ static struct failure failure_of(enum kr_err err)
 	}
 }
 
+/* What has befallen the store is said where it is found out, once. That
+ * requests feel it is worth a line too, but not a second's one all night. */
+static bool is_worth_a_line(enum kr_err err)
+{
+	static _Atomic int64_t next, next_away;
+
+	switch (err) {
+	case KR_ERR_UNAVAILABLE:
+	case KR_ERR_TIMEOUT:
+	case KR_ERR_DENIED:
+	case KR_ERR_FULL:
+		return kri_log_is_due_every(&next_away, AWAY_EVERY);
+	default:
+		return kri_log_is_due(&next);
+	}
+}
+
 void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 {
-	static _Atomic int64_t next;
 	struct failure failure = failure_of(err);
 	struct kri_log_ids ids = kri_exchange_ids(c);
 
-	/* What has befallen the store is said where it is found out. */
-	if (failure.status >= 500 && kri_log_is_due(&next))
+	if (failure.status >= 500 && is_worth_a_line(err))
 		kri_log(KRI_LOG_WARNING, &ids, "%s %s: %s",
 			c->request.method_name, c->request.path,
 			kr_strerror(err));

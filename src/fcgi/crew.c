@@ -1,3 +1,7 @@
+/*
+ * Starts the loops' threads, waits for their ends for as long as draining may
+ * take, and leaves alone those that do not come back.
+ */
 #include "fcgi/crew.h"
 
 #include <errno.h>

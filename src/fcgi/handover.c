@@ -1,3 +1,8 @@
+/*
+ * Writes and reads the one variable that carries a handover, and keeps the
+ * environment of each process as it must be: a stand-in must not speak to the
+ * service manager.
+ */
 #include "fcgi/handover.h"
 
 #include <errno.h>

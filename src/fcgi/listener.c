@@ -1,3 +1,7 @@
+/*
+ * Finds or makes the listening socket, and removes its file at the end if it is
+ * still the one that was made here.
+ */
 #include "fcgi/listener.h"
 
 #include <errno.h>
@@ -42,6 +46,16 @@ struct place {
 	char host[NI_MAXHOST];
 };
 
+#define NO_SOCKET                                                              \
+	"a file that is no socket is there; remove it, or listen elsewhere"
+
+static bool is_taken(const char *path)
+{
+	struct stat status;
+
+	return !lstat(path, &status) && !S_ISSOCK(status.st_mode);
+}
+
 static bool has_folder(const char *path)
 {
 	char folder[UNIX_PATH_SIZE];
@@ -64,6 +78,8 @@ static const char *read_path(const char *path, struct place *place)
 		return "the path is longer than 107 bytes";
 	if (!has_folder(path))
 		return "the path's folder does not exist";
+	if (is_taken(path))
+		return NO_SOCKET;
 	place->path = path;
 	return NULL;
 }
@@ -147,24 +163,37 @@ static enum kr_err inherit(struct kri_listener *listener,
 	return KR_OK;
 }
 
-/* Removes a socket that nobody answers on; false if somebody does, or if it
- * is no socket. */
-static bool clear_path(const struct sockaddr_un *address)
+/* Whether a server listens there: 0 or an errno, ECONNREFUSED if none does. */
+static int knock(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result = 0;
+
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address)))
+		result = errno;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+/* Removes a socket that nobody answers on. NULL, or why the path is left as
+ * it is: a server that is busy gives EAGAIN. */
+static const char *clear_path(const struct sockaddr_un *address)
 {
 	struct stat status;
-	int fd, result;
+	int result;
 
 	if (lstat(address->sun_path, &status))
-		return errno == ENOENT;
+		return errno == ENOENT ? NULL : strerror(errno);
 	if (!S_ISSOCK(status.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	result =
-		connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	close(fd);
-	return result && errno == ECONNREFUSED && !unlink(address->sun_path);
+		return NO_SOCKET;
+	result = knock(address);
+	if (!result || result == EAGAIN)
+		return "another server answers there already";
+	if (result == ECONNREFUSED && !unlink(address->sun_path))
+		return NULL;
+	return strerror(result == ECONNREFUSED ? errno : result);
 }
 
 static enum kr_err set_owner(const struct kri_config *config, const char *path,
@@ -203,13 +232,13 @@ static enum kr_err open_unix(struct kri_listener *listener,
 			     struct kri_buffer *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *taken;
 	struct stat status;
 
 	strcpy(address.sun_path, path);
-	if (!clear_path(&address))
-		return refuse(why, config,
-			      "the path is taken, by another server or by "
-			      "something that is no socket");
+	taken = clear_path(&address);
+	if (taken)
+		return refuse(why, config, taken);
 	listener->fd = bind_unix(&address);
 	if (listener->fd < 0)
 		return refuse(why, config, strerror(errno));

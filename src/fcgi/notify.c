@@ -1,3 +1,7 @@
+/*
+ * One datagram a word, never waited for: a service manager that does not listen
+ * costs one line in the log and no request.
+ */
 #include "fcgi/notify.h"
 
 #include <errno.h>

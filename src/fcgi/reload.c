@@ -1,3 +1,8 @@
+/*
+ * The steps of a reload in both processes, in the order in which they happen.
+ * Whatever goes wrong before the stand-in serves leaves the old process as it
+ * was.
+ */
 #include "fcgi/reload.h"
 
 #include <unistd.h>

@@ -1,3 +1,7 @@
+/*
+ * The main thread's life: begin, watch signals, listener and the other process,
+ * hand over or drain, end. What each of these means is in files of their own.
+ */
 #include "fcgi/server.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * Blocks what would end us without a word, and reads it from a descriptor.
+ * SIGHUP waits in the kernel while a reload is under way, so that many are one.
+ */
 #include "fcgi/signals.h"
 
 #include <pthread.h>

@@ -1,3 +1,7 @@
+/*
+ * Composes the line from what crew and store say, and sends it when it has
+ * changed; feeds the watchdog while one loop at least comes round.
+ */
 #include "fcgi/status.h"
 
 #include <stdio.h>

@@ -58,6 +58,14 @@ static int jitter(int delay)
 	return delay / 2 + (int)(random % (unsigned)(delay / 2 + 1));
 }
 
+static enum kri_outage_kind kind_of(const struct kri_connection *connection,
+				    enum kr_err err)
+{
+	if (err == KR_ERR_DENIED)
+		return KRI_OUTAGE_DENIED;
+	return connection->node ? KRI_OUTAGE_NODE : KRI_OUTAGE_SERVER;
+}
+
 static void rest(struct kri_connection *connection, enum kr_err err,
 		 const char *why)
 {
@@ -71,7 +79,7 @@ static void rest(struct kri_connection *connection, enum kr_err err,
 	connection->retry_at = now(connection) + (uint64_t)jitter(delay);
 	if (!connection->away)
 		kri_outage_begin(outages, connection->name, why,
-				 connection->node);
+				 kind_of(connection, err));
 	connection->away = true;
 }
 

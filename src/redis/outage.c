@@ -4,6 +4,7 @@
  */
 #include "redis/outage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ void kri_outages_init(struct kri_outages *outages)
 {
 	pthread_mutex_init(&outages->lock, NULL);
 	outages->first = NULL;
+	outages->starting = false;
+	outages->fault[0] = '\0';
 }
 
 void kri_outages_free(struct kri_outages *outages)
@@ -69,14 +72,37 @@ static int64_t change(struct kri_outages *outages, const char *name,
 	return before;
 }
 
-void kri_outage_begin(struct kri_outages *outages, const char *name,
-		      const char *why, bool node)
+static const char *consequence(enum kri_outage_kind kind)
 {
-	if (!change(outages, name, kri_clock_ms()))
-		kri_log(KRI_LOG_ERROR, NULL, "redis %s: %s; %s", name, why,
-			node ? "its sessions answer 503 until it, or another "
-			       "for it, is there"
-			     : "sessions answer 503 until it is back");
+	switch (kind) {
+	case KRI_OUTAGE_NODE:
+		return "its sessions answer 503 until it, or another for it, "
+		       "is there";
+	case KRI_OUTAGE_DENIED:
+		return "sessions answer 503 until user, password and rights "
+		       "are put right (its ACL LOG tells what it refused)";
+	default:
+		return "sessions answer 503 until it is back";
+	}
+}
+
+/* Some of Redis' errors are sentences. */
+static int without_stop(const char *why)
+{
+	size_t len = strlen(why);
+
+	return (int)(len && why[len - 1] == '.' ? len - 1 : len);
+}
+
+void kri_outage_begin(struct kri_outages *outages, const char *name,
+		      const char *why, enum kri_outage_kind kind)
+{
+	if (outages->starting)
+		snprintf(outages->fault, sizeof(outages->fault),
+			 "redis %s: %.*s", name, without_stop(why), why);
+	else if (!change(outages, name, kri_clock_ms()))
+		kri_log(KRI_LOG_ERROR, NULL, "redis %s: %.*s; %s", name,
+			without_stop(why), why, consequence(kind));
 }
 
 void kri_outage_end(struct kri_outages *outages, const char *name)

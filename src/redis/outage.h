@@ -15,15 +15,23 @@ struct kri_outage;
 struct kri_outages {
 	pthread_mutex_t lock;
 	struct kri_outage *first;
+	bool starting;   /* nothing serves yet: outages go into `fault` */
+	char fault[400]; /* the last of the start, or "" */
+};
+
+/* What an outage means to those who wait. */
+enum kri_outage_kind {
+	KRI_OUTAGE_SERVER, /* nobody serves sessions */
+	KRI_OUTAGE_NODE,   /* one of a cluster's */
+	KRI_OUTAGE_DENIED  /* it is there, and does not take us */
 };
 
 void kri_outages_init(struct kri_outages *outages);
 void kri_outages_free(struct kri_outages *outages);
 
-/* The server of that name is away: logs it, if that is news. `node` tells
- * that it is one of a cluster. */
+/* The server of that name is away: logs it, if that is news. */
 void kri_outage_begin(struct kri_outages *outages, const char *name,
-		      const char *why, bool node);
+		      const char *why, enum kri_outage_kind kind);
 
 /* It is back. */
 void kri_outage_end(struct kri_outages *outages, const char *name);

@@ -60,13 +60,18 @@ static enum kr_err ping_once(struct kri_topology *topology)
 	return err;
 }
 
-enum kr_err kri_topology_ping(struct kri_topology *topology)
+enum kr_err kri_topology_ping(struct kri_topology *topology, const char **fault)
 {
-	enum kr_err err = ping_once(topology);
+	struct kri_outages *outages = &topology->outages;
+	enum kr_err err;
 
+	outages->starting = true;
+	err = ping_once(topology);
 	for (int i = 1; i < topology->endpoint.connect_retry && err; i++) {
 		usleep(KRI_BACKOFF_MIN * 1000);
 		err = ping_once(topology);
 	}
+	outages->starting = false;
+	*fault = *outages->fault ? outages->fault : NULL;
 	return err;
 }

@@ -204,6 +204,8 @@ enum kr_err kri_reply_check(const struct kri_reply *reply)
 		{"ERR invalid password", KR_ERR_DENIED},
 		{"ERR Client sent AUTH", KR_ERR_DENIED},
 		{"ERR AUTH ", KR_ERR_DENIED},
+		/* Redis before 6 knows no users. */
+		{"ERR wrong number of arguments for 'auth'", KR_ERR_DENIED},
 	};
 
 	if (reply->type != KRI_REPLY_ERROR)

@@ -14,76 +14,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis/tls_files.h"
+
 struct kri_tls {
 	SSL_CTX *context;
 	bool verify;
 };
 
-/* OpenSSL's first word on it: the later ones only say which of its parts
- * passed that on, such as "system lib" for a file that is not there. */
+/* OpenSSL's first word on it; the later ones only say which of its parts
+ * passed that on. */
 static const char *reason(void)
 {
-	unsigned long code = ERR_peek_error();
-	const char *text = ERR_reason_error_string(code);
+	const char *text = ERR_reason_error_string(ERR_peek_error());
 
-	if (ERR_SYSTEM_ERROR(code))
-		return strerror(ERR_GET_REASON(code));
 	return text ? text : "unknown error";
-}
-
-static enum kr_err refuse(struct kri_buffer *why, const char *key,
-			  const char *file)
-{
-	kri_buffer_printf(why, "%s = %s: cannot be used: %s", key, file,
-			  reason());
-	ERR_clear_error();
-	return KR_ERR_CONFIG;
-}
-
-static bool is_given(const char *text)
-{
-	return text && *text;
-}
-
-static enum kr_err load_authorities(SSL_CTX *context, const char *file,
-				    struct kri_buffer *why)
-{
-	if (!is_given(file))
-		return SSL_CTX_set_default_verify_paths(context)
-			       ? KR_OK
-			       : refuse(why, "redis.tls_ca_file", "system");
-	if (!SSL_CTX_load_verify_locations(context, file, NULL))
-		return refuse(why, "redis.tls_ca_file", file);
-	return KR_OK;
-}
-
-static enum kr_err load_certificate(SSL_CTX *context,
-				    const struct kri_tls_options *options,
-				    struct kri_buffer *why)
-{
-	if (!is_given(options->cert_file) && !is_given(options->key_file))
-		return KR_OK;
-	if (!is_given(options->cert_file) || !is_given(options->key_file)) {
-		kri_buffer_string(why, "redis.tls_cert_file and "
-				       "redis.tls_key_file go together");
-		return KR_ERR_CONFIG;
-	}
-	if (SSL_CTX_use_certificate_chain_file(context, options->cert_file) !=
-	    1)
-		return refuse(why, "redis.tls_cert_file", options->cert_file);
-	if (SSL_CTX_use_PrivateKey_file(context, options->key_file,
-					SSL_FILETYPE_PEM) != 1)
-		return refuse(why, "redis.tls_key_file", options->key_file);
-	return KR_OK;
 }
 
 static enum kr_err fill(SSL_CTX *context, const struct kri_tls_options *options,
 			struct kri_buffer *why)
 {
-	enum kr_err err = load_authorities(context, options->ca_file, why);
+	enum kr_err err = kri_tls_load(context, options, why);
 
-	if (!err)
-		err = load_certificate(context, options, why);
 	SSL_CTX_set_min_proto_version(context, options->minimum == 13
 						       ? TLS1_3_VERSION
 						       : TLS1_2_VERSION);

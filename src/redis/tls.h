@@ -1,6 +1,6 @@
 /*
  * TLS to Redis: chain and host name are verified, always both. The only user
- * of OpenSSL's libssl and of hiredis_ssl.
+ * of hiredis_ssl and, with tls_files.c, of OpenSSL's libssl.
  */
 #ifndef KRI_REDIS_TLS_H
 #define KRI_REDIS_TLS_H

@@ -59,8 +59,14 @@ static enum kr_err open_tls(struct kri_topology *topology,
 {
 	struct kri_tls_options tls = options->tls;
 
-	if (!topology->endpoint.tls)
+	if (!topology->endpoint.tls) {
+		if (is_given(tls.ca_file) || is_given(tls.cert_file))
+			kri_log(KRI_LOG_WARNING, NULL,
+				"redis: the options redis.tls_* do nothing, "
+				"as redis.endpoint is without TLS (rediss:// "
+				"has it)");
 		return KR_OK;
+	}
 	if (topology->endpoint.tls_minimum != KRI_UNSAID)
 		tls.minimum = topology->endpoint.tls_minimum;
 	if (!tls.verify)

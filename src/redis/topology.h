@@ -47,8 +47,11 @@ int64_t kri_topology_away(struct kri_topology *topology);
 
 /*
  * Whether a server can be reached, tried as often as the configuration says,
- * with a pause in between. For the start: it blocks.
+ * with a pause in between. For the start: it blocks, and logs nothing: what
+ * is wrong, if there is more to say than the error, is in *fault, which
+ * belongs to the topology.
  */
-enum kr_err kri_topology_ping(struct kri_topology *topology) KR_MUST_CHECK;
+enum kr_err kri_topology_ping(struct kri_topology *topology,
+			      const char **fault) KR_MUST_CHECK;
 
 #endif

@@ -29,13 +29,15 @@ static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 	struct kri_redis_store *store = (struct kri_redis_store *)base;
 	enum kr_err err = KR_OK;
 
+	const char *fault = NULL;
+
 	if (kri_topology_aborts(store->topology))
-		err = kri_topology_ping(store->topology);
+		err = kri_topology_ping(store->topology, &fault);
 	if (err)
 		kri_buffer_printf(why,
-				  "%s at the start, and "
+				  "%s; not started, as "
 				  "redis.abort_on_connect_fail is on",
-				  kr_strerror(err));
+				  fault ? fault : kr_strerror(err));
 	return err;
 }
 

@@ -6,13 +6,41 @@
 
 #include "base/log.h"
 
+#define LASTING_EVERY 60000 /* ms between lines on what lasts */
+
+/* How much of the words may be said. Redis shows the arguments of a command
+ * that it does not know, and among them are digests and values. */
+static int sayable(const char *words)
+{
+	const char *arguments = strstr(words, ", with args beginning with");
+
+	return (int)(arguments ? (size_t)(arguments - words) : strlen(words));
+}
+
+/* What does not go away by itself: a command that is unknown, alone or in a
+ * script, and a Redis that is full. "" for all else. */
+static const char *advice(const char *words)
+{
+	if (strcasestr(words, "unknown command") ||
+	    strcasestr(words, "unknown redis command"))
+		return "; sessions need Redis 4.0 or later, or what is like "
+		       "it, with none of their commands renamed or disabled";
+	if (!strncmp(words, "OOM ", 4))
+		return "; new sessions and changes answer 503 until it has "
+		       "room: see its maxmemory";
+	return "";
+}
+
 static void complain(const char *id, const char *what, const char *words)
 {
+	static _Atomic int64_t next, next_lasting;
 	struct kri_log_ids ids = {.session = id};
-	static _Atomic int64_t next;
+	const char *more = advice(words);
 
-	if (kri_log_is_due(&next))
-		kri_log(KRI_LOG_ERROR, &ids, "redis: %s: %s", what, words);
+	if (*more ? kri_log_is_due_every(&next_lasting, LASTING_EVERY)
+		  : kri_log_is_due(&next))
+		kri_log(KRI_LOG_ERROR, &ids, "redis: %s: %.*s%s", what,
+			sayable(words), words, more);
 }
 
 /* Only what Redis says itself: another reply may hold a session's value. */

@@ -30,8 +30,17 @@ files_under() { # FOLDER
 }
 
 expected_files() {
-	local name
+	local name units
+	units=$(pkg-config --variable=systemdsystemunitdir systemd) ||
+		units=/usr/lib/systemd/system
+	for name in krsessiond{,@}.{service,socket}; do
+		echo "$units/$name"
+	done
 	cat <<-'END'
+		/usr/etc/krsession/krsessiond.conf
+		/usr/lib/sysusers.d/krsession.conf
+		/usr/lib/tmpfiles.d/krsession.conf
+		/usr/share/man/man8/krsessiond.8
 		/usr/bin/krsessiond
 		/usr/include/krsession.h
 		/usr/lib/libkrsession.a
@@ -129,9 +138,10 @@ unmarked_functions() { # FILE
 # With all warnings as errors. The sanitizers' libraries must come first, so a
 # program needs them where the library has them.
 compile() { # COMPILER ARGUMENT...
-	# shellcheck disable=SC2046 # flags, to be split
-	"$@" -Wall -Wextra -Werror $(sanitize_flags) \
-		$(pkg-config --cflags --libs krsession)
+	# shellcheck disable=SC2046,SC2086 # flags, to be split
+	"$@" -Wall -Wextra -Werror $(sanitize_flags) ${FLAGS:-$(
+		pkg-config --cflags --libs krsession
+	)}
 }
 
 sanitize_flags() {

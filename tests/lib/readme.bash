@@ -11,9 +11,18 @@ readme_lines() { # BEGINNING OF A LINE
 		seen { exit }' "$KR_ROOT/README.md"
 }
 
+# The first indented block under a heading, with its empty lines.
+readme_block() { # HEADING
+	awk -v heading="$1" '
+		$0 == heading { on = 1; next }
+		on && /^    / { for (; gap; gap--) print ""; print substr($0, 5); seen = 1 }
+		on && /^$/ && seen { gap++ }
+		on && /^[^ ]/ && (seen || /^#/) { exit }' "$KR_ROOT/README.md"
+}
+
 # Runs the commands of 'Try it' at that port; each must print what stands
-# below it.
-readme_try() { # PORT
+# below it. Another command can run the shells that run them.
+readme_try() { # PORT [COMMAND...]
 	local expected said line
 	cd "$BATS_TEST_TMPDIR" || return
 	while IFS= read -r line; do
@@ -22,7 +31,8 @@ readme_try() { # PORT
 				fail "README prints ${line#\# }" "got $said" || return
 			expected+=x
 		else
-			said=$(bash -c "${line//:5000\//:$1/} --silent")
+			said=$("${@:2}" bash -c \
+				"${line//:5000\//:$1/} --silent")
 		fi
 	done < <(readme_lines '## Try it')
 	[[ $expected == xxxxxxx ]]

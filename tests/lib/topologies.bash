@@ -38,6 +38,26 @@ redis_start_tcp() { # [OPTION...]
 	redis_start --bind 127.0.0.1 --port "$PORT" "$@"
 }
 
+# 10,000 keys, each of which takes its time to load.
+redis_restart_loading() {
+	rcli eval 'for i = 1, 10000 do
+		redis.call("SET", "filler:" .. i, i, "EX", 1000) end' 0
+	rcli save
+	redis_stop_hard
+	server_start redis "$KR_REDIS" --bind 127.0.0.1 --port "$PORT" \
+		--save '' --unixsocket "$STACK/redis.sock" --dir "$STACK" \
+		--key-load-delay 100 --loading-process-events-interval-bytes 1024
+	within 5 redis_is_loading
+}
+
+redis_is_loading() {
+	[[ $(rcli ping 2>&1) == *LOADING* ]]
+}
+
+redis_cannot_save() {
+	[[ $(rcli set probe 1 ex 1 2>&1) == *MISCONF* ]]
+}
+
 # ---- users --------------------------------------------------------------
 
 # What README says krsession's user needs, on one Redis or more.

@@ -225,7 +225,7 @@ static void a_living_servers_socket_is_not_taken(void **state)
 	assert_int_equal(
 		kri_listener_open(&second, &trial->config, &trial->why),
 		KR_ERR_SYSTEM);
-	assert_non_null(strstr(trial->why.data, "taken"));
+	assert_non_null(strstr(trial->why.data, "another server"));
 	assert_true(exists(trial));
 	kri_listener_close(&first);
 }

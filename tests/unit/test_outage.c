@@ -54,8 +54,10 @@ static int logged(const char *words)
 static void an_outage_is_said_once(void **state)
 {
 	(void)state;
-	kri_outage_begin(&outages, "a:1", "Connection refused", false);
-	kri_outage_begin(&outages, "a:1", "no answer in time", false);
+	kri_outage_begin(&outages, "a:1", "Connection refused",
+			 KRI_OUTAGE_SERVER);
+	kri_outage_begin(&outages, "a:1", "no answer in time",
+			 KRI_OUTAGE_SERVER);
 	assert_int_equal(logged("redis a:1: Connection refused; sessions "
 				"answer 503 until it is back"),
 			 1);
@@ -65,7 +67,8 @@ static void an_outage_is_said_once(void **state)
 static void so_is_its_end(void **state)
 {
 	(void)state;
-	kri_outage_begin(&outages, "a:1", "Connection refused", false);
+	kri_outage_begin(&outages, "a:1", "Connection refused",
+			 KRI_OUTAGE_SERVER);
 	kri_outage_end(&outages, "a:1");
 	kri_outage_end(&outages, "a:1");
 	assert_int_equal(logged("warning redis a:1: back after "), 1);
@@ -83,7 +86,8 @@ static void the_next_outage_is_said_again(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		kri_outage_begin(&outages, "a:1", "Connection refused", false);
+		kri_outage_begin(&outages, "a:1", "Connection refused",
+				 KRI_OUTAGE_SERVER);
 		kri_outage_end(&outages, "a:1");
 	}
 	assert_int_equal(logged("\n"), 4);
@@ -92,8 +96,10 @@ static void the_next_outage_is_said_again(void **state)
 static void each_server_has_its_own(void **state)
 {
 	(void)state;
-	kri_outage_begin(&outages, "a:1", "Connection refused", true);
-	kri_outage_begin(&outages, "a:2", "Connection refused", true);
+	kri_outage_begin(&outages, "a:1", "Connection refused",
+			 KRI_OUTAGE_NODE);
+	kri_outage_begin(&outages, "a:2", "Connection refused",
+			 KRI_OUTAGE_NODE);
 	kri_outage_end(&outages, "a:2");
 	assert_int_equal(logged("until it, or another for it, is there"), 2);
 	assert_int_equal(logged("a:2: back"), 1);
@@ -106,10 +112,12 @@ static void it_is_known_since_when_the_first_is_away(void **state)
 
 	(void)state;
 	assert_int_equal(kri_outages_since(&outages), 0);
-	kri_outage_begin(&outages, "a:1", "Connection refused", true);
+	kri_outage_begin(&outages, "a:1", "Connection refused",
+			 KRI_OUTAGE_NODE);
 	since = kri_outages_since(&outages);
 	assert_true(since > 0);
-	kri_outage_begin(&outages, "a:2", "Connection refused", true);
+	kri_outage_begin(&outages, "a:2", "Connection refused",
+			 KRI_OUTAGE_NODE);
 	assert_int_equal(kri_outages_since(&outages), since);
 	kri_outage_end(&outages, "a:1");
 	assert_true(kri_outages_since(&outages) >= since);

@@ -49,9 +49,10 @@ int64_t kri_topology_away(struct kri_topology *topology)
 	return 0;
 }
 
-enum kr_err kri_topology_ping(struct kri_topology *topology)
+enum kr_err kri_topology_ping(struct kri_topology *topology, const char **fault)
 {
 	(void)topology;
+	*fault = "redis a:1: Connection refused";
 	return KR_ERR_UNAVAILABLE;
 }
 
