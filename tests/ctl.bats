@@ -23,7 +23,7 @@ teardown() {
 ctl() { # ARGUMENT...
 	local options
 	mapfile -t options < <(kr_options)
-	run --separate-stderr "$KR_BUILD/krsessionctl" "${options[@]}" "$@"
+	run --separate-stderr "$KR_INSTALLED/bin/krsessionctl" "${options[@]}" "$@"
 	# shellcheck disable=SC2154 # run sets it
 	printf '%s\n' "$stderr" >>"$STACK/ctl.log"
 }

@@ -329,7 +329,7 @@ than this program's 1"
 @test "abort_on_connect_fail makes a start without it fail and say why" {
 	local status=0
 	mapfile -t options < <(kr_options)
-	"$KR_BUILD/krsessiond" "${options[@]}" -l "unix:$STACK/other.sock" \
+	"$KR_DAEMON" "${options[@]}" -l "unix:$STACK/other.sock" \
 		-o store.kind=postgresql -o postgresql.abort_on_connect_fail=yes \
 		-o "postgresql.conninfo=host=$STACK user=nobody dbname=nothing" \
 		>"$STACK/krsessiond.log" 2>&1 || status=$?
@@ -339,7 +339,7 @@ than this program's 1"
 
 @test "a conninfo that makes no sense is refused without being shown" {
 	local status=0
-	"$KR_BUILD/krsessiond" -l "unix:$STACK/other.sock" \
+	"$KR_DAEMON" -l "unix:$STACK/other.sock" \
 		-o store.kind=postgresql \
 		-o 'postgresql.conninfo=password=hush hush' \
 		>"$STACK/krsessiond.log" 2>&1 || status=$?

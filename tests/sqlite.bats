@@ -49,7 +49,7 @@ log_tells() { # TEXT
 refuses() { # STATUS WORDS [OPTION...]
 	local options said status=0
 	mapfile -t options < <(sqlite_options)
-	said=$("$KR_BUILD/krsessiond" -l "unix:$STACK/refused.sock" \
+	said=$("$KR_DAEMON" -l "unix:$STACK/refused.sock" \
 		"${options[@]}" "${@:3}" 2>&1) || status=$?
 	[[ $status == "$1" && $said == *"$2"* && $said != *$'\n'* ]] ||
 		fail "expected $1 and: $2" "got $status and: $said"
@@ -71,7 +71,7 @@ refuses() { # STATUS WORDS [OPTION...]
 @test "-t makes no file" {
 	local options
 	mapfile -t options < <(sqlite_options)
-	"$KR_BUILD/krsessiond" "${options[@]}" -t
+	"$KR_DAEMON" "${options[@]}" -t
 	[ ! -e "$SQLITE" ]
 }
 
@@ -103,7 +103,7 @@ refuses() { # STATUS WORDS [OPTION...]
 	# shellcheck disable=SC2016 # for the inner shell
 	run unshare -m -- sh -c 'mount --bind -o ro "$0" "$0" &&
 		mount -o remount,bind,ro "$0" && shift && exec "$@"' \
-		"$STACK/store" -- "$KR_BUILD/krsessiond" \
+		"$STACK/store" -- "$KR_DAEMON" \
 		-l "unix:$STACK/refused.sock" "${options[@]}"
 	[ "$status" -eq 1 ]
 	[[ $output == *"store.path = $SQLITE: Read-only file system"* ]]
@@ -246,7 +246,7 @@ count_at() { # N ADDRESS...
 		answer=$(env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET \
 			PATH_INFO=/session/counter KRSESSION_STORE_KIND=sqlite \
 			"KRSESSION_STORE_PATH=$SQLITE" "HTTP_COOKIE=${cookie-}" \
-			"$KR_BUILD/krsessiond" </dev/null 2>"$STACK/cgi.log")
+			"$KR_DAEMON" </dev/null 2>"$STACK/cgi.log")
 		[[ $answer == *"\"counter\":$n}" ]]
 		[ ! -s "$STACK/cgi.log" ]
 		((n > 1)) || cookie=$(sed -n \
@@ -265,7 +265,7 @@ count_at() { # N ADDRESS...
 		PATH_INFO=/session/whoami KRSESSION_STORE_KIND=sqlite \
 		"KRSESSION_STORE_PATH=$SQLITE" KRSESSION_COOKIE_NAME=Kr.Session \
 		KRSESSION_SESSION_IDLE_TIMEOUT=20s "HTTP_COOKIE=Kr.Session=$cookie" \
-		"$KR_BUILD/krsessiond" </dev/null
+		"$KR_DAEMON" </dev/null
 	[ "$(sql 'SELECT ends FROM sessions')" -ge $((ends + 14000)) ]
 }
 
@@ -406,7 +406,7 @@ small_disk_serve() { # SIZE [OPTION...]
 	# shellcheck disable=SC2016 # for the inner shell
 	server_start krsessiond unshare -m -- sh -c \
 		'mount -t tmpfs -o "size=$0" tmpfs "$1" && shift && exec "$@"' \
-		"$1" "$STACK/store" "$KR_BUILD/krsessiond" \
+		"$1" "$STACK/store" "$KR_DAEMON" \
 		-l "unix:$KR_SOCKET" "${options[@]}" "${@:2}"
 	within 10 kr_answers "$KR_SOCKET" /hello ||
 		fail "krsessiond does not start"
