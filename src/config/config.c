@@ -216,8 +216,7 @@ static enum kr_err resolve(struct kri_config *config,
 	len = read_start(file, start, sizeof(start), &wrong);
 	if (len < 0) {
 		kri_buffer_printf(why, "%s.%s_file = %s: cannot be read: %s",
-				  secret->section, secret->key, file,
-				  wrong);
+				  secret->section, secret->key, file, wrong);
 		return KR_ERR_CONFIG;
 	}
 	err = take_password(config, secret, kri_text(start, (size_t)len), why);

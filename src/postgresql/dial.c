@@ -1,3 +1,9 @@
+/*
+ * Hosts in turn, of each its addresses in turn, and on the first that
+ * answers the greeting, step by step. One timer gives each address its share
+ * of the time that is left, so that one which hangs leaves time for the
+ * others.
+ */
 #include "postgresql/dial.h"
 
 #include <netdb.h>
