@@ -68,3 +68,15 @@ store_own() { # COOKIE VALUE
 		iif(version > 0, '@ver', '')
 		FROM sessions WHERE id = '${1:0:22}'"
 }
+
+# ---- the log -------------------------------------------------------------
+
+# Whether the log has so many lines with that text.
+log_has() { # N TEXT
+	[[ $(grep -acF "$2" "$STACK/krsessiond.log") == "$1" ]] ||
+		fail "not $1 times in the log: $2"
+}
+
+log_tells() { # TEXT
+	grep -aqF "$1" "$STACK/krsessiond.log"
+}
