@@ -60,7 +60,7 @@ start_example() { # NAME [LIBRARY...]
 	session=$(cookie_value)
 	ask_as "$session" /session/counter
 	expect 200 '{"message":"Counter incremented","counter":2}'
-	(($(rcli pttl "$(redis_key "$session")") <= 20000))
+	(($(rcli pttl "$(redis_key "$session")") < 60000))
 	ask '/session/set?key=color&value=purple'
 	session=$(cookie_value)
 	ask_as "$session" '/session/get?key=color'
