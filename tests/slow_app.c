@@ -96,14 +96,11 @@ static enum kr_err count(struct kr_context *c)
 
 static enum kr_err login(struct kr_context *c)
 {
-	struct kr_session *session = kr_session(c);
 	const char *user = kr_input(c, "user");
 	enum kr_err err = wait_for_gate(c);
 
 	if (!err)
-		err = kr_session_set_string(session, "user", user ? user : "");
-	if (!err)
-		err = kr_session_renew(session);
+		err = kr_session_login(kr_session(c), user);
 	return err ? err : kr_text(c, 200, "logged in");
 }
 

@@ -206,6 +206,22 @@ static void starts_anew_after_a_reset(void **state)
 	kri_arena_free(&arena);
 }
 
+/* Exchanges are kept by the hundred, and one body may have been large. */
+static void keeps_no_chunk_that_is_larger_than_others(void **state)
+{
+	struct kri_arena arena;
+
+	(void)state;
+	kri_arena_init(&arena, 64, 1 << 20);
+	assert_non_null(kri_arena_alloc(&arena, 100000));
+	kri_arena_reset(&arena);
+	assert_null(arena.chunks);
+	assert_non_null(kri_arena_alloc(&arena, 8));
+	kri_arena_reset(&arena);
+	assert_non_null(arena.chunks);
+	kri_arena_free(&arena);
+}
+
 static void may_be_reset_and_freed_unused(void **state)
 {
 	struct kri_arena arena;
@@ -235,6 +251,7 @@ int main(void)
 		cmocka_unit_test(copies_no_text_past_its_cap),
 		cmocka_unit_test(gives_the_same_memory_again_after_a_reset),
 		cmocka_unit_test(starts_anew_after_a_reset),
+		cmocka_unit_test(keeps_no_chunk_that_is_larger_than_others),
 		cmocka_unit_test(may_be_reset_and_freed_unused),
 	};
 

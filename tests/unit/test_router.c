@@ -279,6 +279,71 @@ static void get_allows_head_too(void **state)
 	assert_allows(0, "");
 }
 
+/* ---- stars ------------------------------------------------------------ */
+
+/* The path of the route that answers a GET, or "". */
+static const char *route_of(const struct kri_router *router, const char *path)
+{
+	const struct kri_route *route = NULL;
+	unsigned allow;
+
+	return kri_router_find(router, path, KRI_METHOD_GET, &route, &allow)
+		       ? ""
+		       : route->path;
+}
+
+static void the_longest_star_wins_and_a_whole_path_before_it(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/a/*", KR_GET, first), KR_OK);
+	assert_int_equal(add(&router, "/a/b/*", KR_GET, first), KR_OK);
+	assert_int_equal(add(&router, "/a/b/c", KR_GET, first), KR_OK);
+	assert_int_equal(add(&router, "/a/b/", KR_GET, first), KR_OK);
+	assert_string_equal(route_of(&router, "/a/"), "/a/*");
+	assert_string_equal(route_of(&router, "/a/x/y"), "/a/*");
+	assert_string_equal(route_of(&router, "/a/*"), "/a/*");
+	assert_string_equal(route_of(&router, "/a/b"), "/a/*");
+	assert_string_equal(route_of(&router, "/a/b/"), "/a/b/");
+	assert_string_equal(route_of(&router, "/a/b/c"), "/a/b/c");
+	assert_string_equal(route_of(&router, "/a/b/c/"), "/a/b/*");
+	assert_string_equal(route_of(&router, "/a"), "");
+	assert_string_equal(route_of(&router, "/ab/"), "");
+	assert_string_equal(route_of(&router, "/"), "");
+	assert_int_equal(add(&router, "/*", KR_GET, first), KR_OK);
+	assert_string_equal(route_of(&router, "/ab/"), "/*");
+	assert_string_equal(route_of(&router, "////////////////////"), "/*");
+	kri_router_free(&router);
+}
+
+static void what_has_the_path_decides_about_the_method(void **state)
+{
+	struct kri_router router = {0};
+
+	(void)state;
+	assert_int_equal(add(&router, "/a/*", KR_GET | KR_PUT, first), KR_OK);
+	assert_int_equal(add(&router, "/a/b", KR_POST, first), KR_OK);
+	assert_int_equal(add(&router, "/a/*", KR_DELETE, first), KR_OK);
+	assert_int_equal(add(&router, "/a/*", KR_PUT, first), KR_ERR_ARGUMENT);
+	assert_not_allowed(&router, "/a/b", KRI_METHOD_GET, KR_POST);
+	assert_not_allowed(&router, "/a/x", KRI_METHOD_PATCH,
+			   KR_GET | KR_PUT | KR_DELETE);
+	kri_router_free(&router);
+}
+
+static void a_path_climbs_by_segments_of_dots(void **state)
+{
+	(void)state;
+	assert_true(kri_path_climbs(".."));
+	assert_true(kri_path_climbs("a/../b"));
+	assert_true(kri_path_climbs("a/."));
+	assert_true(kri_path_climbs("./a"));
+	assert_false(kri_path_climbs(""));
+	assert_false(kri_path_climbs("a//b/"));
+	assert_false(kri_path_climbs("..a/b../.c/..."));
+}
+
 static void a_freed_router_can_be_used_again(void **state)
 {
 	struct kri_router router = {0};
@@ -312,6 +377,10 @@ int main(void)
 		cmocka_unit_test(an_unknown_flag_is_refused),
 		cmocka_unit_test(an_atomic_route_needs_a_session),
 		cmocka_unit_test(get_allows_head_too),
+		cmocka_unit_test(
+			the_longest_star_wins_and_a_whole_path_before_it),
+		cmocka_unit_test(what_has_the_path_decides_about_the_method),
+		cmocka_unit_test(a_path_climbs_by_segments_of_dots),
 		cmocka_unit_test(a_freed_router_can_be_used_again),
 	};
 
