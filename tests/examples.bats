@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2030,SC2031,SC2119,SC2154
 #
 # The programs of examples/, built with pkg-config against the installed
 # library as their heads say, and driven.
@@ -108,7 +108,7 @@ expect_redirect() { # LOCATION
 }
 
 @test "login.c: form, login, message shown once, logout" {
-	local session=
+	local session=''
 	start_example login -lcrypt
 	surf /account
 	expect_redirect '/login?next=/account'
@@ -135,21 +135,21 @@ expect_redirect() { # LOCATION
 }
 
 @test "login.c: nothing of the client gets into the page as HTML" {
-	local session=
+	local session=''
 	start_example login -lcrypt
 	surf '/login?next=%22%3E%3Cscript%3Ea%26%27'
 	[[ $body == *'value="&quot;&gt;&lt;script&gt;a&amp;&#39;"'* ]]
 }
 
 @test "login.c: a login leads to no other site" {
-	local session=
+	local session=''
 	start_example login -lcrypt
 	send_form 'user=max&password=open+sesame&next=//evil.example/' /login
 	expect_redirect /
 }
 
 @test "login.c: another site can link to a page and can change nothing" {
-	local session= from='HTTP_SEC_FETCH_SITE=cross-site'
+	local session='' from='HTTP_SEC_FETCH_SITE=cross-site'
 	start_example login -lcrypt
 	send_form 'user=max&password=open+sesame' /login
 	surf -p "$from" -m POST /logout
@@ -167,7 +167,7 @@ send_json() { # METHOD JSON PATH
 }
 
 @test "json_api.c: a place is made, shown, changed and taken away" {
-	local session=
+	local session=''
 	start_example json_api
 	surf /places
 	expect_json 200 '{"places":[],"count":0}'
@@ -198,7 +198,7 @@ send_json() { # METHOD JSON PATH
 }
 
 @test "json_api.c: what is no place is refused, and how" {
-	local session= text
+	local session='' text
 	start_example json_api
 	for text in '[]' '"home"' '{}' '{"name":"A/b"}' \
 		'{"name":"a","visits":"three"}' '{"name":"a","at":{"lat":true}}'; do

@@ -5,6 +5,8 @@
 . "$root/tools/deps.sh"
 # shellcheck source=tools/exports.sh
 . "$root/tools/exports.sh"
+# shellcheck source=tools/manuals.sh
+. "$root/tools/manuals.sh"
 
 # The order of the layers: a folder includes only from those before it.
 readonly layers=(base config http redis store session fcgi api app ctl)
@@ -30,6 +32,7 @@ dev_lint() {
 	check_layers
 	check_libraries
 	check_exports
+	check_manuals
 	check_sizes
 	check_words
 	check_format

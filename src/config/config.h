@@ -126,4 +126,7 @@ enum kr_err kri_config_resolve(struct kri_config *config,
 /* Appends a sample file: every option, commented, at its default. */
 void kri_config_sample(struct kri_buffer *out);
 
+/* Appends the manual page krsessiond.conf(5), in mdoc(7). */
+void kri_config_manual(struct kri_buffer *out);
+
 #endif
