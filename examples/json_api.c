@@ -24,8 +24,7 @@
 #define TEXT_MAX 128
 
 static const char key_prefix[] = "place:";
-static const char name_letters[] =
-	"abcdefghijklmnopqrstuvwxyz0123456789-";
+static const char name_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
 struct place {
 	int64_t visits;
@@ -94,8 +93,8 @@ static enum kr_err read_double(const struct kr_json *json, const char *name,
 static enum kr_err read_place(const struct kr_json *json, struct place *place)
 {
 	const struct kr_json *at = kr_json_member(json, "at");
-	enum kr_err err = kr_json_get_int(kr_json_member(json, "visits"),
-					  &place->visits);
+	enum kr_err err =
+		kr_json_get_int(kr_json_member(json, "visits"), &place->visits);
 
 	if (err == KR_ERR_NOT_FOUND)
 		err = KR_OK;

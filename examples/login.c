@@ -54,8 +54,7 @@ static void put_text(FILE *out, const char *text)
 static enum kr_err put_message(FILE *out, struct kr_context *c)
 {
 	const char *message;
-	enum kr_err err =
-		kr_session_take(kr_session(c), "message", &message);
+	enum kr_err err = kr_session_take(kr_session(c), "message", &message);
 
 	if (err == KR_ERR_NOT_FOUND || err == KR_ERR_CROSS_SITE)
 		return KR_OK;
@@ -159,8 +158,8 @@ static bool is_right(const char *user, const char *password)
 {
 	struct crypt_data *data = calloc(1, sizeof(*data));
 	const char *hash = data ? crypt_r(password, known_hash, data) : NULL;
-	bool right = hash && !strcmp(hash, known_hash) &&
-		     !strcmp(user, known_user);
+	bool right =
+		hash && !strcmp(hash, known_hash) && !strcmp(user, known_user);
 
 	free(data);
 	return right;

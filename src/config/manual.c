@@ -53,7 +53,8 @@ static const char head[] =
 	"at the start of a line, or with\n"
 	".Sq \\&;\n"
 	"after a space.\n"
-	"An option that is not known, is given twice in a file, or has a value\n"
+	"An option that is not known, is given twice in a file, or has a "
+	"value\n"
 	"that is not allowed, is an error that names file, line, option, and\n"
 	"what is allowed.\n"
 	".Fl t\n"
@@ -128,10 +129,12 @@ static const char tail[] =
 	"and by\n"
 	".Xr krsessionctl 1 .\n"
 	".It Pa conf/krsessiond.conf\n"
-	"Beside the documentation of the package: every option, at its default.\n"
+	"Beside the documentation of the package: every option, at its "
+	"default.\n"
 	".El\n"
 	".Sh EXAMPLES\n"
-	"Sessions that end an hour after their last request, in a Redis that is\n"
+	"Sessions that end an hour after their last request, in a Redis that "
+	"is\n"
 	"reached over TLS:\n"
 	".Bd -literal -offset indent\n"
 	"[session]\n"
@@ -187,8 +190,8 @@ static void put_option(const struct kri_option *option, struct kri_buffer *out)
 
 static bool begins_section(size_t i)
 {
-	return i == 0 || strcmp(kri_options[i - 1].section,
-				kri_options[i].section) != 0;
+	return i == 0 ||
+	       strcmp(kri_options[i - 1].section, kri_options[i].section) != 0;
 }
 
 void kri_config_manual(struct kri_buffer *out)

@@ -50,6 +50,14 @@ expected_files() {
 	for name in "$KR_ROOT"/examples/*.c; do
 		echo "/usr/share/doc/krsession/examples/${name##*/}"
 	done
+	for name in "$KR_ROOT"/man/*.[1-9]; do
+		echo "/usr/share/man/man${name##*.}/${name##*/}"
+	done
+	# The links to them.
+	for name in $(declared_functions "$KR_ROOT/src/krsession.h"); do
+		[[ -e $KR_ROOT/man/$name.3 ]] ||
+			echo "/usr/share/man/man3/$name.3"
+	done
 }
 
 # ---- the tarball ----------------------------------------------------------

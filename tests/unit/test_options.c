@@ -1,7 +1,7 @@
 /*
  * The table of options: that every row makes sense by itself, how values are
- * spelled, and that the sample file in conf/ and the manual page are what the table
- * makes.
+ * spelled, and that the sample file in conf/ and the manual page are what the
+ * table makes.
  */
 #include "config/options.h"
 
