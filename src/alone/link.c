@@ -75,6 +75,7 @@ static void tell(struct kri_alone *alone)
 	enum kr_err err = alone->result;
 
 	alone->done = NULL;
+	session->refusal = alone->failed;
 	if (alone->abandoned) {
 		free_session(alone);
 		return;
@@ -114,6 +115,7 @@ static void finished(struct kri_alone *alone, enum kr_err err)
 		return;
 	}
 	alone->next = NULL;
+	alone->visit.session.refusal = KR_ERR_ARGUMENT;
 	*link->last = alone;
 	link->last = &alone->next;
 	uv_timer_start(&link->timer, tell_all, 0, 0);

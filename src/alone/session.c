@@ -273,8 +273,10 @@ enum kr_err kri_alone_change(struct kri_alone *alone, bool *waits)
 	err = kri_visit_leave(visit, alone->atomic, waits);
 	if (!err && !*waits)
 		err = succeed(alone);
-	if (err)
-		kri_alone_keep(alone, err);
+	if (!err)
+		return KR_OK;
+	*waits = false;
+	kri_alone_keep(alone, err);
 	return err;
 }
 

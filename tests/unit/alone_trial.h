@@ -28,6 +28,7 @@ static inline struct kr_store *open_store(const char *const *options)
 
 	assert_int_equal(kr_config_open(&config), KR_OK);
 	assert_int_equal(kr_config_set(config, "store.kind=memory"), KR_OK);
+	assert_int_equal(kr_config_set(config, "cookie.name=sid"), KR_OK);
 	for (; options && *options; options++)
 		assert_int_equal(kr_config_set(config, *options), KR_OK);
 	assert_int_equal(kr_store_open(config, &store), KR_OK);

@@ -179,7 +179,7 @@ static void what_a_detached_link_had_under_way_is_told_of(void **state)
 	struct kr_store *store = open_store(options);
 	struct trial *trial = *state;
 	const char *cookies[] = {
-		"Kr.Session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		"sid=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 		"AAAAAAAAAAAAAAA",
 		NULL};
 	struct kr_link *link = NULL;

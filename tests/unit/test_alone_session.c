@@ -60,7 +60,7 @@ static void a_store_that_is_away_is_an_error_at_once(void **state)
 	struct kr_store *store = open_store(options);
 	struct kr_session *session = NULL;
 	const char *cookies[] = {
-		"Kr.Session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		"sid=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 		"AAAAAAAAAAAAAAA",
 		NULL};
 	struct client client = {""};
@@ -102,8 +102,8 @@ static void a_value_begins_a_session(void **state)
 	assert_int_equal(kr_session_cookie(session, true, &text), KR_OK);
 	assert_string_equal(text, "");
 	commit(&client, session);
-	assert_memory_equal(client.cookie, "Kr.Session=", 11);
-	assert_memory_equal(client.cookie + 11, kr_session_id(session), 22);
+	assert_memory_equal(client.cookie, "sid=", 4);
+	assert_memory_equal(client.cookie + 4, kr_session_id(session), 22);
 	assert_false(kr_session_is_new(session));
 	assert_value(session, "color", "red");
 	kr_session_close(&session);
@@ -125,7 +125,7 @@ static void no_cookies_are_a_visitor(void **state)
 static void several_headers_are_read(void **state)
 {
 	struct client client;
-	const char *cookies[] = {"a=b; Kr.Session=short", client.cookie, NULL};
+	const char *cookies[] = {"a=b; sid=short", client.cookie, NULL};
 	struct kr_session *session = NULL;
 
 	begin_session(*state, &client);
@@ -145,7 +145,7 @@ static void the_proven_one_of_four_is_taken(void **state)
 	begin_session(*state, &other);
 	begin_session(*state, &client);
 	strcpy(first, other.cookie);
-	first[11] = first[11] == 'A' ? 'B' : 'A'; /* names none */
+	first[4] = first[4] == 'A' ? 'B' : 'A'; /* names none */
 	strcpy(forged, client.cookie);
 	forged[40] = forged[40] == 'A' ? 'B' : 'A'; /* proves none */
 	assert_int_equal(kr_session_open(*state, cookies, 0, &session), KR_OK);
