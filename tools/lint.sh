@@ -9,7 +9,7 @@
 . "$root/tools/manuals.sh"
 
 # The order of the layers: a folder includes only from those before it.
-readonly layers=(base config http redis store session fcgi api app ctl)
+readonly layers=(base config http redis store session alone fcgi api app ctl)
 
 # Only these files see these libraries.
 declare -Ar only_in=(

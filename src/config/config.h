@@ -86,6 +86,10 @@ struct kri_config {
 /* Every option at its default. KR_ERR_MEMORY. */
 enum kr_err kri_config_init(struct kri_config *config) KR_MUST_CHECK;
 
+/* All options of another, in texts of its own. KR_ERR_MEMORY. */
+enum kr_err kri_config_copy(const struct kri_config *from,
+			    struct kri_config *to) KR_MUST_CHECK;
+
 /* Gives its texts back; wipes the password. */
 void kri_config_free(struct kri_config *config);
 
