@@ -97,6 +97,27 @@ examples_of() { # PAGE
 	expect_it_counts ./counter
 }
 
+@test "kr_store_open(3) has a CGI program that counts" {
+	local cookie
+	examples_of "$KR_ROOT/man/kr_store_open.3"
+	compile cc -o counter kr_store_open.3-1.c
+	redis_start
+	export REDIS_URL=unix://$STACK/redis.sock HTTPS=on
+	./counter >answer
+	cookie=$(sed -nE 's/^Set-Cookie: ([^;]+);.*/\1/p' answer)
+	[ "$(tail -n 1 answer)" = 1 ]
+	[ "$(HTTP_COOKIE=$cookie ./counter | tail -n 1)" = 2 ]
+}
+
+@test "kr_test_open(3) has a test that passes, and fails when it should" {
+	examples_of "$KR_ROOT/man/kr_test_open.3"
+	compile cc -o good kr_test_open.3-1.c
+	./good
+	sed 's/n + 1)/n + 2)/' kr_test_open.3-1.c >bad.c
+	compile cc -o bad bad.c
+	run ! ./bad
+}
+
 @test "krsession(3) builds its program as it says" {
 	examples_of "$KR_ROOT/man/krsession.3"
 	cp krsession.3-1.c hello.c
