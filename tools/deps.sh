@@ -14,7 +14,7 @@ readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
 readonly test_packages=(bats parallel jq procps systemd g++ sqlite3 postgresql
 	pgbouncer)
-readonly lint_packages=(shellcheck)
+readonly lint_packages=(shellcheck mandoc)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
 readonly fresh_packages=(mmdebstrap git systemd-container)
 
