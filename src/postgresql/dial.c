@@ -1,8 +1,7 @@
 /*
- * Hosts in turn, of each its addresses in turn, and on the first that
- * answers the greeting, step by step. One timer gives each address its share
- * of the time that is left, so that one which hangs leaves time for the
- * others.
+ * Hosts in turn, of each its addresses, and with the first that answers the
+ * greeting. Each address has a share of the time that is left, as one may
+ * hang.
  */
 #include "postgresql/dial.h"
 
