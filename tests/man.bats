@@ -106,6 +106,35 @@ examples_of() { # PAGE
 	expect_it_counts ./counter
 }
 
+# One that needs a server has a suite of its own, but for Redis.
+options_for() { # KIND
+	case $1 in
+	sqlite) printf '%s\n' -o "store.path=$STACK/sessions.sqlite" ;;
+	esac
+}
+
+@test "kr_app_open(3)'s program counts on each store" {
+	local kind kinds options
+	examples_of "$KR_ROOT/man/kr_app_open.3"
+	compile cc -o counter kr_app_open.3-1.c
+	redis_start
+	kinds=$(sed -n '/^\.It Cm kind/,/^\.It/s/^.*Value: one of \(.*\)\.$/\1/p' \
+		"$man/man5/krsessiond.conf.5")
+	[[ $kinds == *redis*memory* ]]
+	for kind in ${kinds//,/}; do
+		[ "$kind" != postgresql ] || continue
+		mapfile -t options < <(options_for "$kind")
+		kr_listen krsessiond "$STACK/counter" "unix:$KR_SOCKET" \
+			-o "store.kind=$kind" "${options[@]}"
+		within 10 kr_answers "$KR_SOCKET" /nowhere 404
+		ask /counter
+		expect 200 '{"counter":1}'
+		ask_as "$(cookie_value)" /counter
+		expect 200 '{"counter":2}'
+		server_stop krsessiond
+	done
+}
+
 @test "kr_store_open(3) has a CGI program that counts" {
 	local cookie
 	examples_of "$KR_ROOT/man/kr_store_open.3"
