@@ -12,7 +12,7 @@ readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libcmocka-dev)
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
-readonly test_packages=(bats parallel jq procps g++)
+readonly test_packages=(bats parallel jq procps g++ libmicrohttpd-dev)
 readonly lint_packages=(shellcheck mandoc)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
 
