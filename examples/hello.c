@@ -1,4 +1,5 @@
-/* The smallest program: one page, no session. README.md has the counter. */
+/* The smallest program: one page, no session.
+ *     cc -o hello hello.c $(pkg-config --cflags --libs krsession) */
 #include <krsession.h>
 
 static enum kr_err hello(struct kr_context *c)

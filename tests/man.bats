@@ -71,6 +71,15 @@ examples_of() { # PAGE
 	[[ $output == *'kr_text(struct kr_context*c,long status,'* ]]
 }
 
+@test "kr_strerror(3) has each error with its status, as the header" {
+	sed -nE 's/^\t(KR_ERR_[A-Z_]+) = .*: ([0-9]{3})( \*\/)?$/\1 \2/p' \
+		"$KR_INSTALLED/include/krsession.h" >header
+	[ "$(wc -l <header)" -ge 19 ]
+	diff header <(sed -nE \
+		's/^\.It Dv (KR_ERR_[A-Z_]+) Ta ([0-9]+) .*/\1 \2/p' \
+		"$KR_ROOT/man/kr_strerror.3")
+}
+
 @test "the page of options and the sample file have every option" {
 	cd "$KR_ROOT"
 	table_options | grep -qx session.idle_timeout
@@ -97,6 +106,35 @@ examples_of() { # PAGE
 	expect_it_counts ./counter
 }
 
+# One that needs a server has a suite of its own, but for Redis.
+options_for() { # KIND
+	case $1 in
+	sqlite) printf '%s\n' -o "store.path=$STACK/sessions.sqlite" ;;
+	esac
+}
+
+@test "kr_app_open(3)'s program counts on each store" {
+	local kind kinds options
+	examples_of "$KR_ROOT/man/kr_app_open.3"
+	compile cc -o counter kr_app_open.3-1.c
+	redis_start
+	kinds=$(sed -n '/^\.It Cm kind/,/^\.It/s/^.*Value: one of \(.*\)\.$/\1/p' \
+		"$man/man5/krsessiond.conf.5")
+	[[ $kinds == *redis*memory* ]]
+	for kind in ${kinds//,/}; do
+		[ "$kind" != postgresql ] || continue
+		mapfile -t options < <(options_for "$kind")
+		kr_listen krsessiond "$STACK/counter" "unix:$KR_SOCKET" \
+			-o "store.kind=$kind" "${options[@]}"
+		within 10 kr_answers "$KR_SOCKET" /nowhere 404
+		ask /counter
+		expect 200 '{"counter":1}'
+		ask_as "$(cookie_value)" /counter
+		expect 200 '{"counter":2}'
+		server_stop krsessiond
+	done
+}
+
 @test "kr_store_open(3) has a CGI program that counts" {
 	local cookie
 	examples_of "$KR_ROOT/man/kr_store_open.3"
@@ -116,6 +154,75 @@ examples_of() { # PAGE
 	sed 's/n + 1)/n + 2)/' kr_test_open.3-1.c >bad.c
 	compile cc -o bad bad.c
 	run ! ./bad
+}
+
+# The handlers of kr_session_login(3), with a program around them.
+life_program() {
+	examples_of "$KR_ROOT/man/kr_session_login.3"
+	cat kr_session_login.3-1.c - >life.c <<-'C'
+
+		static enum kr_err login(struct kr_context *c)
+		{
+			return begin(c, "max");
+		}
+
+		int main(int argc, char **argv)
+		{
+			struct kr_app *app = NULL;
+			int status = 1;
+
+			if (!kr_app_open(&app) &&
+			    !kr_map(app, KR_GET, "/login", login, KR_SESSION) &&
+			    !kr_map(app, KR_GET, "/new", new_password,
+				    KR_SESSION) &&
+			    !kr_map(app, KR_GET, "/leave", leave, KR_SESSION))
+				status = kr_app_main(app, argc, argv);
+			kr_app_close(&app);
+			return status;
+		}
+	C
+	compile cc -o life life.c
+}
+
+@test "kr_session_login(3): remembered, renewed and left" {
+	local session
+	life_program
+	redis_start
+	serve ./life
+	ask /new
+	expect_header Location /login
+	ask '/login?remember_me=1'
+	expect_header Location /
+	[[ $(cookie_attributes) == *Max-Age* ]]
+	session=$(cookie_value)
+	ask_as "$session" /new
+	expect_header Location /account
+	[ "$(cookie_value)" != "$session" ]
+	ask_as "$(cookie_value)" /leave
+	expect_header Location /
+	[ "$(rcli dbsize)" -eq 1 ] # the one with the message
+}
+
+@test "krsession-store(7) has the fields that a session has in Redis" {
+	local session
+	life_program
+	redis_start
+	serve ./life
+	ask '/login?remember_me=1'
+	ask_as "$(cookie_value)" /new
+	session=$(cookie_value)
+	diff <(rcli hkeys "$(redis_key "$session")" | sort) <(
+		sed -n '/^\.Sh REDIS/,/^\.Ss/s/^\.It Cm @/@/p' \
+			"$KR_ROOT/man/krsession-store.7" |
+			sed 's/ , /\n/g' | sort
+	)
+}
+
+@test "krsessiond(8) has the options that krsessiond -h has" {
+	diff <("$KR_DAEMON" -h | sed -n 's/^  -\(.\) .*/\1/p' | sort) <(
+		sed -n '/^\.Sh DESCRIPTION/,/^\.Ss/s/^\.It Fl \(.\).*/\1/p' \
+			"$KR_ROOT/man/krsessiond.8" | sort
+	)
 }
 
 @test "krsession(3) builds its program as it says" {

@@ -12,7 +12,7 @@ plainly() {
 # What krsession.h declares, without attributes.
 header_prototypes() { # HEADER
 	cc -E -P "$1" | tr '\n' ' ' | sed 's/[;{}]/\n/g' |
-		sed -E 's/__attribute__\(\(([^()]|\([^()]*\))*\)\)//g' |
+		sed -E 's/_Bool/bool/g; s/__attribute__\(\(([^()]|\([^()]*\))*\)\)//g' |
 		grep -E '[ *]kr_[a-z0-9_]+ *\(' | grep -v typedef | plainly
 }
 
@@ -48,6 +48,15 @@ page_names() { # PAGE...
 		sort
 }
 
+# The values of its enums.
+header_constants() { # HEADER
+	sed -nE 's/^\t(KR_[A-Z_]+) = [0-9]+.*/\1/p' "$1" | sort -u
+}
+
+page_constants() { # PAGE...
+	grep -h '^\.\(It \)\?Dv ' "$@" | grep -oE 'KR_[A-Z_]+' | sort -u
+}
+
 check_functions() {
 	local header=src/krsession.h
 
@@ -55,6 +64,11 @@ check_functions() {
 		<(declared_functions "$header") <(page_names man/*.3))
 	complain_each "in the NAME of a page, and not in $header" < <(comm -13 \
 		<(declared_functions "$header") <(page_names man/*.3))
+	complain_each "in $header, and in no page" < <(comm -23 \
+		<(header_constants "$header") <(page_constants man/*.3))
+	complain_each "in a page, and not in $header" < <(comm -13 \
+		<(header_constants "$header"; echo KR_VERSION;
+		echo KR_VERSION_NUMBER) <(page_constants man/*.3))
 	complain_each "in $header, and in no SYNOPSIS like that" < <(comm -23 \
 		<(header_prototypes "$header") <(page_prototypes man/*.3))
 	complain_each "in a SYNOPSIS, and not like that in $header" < <(comm -13 \
