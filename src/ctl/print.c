@@ -4,12 +4,26 @@
  */
 #include "ctl/ctl.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/encoding.h"
+
+/* ---- output ----------------------------------------------------------- */
+
+bool ctl_flush(struct ctl *ctl)
+{
+	if (ctl->deaf)
+		return false;
+	ctl->deaf = fflush(stdout) || ferror(stdout);
+	if (ctl->deaf && errno != EPIPE)
+		fprintf(stderr, "krsessionctl: cannot write its output: %s\n",
+			strerror(errno));
+	return !ctl->deaf;
+}
 
 /* ---- text ------------------------------------------------------------- */
 

@@ -219,6 +219,18 @@ void kri_pg_send(struct kri_pg_client *client, const char *statement,
 				     values, lengths, formats, 1);
 }
 
+void kri_pg_send_text(struct kri_pg_client *client, const char *sql)
+{
+	if (!client->refused)
+		client->refused = !PQsendQueryParams(
+			client->conn, sql, 0, NULL, NULL, NULL, NULL, 1);
+}
+
+int kri_pg_client_process(const struct kri_pg_client *client)
+{
+	return client->conn ? PQbackendPID(client->conn) : 0;
+}
+
 /* The sync ends the job's transaction, and writes. */
 void kri_pg_pipeline_send(struct kri_pg_client *client, struct kri_pg_job *job)
 {

@@ -17,10 +17,11 @@ static void flush(struct kri_link *base)
 }
 
 /* Redis removes by itself what has ended. */
-static size_t sweep(struct kri_store *base)
+static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
 	(void)base;
-	return 0;
+	*removed = 0;
+	return KR_OK;
 }
 
 /* Nothing is asked of a Redis that the start does not depend on. */

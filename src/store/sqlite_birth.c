@@ -128,6 +128,8 @@ enum kr_err kri_sqlite_birth(struct kri_sqlite_file *file)
 
 	if (!access(path, F_OK))
 		return KR_OK;
+	if (file->guest)
+		return refuse(file);
 	folder = lock_folder(path);
 	if (folder < 0)
 		return refuse(file);

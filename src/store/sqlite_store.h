@@ -98,6 +98,9 @@ void kri_sqlite_commit_records(struct kri_link *base,
 			       kri_store_done *done, void *arg);
 void kri_sqlite_list(struct kri_link *base, struct kri_listing *listing,
 		     kri_store_done *done, void *arg);
+void kri_sqlite_examine(struct kri_link *base,
+			struct kri_examination *examination,
+			kri_store_done *done, void *arg);
 void kri_sqlite_flush(struct kri_link *base);
 
 #endif

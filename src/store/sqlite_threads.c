@@ -51,6 +51,7 @@ static enum kr_err open_one(struct kri_sqlite_store *store,
 
 	pthread_rwlock_wrlock(&store->use);
 	close_moved(store);
+	file->guest = store->base.guest;
 	if (!file->db)
 		err = kri_sqlite_file_open(file);
 	pthread_rwlock_unlock(&store->use);
@@ -230,13 +231,14 @@ static void write_all(struct kri_sqlite_store *store,
 		kri_sqlite_job_fail_copies(jobs, err);
 }
 
-/* Returns when to look again: at once if there may be more. */
+/* Returns when to look again: at once if there may be more. A guest's count of
+ * what it has swept would be wrong if this took some. */
 static int64_t sweep(struct kri_sqlite_store *store,
 		     struct kri_sqlite_file *file)
 {
 	size_t removed = 0;
 
-	if (!kri_sqlite_enter(store, file)) {
+	if (!store->base.guest && !kri_sqlite_enter(store, file)) {
 		if (kri_sqlite_sweep(file, false, &removed))
 			removed = 0;
 		kri_sqlite_leave(store);

@@ -162,9 +162,10 @@ struct kri_store_ops {
 			struct kri_examination *examination,
 			kri_store_done *done, void *arg);
 
-	/* Removes what has ended and still takes room; returns how many. 0
-	 * where the server does that by itself. */
-	size_t (*sweep)(struct kri_store *store);
+	/* Removes what has ended and still takes room, blocking; *removed is
+	 * how many, before an error too. 0 where the server does that by
+	 * itself. */
+	enum kr_err (*sweep)(struct kri_store *store, size_t *removed);
 
 	/* At the start, blocking: fails, with one line in `why`, if there can
 	 * be no start without the store. */
@@ -184,6 +185,10 @@ struct kri_store_ops {
 
 struct kri_store {
 	const struct kri_store_ops *ops;
+	/* An operator's, who only looks in: makes no place for sessions where
+	 * there is none, and sweeps only when told. Set before the first
+	 * attach. */
+	bool guest;
 };
 
 struct kri_link {
