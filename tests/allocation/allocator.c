@@ -184,11 +184,10 @@ UNCHECKED char *strndup(const char *text, size_t most)
 
 static void *resize_for_uv(void *memory, size_t size)
 {
-	void *moved;
+	void *moved = SYSTEM(realloc)(memory, size);
 
-	spared++;
-	moved = realloc(memory, size);
-	spared--;
+	if (moved && !memory)
+		atomic_fetch_add(&live, 1);
 	return moved;
 }
 
