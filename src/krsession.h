@@ -56,10 +56,10 @@
 #include <stdint.h>
 
 /* The version that a program is compiled with; kr_version() tells the one that
- * it runs with. KR_VERSION is text, "0.1.0"; KR_VERSION_NUMBER is for #if, with
+ * it runs with. KR_VERSION is text, "0.2.0"; KR_VERSION_NUMBER is for #if, with
  * two digits each for minor and patch. */
 #define KR_VERSION_MAJOR 0
-#define KR_VERSION_MINOR 1
+#define KR_VERSION_MINOR 2
 #define KR_VERSION_PATCH 0
 #define KR_VERSION_NUMBER                                                      \
 	(KR_VERSION_MAJOR * 10000 + KR_VERSION_MINOR * 100 + KR_VERSION_PATCH)
@@ -118,7 +118,7 @@ enum kr_err {
 /* A short English text for an error, such as "out of memory". Never NULL. */
 const char *kr_strerror(enum kr_err err);
 
-/* The version of the library that the program runs with, such as "0.1.0". */
+/* The version of the library that the program runs with, such as "0.2.0". */
 const char *kr_version(void);
 
 /* ---- the program ------------------------------------------------------ */

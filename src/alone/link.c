@@ -1,3 +1,9 @@
+/*
+ * Who waits for an end is told by the link's timer, not by the store's call:
+ * a step may end while the program is still inside the call that began it,
+ * and what it is told may make it close the session. The memory of a link
+ * stays until its last session and its timer are closed.
+ */
 #include "alone/link.h"
 
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/*
+ * The steps, one at a time: while the store is asked, the program's changes
+ * are refused, as they would be lost. After a step that failed everything is
+ * refused, until the program begins again with what the store has then.
+ */
 #include "alone/session.h"
 
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/*
+ * Checks and resolves the options as a start of krsessiond would. Only the
+ * process that opened the store may use and close it: a child of fork() has
+ * neither the store's threads nor connections of its own.
+ */
 #include "alone/store.h"
 
 #include <stdlib.h>

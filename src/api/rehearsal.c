@@ -1,3 +1,8 @@
+/*
+ * Made by the first browser of an app, from its options as they are then,
+ * and checked like those of a start; kept by the app until its end. Whatever
+ * store.kind says, sessions are in memory.
+ */
 #include "api/rehearsal.h"
 
 #include <stdlib.h>

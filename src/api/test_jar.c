@@ -1,3 +1,7 @@
+/*
+ * Takes Set-Cookie apart as browsers do, with what they forgive, and keeps
+ * the cookies in the order in which they are sent.
+ */
 #include "api/test_jar.h"
 
 #include <stdlib.h>

@@ -163,7 +163,7 @@ sanitize_flags() {
 	esac
 }
 
-# "0.1.0" as KR_VERSION_NUMBER.
+# "0.2.0" as KR_VERSION_NUMBER.
 version_number() { # VERSION
 	local IFS=.
 	# shellcheck disable=SC2086 # to be split
