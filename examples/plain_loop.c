@@ -73,8 +73,7 @@ static void serve(FCGX_Request *request)
 				 NULL};
 	struct kr_session *session = NULL;
 	int32_t visits = 0;
-	enum kr_err err =
-		kr_session_open(store, cookies, KR_ATOMIC, &session);
+	enum kr_err err = kr_session_open(store, cookies, KR_ATOMIC, &session);
 
 	if (!err)
 		err = count(session, &visits);
