@@ -69,9 +69,9 @@ static enum kr_err handle(struct MHD_Connection *connection, const char *path,
 		return KR_ERR_CROSS_SITE;
 	if (!strcmp(path, "/login"))
 		return log_in(session,
-			      MHD_lookup_connection_value(
-				      connection, MHD_GET_ARGUMENT_KIND,
-				      "user"),
+			      MHD_lookup_connection_value(connection,
+							  MHD_GET_ARGUMENT_KIND,
+							  "user"),
 			      reply);
 	if (!strcmp(path, "/logout")) {
 		snprintf(reply->text, sizeof(reply->text), "Good-bye\n");
@@ -126,10 +126,9 @@ static enum MHD_Result page(void *arg, struct MHD_Connection *connection,
 			    const char *version, const char *bytes,
 			    size_t *size, void **request)
 {
-	const char *cookies[] = {
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-					    "Cookie"),
-		NULL};
+	const char *cookies[] = {MHD_lookup_connection_value(
+					 connection, MHD_HEADER_KIND, "Cookie"),
+				 NULL};
 	struct kr_session *session = NULL;
 	struct reply reply = {0};
 	const char *cookie = "";

@@ -656,7 +656,8 @@ void kr_store_close(struct kr_store **store);
  * first value that is set begins one. A session that is due is prolonged.
  * `flags` is KR_ATOMIC or 0.
  *
- * Blocks for session.io_timeout at most, and not at all without such a cookie.
+ * Blocks for session.io_timeout at most, and once more as long if the session
+ * turns out to be due or too old; not at all without such a cookie.
  * KR_ERR_ARGUMENT for other flags; KR_ERR_UNAVAILABLE (at once while the store
  * is known to be away), KR_ERR_TIMEOUT, KR_ERR_DENIED, KR_ERR_PROTOCOL,
  * KR_ERR_MEMORY, KR_ERR_SYSTEM.
@@ -667,8 +668,8 @@ enum kr_err kr_session_open(struct kr_store *store, const char *const *cookies,
 
 /*
  * Stores what has been changed since the session was opened, or committed, or
- * reloaded; blocks as _open, and not at all if there is nothing to store. It
- * may be changed and committed again after that.
+ * reloaded; blocks for session.io_timeout at most, and not at all if there is
+ * nothing to store. It may be changed and committed again after that.
  *
  * Errors of _open, and KR_ERR_FULL; KR_ERR_GONE: the session ended meanwhile,
  * nothing is stored. KR_ERR_CONFLICT, with KR_ATOMIC alone: another changed the

@@ -13,7 +13,8 @@
  * whether they were stored, and the errors that were tried again.
  *
  * With 0 threads it is led by lines on its standard input, of which each is one
- * call to a page and is answered by a line: count, look, end. "quit" is the last.
+ * call to a page and is answered by a line: count, look, end. "quit" is the
+ * last.
  */
 #include <pthread.h>
 #include <stdatomic.h>

@@ -87,7 +87,7 @@ plain_loop_start() {
 	within 10 kr_answers "$KR_SOCKET" /
 }
 
-# It ends with a signal, as libfcgi's loops do.
+# By the signal itself, or by libfcgi, which may have taken it over.
 plain_loop_stop() {
 	server_stop plain || [ $? -eq 143 ]
 }

@@ -77,15 +77,17 @@ enum kr_err kri_desk_take(struct kr_store *store, struct kri_desk **desk)
 	return err;
 }
 
-/* What was asked for last, and is not waited for, goes out at the end. */
+/* A touch too: nobody would send the text of its script to a server that has
+ * forgotten it, and a program that ends would take it along. */
 void kri_desk_wait(struct kri_desk *desk, const bool *busy)
 {
 	const struct kri_store_ops *ops = desk->link->store->ops;
 
 	ops->flush(desk->link);
-	while (*busy)
+	while (*busy || (ops->busy && ops->busy(desk->link))) {
 		uv_run(&desk->loop, UV_RUN_ONCE);
-	ops->flush(desk->link);
+		ops->flush(desk->link);
+	}
 }
 
 void kri_desk_give(struct kr_store *store, struct kri_desk *desk, bool late)

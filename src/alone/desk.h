@@ -23,7 +23,8 @@ struct kri_desk {
 enum kr_err kri_desk_take(struct kr_store *store,
 			  struct kri_desk **desk) KR_MUST_CHECK;
 
-/* Sends what has been asked for at it, and waits while *busy. */
+/* Sends what has been asked for at it, and waits while *busy, and for what
+ * nobody waits for. */
 void kri_desk_wait(struct kri_desk *desk, const bool *busy);
 
 /* Gives it back; `late` tells that the call was not answered in time. */

@@ -13,7 +13,6 @@
 #include "alone/store.h"
 #include "session/visit.h"
 
-
 typedef void kri_alone_finished(struct kri_alone *alone, enum kr_err err);
 
 struct kri_alone {

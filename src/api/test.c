@@ -75,9 +75,8 @@ static void keep_answer(void *arg, struct kr_context *c, struct kri_text answer)
 	(void)c;
 	kri_buffer_append(&test->head, kri_text(answer.data, len));
 	if (end)
-		kri_buffer_append(
-			&test->content,
-			kri_text(end + 4, answer.len - len - 2));
+		kri_buffer_append(&test->content,
+				  kri_text(end + 4, answer.len - len - 2));
 	if (test->head.failed || test->content.failed)
 		test->err = KR_ERR_MEMORY;
 	else
@@ -231,10 +230,9 @@ static void add_param(struct kr_test *test, const char *name,
 /* RFC 3875 section 4.1.18; two headers have names of their own. */
 static void add_header(struct kr_test *test, const struct header *header)
 {
-	bool own = kri_text_equal_nocase(header->name,
-					 KRI_TEXT("Content-Type")) ||
-		   kri_text_equal_nocase(header->name,
-					 KRI_TEXT("Content-Length"));
+	bool own =
+		kri_text_equal_nocase(header->name, KRI_TEXT("Content-Type")) ||
+		kri_text_equal_nocase(header->name, KRI_TEXT("Content-Length"));
 	char *name = kri_arena_alloc(&test->arena, header->name.len + 6);
 	char *at = name;
 

@@ -62,12 +62,13 @@ static inline void take_cookie(struct client *client,
 	if (strstr(text, "Max-Age=0"))
 		*client->cookie = '\0';
 	else
-		snprintf(client->cookie, JAR, "%.*s",
-			 (int)strcspn(text, ";"), text);
+		snprintf(client->cookie, JAR, "%.*s", (int)strcspn(text, ";"),
+			 text);
 }
 
-static inline struct kr_session *
-open_flags(struct kr_store *store, const struct client *client, unsigned flags)
+static inline struct kr_session *open_flags(struct kr_store *store,
+					    const struct client *client,
+					    unsigned flags)
 {
 	const char *cookies[] = {client->cookie, NULL};
 	struct kr_session *session = NULL;

@@ -66,9 +66,9 @@ static struct kr_session *open_on(struct trial *trial,
 	const char *cookies[] = {client->cookie, NULL};
 	struct end end = {0};
 
-	assert_int_equal(kr_session_open_on(trial->link, cookies, flags, done,
-					    &end),
-			 KR_OK);
+	assert_int_equal(
+		kr_session_open_on(trial->link, cookies, flags, done, &end),
+		KR_OK);
 	assert_int_equal(await(trial, &end), KR_OK);
 	assert_non_null(end.session);
 	return end.session;
@@ -151,9 +151,9 @@ static void who_is_told_may_close(void **state)
 	struct end end = {0};
 
 	begin_session(trial->store, &client);
-	assert_int_equal(kr_session_open_on(trial->link, cookies, 0, close_it,
-					    &end),
-			 KR_OK);
+	assert_int_equal(
+		kr_session_open_on(trial->link, cookies, 0, close_it, &end),
+		KR_OK);
 	assert_int_equal(await(trial, &end), KR_OK);
 }
 

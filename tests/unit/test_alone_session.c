@@ -21,8 +21,7 @@ static void a_store_is_opened_and_closed(void **state)
 	assert_int_equal(kr_config_set(config, "session.idle_timeout=48h"),
 			 KR_OK);
 	assert_int_equal(kr_store_open(config, &store), KR_ERR_CONFIG);
-	assert_non_null(
-		strstr(kr_config_why(config), "session.idle_timeout"));
+	assert_non_null(strstr(kr_config_why(config), "session.idle_timeout"));
 	assert_int_equal(kr_config_set(config, "session.idle_timeout=20m"),
 			 KR_OK);
 	assert_int_equal(kr_config_set(config, "cookie.name=__Host-a"), KR_OK);
@@ -443,8 +442,7 @@ static void wrong_calls_are_refused(void **state)
 	assert_null(session);
 	assert_int_equal(kr_session_commit(NULL), KR_ERR_ARGUMENT);
 	assert_int_equal(kr_session_reload(NULL), KR_ERR_ARGUMENT);
-	assert_int_equal(kr_session_cookie(NULL, true, &text),
-			 KR_ERR_ARGUMENT);
+	assert_int_equal(kr_session_cookie(NULL, true, &text), KR_ERR_ARGUMENT);
 	assert_int_equal(kr_session_open(*state, NULL, 0, &session), KR_OK);
 	assert_int_equal(kr_session_cookie(session, true, NULL),
 			 KR_ERR_ARGUMENT);

@@ -219,6 +219,54 @@ static void two_browsers_have_sessions_of_their_own(void **state)
 	expect(trial->test, "GET", "/counter", 200, "{\"n\":4}");
 }
 
+/* One client that is at four browsers at once. */
+struct racer {
+	struct kr_test *test;
+	const char *cookie;
+	pthread_t thread;
+	int bad;
+};
+
+static void *race(void *arg)
+{
+	struct racer *racer = arg;
+
+	for (int i = 0; i < 50; i++) {
+		racer->bad |=
+			kr_test_header(racer->test, "Cookie", racer->cookie);
+		racer->bad |= kr_test_request(racer->test, "GET", "/counter");
+		racer->bad |= kr_test_status(racer->test) != 200;
+	}
+	return NULL;
+}
+
+static void browsers_may_be_used_by_several_threads(void **state)
+{
+	struct trial *trial = *state;
+	struct racer racers[4] = {{0}};
+	char cookie[200] = "";
+
+	visit(trial->test, "GET", "/counter", 200);
+	strncpy(cookie, kr_test_header_out(trial->test, "Set-Cookie"),
+		sizeof(cookie) - 1);
+	cookie[strcspn(cookie, ";")] = '\0';
+	for (int i = 0; i < 4; i++) {
+		racers[i].cookie = cookie;
+		assert_int_equal(kr_test_open(trial->app, &racers[i].test),
+				 KR_OK);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&racers[i].thread, NULL, race,
+						&racers[i]),
+				 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(racers[i].thread, NULL);
+		kr_test_close(&racers[i].test);
+		assert_int_equal(racers[i].bad, 0);
+	}
+	expect(trial->test, "GET", "/counter", 200, "{\"n\":202}");
+}
+
 static void a_request_has_all_that_it_was_given(void **state)
 {
 	struct kr_test *test = ((struct trial *)*state)->test;
@@ -232,10 +280,9 @@ static void a_request_has_all_that_it_was_given(void **state)
 	/* Nothing of it is left for the next one. */
 	visit(test, "PUT", "/echo/?q=1", 500);
 	assert_int_equal(kr_test_header(test, "X-Thing", "8"), KR_OK);
-	assert_int_equal(
-		kr_test_body(test, "application/x-www-form-urlencoded", "q=b",
-			     3),
-		KR_OK);
+	assert_int_equal(kr_test_body(test, "application/x-www-form-urlencoded",
+				      "q=b", 3),
+			 KR_OK);
 	visit(test, "POST", "/form", 201);
 	assert_non_null(strstr(kr_test_answer(test, NULL), "\"q\":\"b\""));
 }
@@ -341,6 +388,7 @@ int main(void)
 		TRY(an_answer_has_status_headers_and_content),
 		TRY(a_session_lives_from_request_to_request),
 		TRY(two_browsers_have_sessions_of_their_own),
+		TRY(browsers_may_be_used_by_several_threads),
 		TRY(a_request_has_all_that_it_was_given),
 		TRY(the_rules_are_those_of_a_server),
 		TRY(cookies_are_kept_by_name_and_path),
