@@ -13,10 +13,12 @@
  */
 #include "allocator.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <link.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -182,6 +184,31 @@ UNCHECKED char *strndup(const char *text, size_t most)
 
 /* ---- what is spared --------------------------------------------------- */
 
+#ifdef __SANITIZE_ADDRESS__
+static __typeof__(pthread_getattr_np) *system_getattr;
+
+/* ASan asks each new thread for its stack, and ends the program without it. */
+UNCHECKED int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
+{
+	int error;
+
+	spared++;
+	error = system_getattr(thread, attr);
+	spared--;
+	return error;
+}
+
+static void find_getattr(void)
+{
+	system_getattr = (__typeof__(system_getattr))dlsym(
+		RTLD_NEXT, "pthread_getattr_np");
+}
+#else
+static void find_getattr(void)
+{
+}
+#endif
+
 static void *resize_for_uv(void *memory, size_t size)
 {
 	void *moved = SYSTEM(realloc)(memory, size);
@@ -215,6 +242,7 @@ void allocator_setup(void)
 
 	backtrace(&frame, 1); /* loads what it needs */
 	dl_iterate_phdr(find_fcgi, NULL);
+	find_getattr();
 	uv_replace_allocator(malloc, resize_for_uv, calloc, free);
 }
 
