@@ -85,7 +85,8 @@ rows() {
 	log_in max
 	"put_$STORE" "$id" bytes fffe
 	ctl show --json "$id"
-	[ "$(jq -c .values <<<"$output")" = '{"bytes":{"base64url":"__4"}}' ]
+	[ "$(jq -c .values <<<"$output")" = '{"bytes":{"base64url":"__4"}}' ] ||
+		fail "$output" "$stderr"
 }
 
 @test "neither a value nor a user's name can speak to the terminal" {

@@ -67,7 +67,7 @@ static const char question[] =
 	"FROM (SELECT count(*) AS n, min(ends) AS first FROM (\n"
 	"    SELECT ends FROM sessions WHERE sweep <= now()\n"
 	"      AND ends <= clock_timestamp()\n"
-	"    ORDER BY sweep LIMIT 100000) some) e";
+	"    ORDER BY sweep LIMIT 100000) s) e";
 
 struct look {
 	const struct kri_pg_rows *rows;

@@ -32,6 +32,8 @@ ctl_close() {
 # krsessiond on the store.
 serve() { # [KRSESSIOND OPTION...]
 	kr_start "${OPTIONS[@]}" "$@"
+	# It makes the tables when it first needs them.
+	ask_as "$FORGED" /session/whoami
 }
 
 # The line that runs it with krsessiond's options, in CTL.
