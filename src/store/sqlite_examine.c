@@ -65,22 +65,6 @@ static void look_at_rights(struct look *look)
 		  : NULL);
 }
 
-/* Whoever has used the file as root with a tool of his own. */
-static void look_beside(struct look *look, const char *suffix)
-{
-	struct stat beside;
-	char name[4096];
-
-	snprintf(name, sizeof(name), "%s%s", look->path, suffix);
-	if (stat(name, &beside) || beside.st_uid == look->found.st_uid)
-		return;
-	kri_buffer_printf(&look->text, "%s belongs to ", name);
-	name_owner(&look->text, beside.st_uid);
-	kri_buffer_string(&look->text, ", the file itself to ");
-	name_owner(&look->text, look->found.st_uid);
-	find(look, KRI_FINDING_BAD, "chown it to the file's owner");
-}
-
 static void look_at_folder(struct look *look)
 {
 	struct stat folder;
@@ -276,8 +260,6 @@ void kri_sqlite_examine_file(struct kri_sqlite_file *file,
 	look_at_kind(&look);
 	if (!stat(look.path, &look.found)) {
 		look_at_rights(&look);
-		look_beside(&look, "-wal");
-		look_beside(&look, "-shm");
 		look_at_folder(&look);
 		look_at_disk(&look);
 	}
