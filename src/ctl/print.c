@@ -165,10 +165,10 @@ static struct json_object *json_of(struct kri_text text)
 	if (coded) {
 		kri_base64url_encode((const unsigned char *)text.data, text.len,
 				     coded);
-		json_object_object_add(wrapped, "base64url",
-				       json_object_new_string_len(
-					       coded,
-					       KRI_BASE64URL_LEN(text.len)));
+		json_object_object_add(
+			wrapped, "base64url",
+			json_object_new_string_len(
+				coded, KRI_BASE64URL_LEN(text.len)));
 	}
 	free(coded);
 	return wrapped;

@@ -20,8 +20,9 @@
 #define MIB (1024.0 * 1024.0)
 #define DISK_LEAST (64 << 20) /* bytes that should be free on the disk */
 #define LATE 3600000          /* ms that what has ended may lie there */
-#define STEPS 1000            /* of SQLite's machine, between looks at the
-			       * clock */
+#define STEPS                                                                  \
+	1000 /* of SQLite's machine, between looks at the                      \
+	      * clock */
 
 struct look {
 	struct kri_sqlite_file *file;
@@ -111,8 +112,7 @@ static void look_at_disk(struct look *look)
 	}
 	if (!statvfs(look->path, &room) &&
 	    (double)room.f_bavail * (double)room.f_frsize < DISK_LEAST) {
-		kri_buffer_printf(&look->text,
-				  "its disk has %.1f MiB left",
+		kri_buffer_printf(&look->text, "its disk has %.1f MiB left",
 				  (double)room.f_bavail *
 					  (double)room.f_frsize / MIB);
 		find(look, KRI_FINDING_WARNING, "make room on it");
