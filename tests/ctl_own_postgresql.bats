@@ -85,6 +85,12 @@ restart_safe() { # [POSTGRES OPTION...]
 	[ "$status" -eq 3 ]
 	finding bad 'user looker has no right to DELETE ON session_values, INSERT'
 	is_there "$cookie"
+	sql 'GRANT UPDATE, DELETE ON sessions TO looker'
+	ctl sweep
+	expect_output 0 "swept 0"
+	ctl end "$id"
+	expect_output 0 "ended 1"
+	is_gone "$cookie"
 }
 
 @test "what has ended is named after an hour, and sweep says how many it was" {
