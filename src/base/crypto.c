@@ -8,13 +8,22 @@
 #include <pthread.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+
+/* What OpenSSL noted in this thread is taken away: a TLS connection of the same
+ * thread would take it for its own (SSL_get_error(3)). */
+static enum kr_err fail(enum kr_err err)
+{
+	ERR_clear_error();
+	return err;
+}
 
 enum kr_err kri_random(void *out, size_t size)
 {
 	if (size > INT_MAX || RAND_bytes(out, (int)size) != 1)
-		return KR_ERR_SYSTEM;
+		return fail(KR_ERR_SYSTEM);
 	return KR_OK;
 }
 
@@ -64,7 +73,7 @@ enum kr_err kri_sha256(struct kri_text text, unsigned char out[KRI_SHA256_SIZE])
 	if (!context || !EVP_DigestInit_ex2(context, sha256, NULL) ||
 	    !EVP_DigestUpdate(context, text.data, text.len) ||
 	    !EVP_DigestFinal_ex(context, digest, NULL))
-		return KR_ERR_MEMORY;
+		return fail(KR_ERR_MEMORY);
 	memcpy(out, digest, sizeof(digest));
 	return KR_OK;
 }
@@ -75,7 +84,7 @@ enum kr_err kri_sha1_hex(struct kri_text text, char out[41])
 	unsigned char digest[20];
 
 	if (!EVP_Digest(text.data, text.len, digest, NULL, EVP_sha1(), NULL))
-		return KR_ERR_MEMORY;
+		return fail(KR_ERR_MEMORY);
 	for (size_t i = 0; i < sizeof(digest); i++) {
 		out[2 * i] = digits[digest[i] >> 4];
 		out[2 * i + 1] = digits[digest[i] & 15];

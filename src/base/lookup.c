@@ -9,6 +9,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "base/uv.h"
+
 struct kri_lookup {
 	uv_getaddrinfo_t request;
 	struct kri_lookups *lookups; /* NULL: closed */
@@ -64,15 +66,17 @@ static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct kri_lookup *lookup =
 		calloc(1, sizeof(*lookup) + strlen(host) + 1);
+	enum kr_err err;
 
 	if (!lookup)
 		return KR_ERR_MEMORY;
 	strcpy(lookup->host, host);
 	lookup->request.data = lookup;
-	if (uv_getaddrinfo(loop, &lookup->request, on_answer, host, NULL,
-			   &hints)) {
+	err = kri_err_of_uv(uv_getaddrinfo(loop, &lookup->request, on_answer,
+					   host, NULL, &hints));
+	if (err) {
 		free(lookup);
-		return KR_ERR_SYSTEM;
+		return err;
 	}
 	lookup->lookups = lookups;
 	lookup->next = lookups->first;

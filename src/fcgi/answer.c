@@ -95,14 +95,7 @@ void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 
 bool kri_exchange_is_secure(const struct kr_context *c)
 {
-	switch (c->site->config->cookie_secure) {
-	case KRI_SECURE_ALWAYS:
-		return true;
-	case KRI_SECURE_NEVER:
-		return false;
-	default:
-		return c->request.https;
-	}
+	return kri_cookie_is_secure(c->site->config, c->request.https);
 }
 
 static enum kr_err add_header(struct kr_context *c, struct kri_text name,
@@ -143,13 +136,30 @@ static enum kr_err add_headers(struct kr_context *c)
 	return err ? err : add_cookie(c);
 }
 
+/* Its cookie, whose session is stored, never reaches the client then: it is
+ * as if the answer had been lost on the way. */
 void kri_exchange_render(struct kr_context *c, struct kri_buffer *out)
 {
-	if (add_headers(c))
-		kri_response_error(&c->response, 500, "Internal error");
+	enum kr_err err = add_headers(c);
+
+	if (err)
+		kri_exchange_fail(c, err);
+	if (err && c->response.status == 503)
+		(void)add_header(c, KRI_TEXT("Retry-After"), KRI_TEXT("1"));
 	kri_buffer_clear(out);
 	kri_response_render(&c->response, c->request.method == KRI_METHOD_HEAD,
 			    out);
+}
+
+struct kri_text kri_exchange_rendered(const struct kri_buffer *out)
+{
+	return out->failed ? KRI_TEXT("Status: 503 Service Unavailable\r\n"
+				      "Content-Type: " KRI_TYPE_JSON "\r\n"
+				      "Content-Length: 25\r\n"
+				      "Cache-Control: no-store\r\n"
+				      "Retry-After: 1\r\n\r\n"
+				      "{\"error\":\"Out of memory\"}")
+			   : kri_buffer_text(out);
 }
 
 void kri_exchange_log(const struct kr_context *c)

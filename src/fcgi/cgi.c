@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/uv.h"
 #include "fcgi/listener.h"
 #include "fcgi/stages.h"
 
@@ -94,8 +95,9 @@ enum kr_err kri_cgi_run(const struct kri_site *site, struct kri_store *store,
 
 	if (err)
 		return err;
-	if (uv_loop_init(&loop))
-		return KR_ERR_SYSTEM;
+	err = kri_err_of_uv(uv_loop_init(&loop));
+	if (err)
+		return err;
 	err = kri_stages_open(&stages, site, store, &loop);
 	stages.send = send_answer;
 	stages.arg = &write_error;

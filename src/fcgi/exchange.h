@@ -92,6 +92,10 @@ bool kri_exchange_is_secure(const struct kr_context *c);
 /* Completes the response's headers and appends the whole answer. */
 void kri_exchange_render(struct kr_context *c, struct kri_buffer *out);
 
+/* What that has made; without memory for it, an answer that says so and takes
+ * none. */
+struct kri_text kri_exchange_rendered(const struct kri_buffer *out);
+
 /* At debug, one line about the exchange; while its parameters are there. */
 void kri_exchange_log(const struct kr_context *c);
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/uv.h"
 
 /* ---- the inbox -------------------------------------------------------- */
 
@@ -197,13 +198,15 @@ static void end_turn(uv_prepare_t *prepare)
 enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 			  struct kri_store *store)
 {
-	enum kr_err err;
+	enum kr_err err = kri_err_of_uv(uv_loop_init(&loop->uv));
 
-	if (uv_loop_init(&loop->uv))
-		return KR_ERR_SYSTEM;
-	if (uv_async_init(&loop->uv, &loop->wake, read_inbox)) {
+	if (err)
+		return err;
+	err = kri_err_of_uv(
+		uv_async_init(&loop->uv, &loop->wake, read_inbox));
+	if (err) {
 		uv_loop_close(&loop->uv);
-		return KR_ERR_SYSTEM;
+		return err;
 	}
 	uv_prepare_init(&loop->uv, &loop->prepare);
 	loop->prepare.data = loop->wake.data = loop;

@@ -68,7 +68,7 @@ static void respond(struct kri_stages *stages, struct kr_context *c)
 {
 	kri_exchange_render(c, &stages->out);
 	kri_exchange_log(c);
-	stages->send(stages->arg, c, kri_buffer_text(&stages->out));
+	stages->send(stages->arg, c, kri_exchange_rendered(&stages->out));
 	if (kri_visit_sends_secret(&c->visit))
 		kri_buffer_wipe(&stages->out); /* a secret was in it */
 	end(stages, c);

@@ -3,14 +3,17 @@
  */
 #include "http/json_builder.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
+#include <json-c/printbuf.h>
 
 #include "http/number.h"
 
 #define RAW_CHUNK 4096
+#define SPARE 16 /* bytes, of the root's braces and what json-c adds */
 
 static void fail(struct kri_json_builder *json, enum kr_err err)
 {
@@ -23,6 +26,7 @@ void kri_json_builder_reset(struct kri_json_builder *json)
 	if (json->depth)
 		json_object_put(json->open[0]); /* and all in it */
 	json->depth = 0;
+	json->most = 0;
 	json->err = KR_OK;
 }
 
@@ -49,6 +53,18 @@ static struct json_object *innermost(struct kri_json_builder *json)
 	return json->open[json->depth - 1];
 }
 
+/* Bytes of a string as json-c writes it, at most. */
+static size_t escaped(const char *string)
+{
+	size_t n = sizeof("\"\"") - 1;
+
+	for (; *string; string++)
+		n += (unsigned char)*string < ' ' ? sizeof("\\u0000") - 1
+		     : strchr("\"\\", *string) ? 2
+						: 1;
+	return n;
+}
+
 /* Whether something may be added under that key; else the error is noted. */
 static bool may_add(struct kri_json_builder *json, const char *key)
 {
@@ -65,14 +81,15 @@ static bool may_add(struct kri_json_builder *json, const char *key)
 	return !json->err;
 }
 
-/* Takes `value`. */
+/* Takes `value`, of so many bytes as text. */
 static void put(struct kri_json_builder *json, const char *key,
-		struct json_object *value)
+		struct json_object *value, size_t size)
 {
 	struct json_object *to = json->open[json->depth - 1];
 	int failed = key ? json_object_object_add(to, key, value)
 			 : json_object_array_add(to, value);
 
+	json->most += (key ? escaped(key) : 0) + sizeof(":,") - 1 + size;
 	if (!failed)
 		return;
 	json_object_put(value);
@@ -81,10 +98,10 @@ static void put(struct kri_json_builder *json, const char *key,
 
 /* The same; NULL means that there was no memory to make it. */
 static void put_made(struct kri_json_builder *json, const char *key,
-		     struct json_object *value)
+		     struct json_object *value, size_t size)
 {
 	if (value)
-		put(json, key, value);
+		put(json, key, value, size);
 	else
 		fail(json, KR_ERR_MEMORY);
 }
@@ -97,7 +114,8 @@ void kri_json_add_string(struct kri_json_builder *json, const char *key,
 	if (!may_add(json, key))
 		return;
 	if (is_text(value))
-		put_made(json, key, json_object_new_string(value));
+		put_made(json, key, json_object_new_string(value),
+			 escaped(value));
 	else
 		fail(json, KR_ERR_ARGUMENT);
 }
@@ -106,7 +124,8 @@ void kri_json_add_int(struct kri_json_builder *json, const char *key,
 		      int64_t value)
 {
 	if (may_add(json, key))
-		put_made(json, key, json_object_new_int64(value));
+		put_made(json, key, json_object_new_int64(value),
+			 KRI_INT_SIZE);
 }
 
 void kri_json_add_double(struct kri_json_builder *json, const char *key,
@@ -121,21 +140,23 @@ void kri_json_add_double(struct kri_json_builder *json, const char *key,
 	if (err)
 		fail(json, err);
 	else
-		put_made(json, key, json_object_new_double_s(value, text));
+		put_made(json, key, json_object_new_double_s(value, text),
+			 strlen(text));
 }
 
 void kri_json_add_bool(struct kri_json_builder *json, const char *key,
 		       bool value)
 {
 	if (may_add(json, key))
-		put_made(json, key, json_object_new_boolean(value));
+		put_made(json, key, json_object_new_boolean(value),
+			 sizeof("false") - 1);
 }
 
 /* To json-c, NULL is null. */
 void kri_json_add_null(struct kri_json_builder *json, const char *key)
 {
 	if (may_add(json, key))
-		put(json, key, NULL);
+		put(json, key, NULL, sizeof("null") - 1);
 }
 
 /* Whether it is one JSON value, and no more. */
@@ -180,7 +201,7 @@ void kri_json_add_raw(struct kri_json_builder *json, const char *key,
 	if (err)
 		fail(json, err);
 	else
-		put_made(json, key, make_raw(text));
+		put_made(json, key, make_raw(text), strlen(text));
 }
 
 /* ---- objects and arrays ----------------------------------------------- */
@@ -199,7 +220,7 @@ static void begin(struct kri_json_builder *json, const char *key,
 	}
 	made = make();
 	if (!root || !made)
-		put_made(json, key, made);
+		put_made(json, key, made, sizeof("{}") - 1);
 	if (!json->err)
 		open_it(json, made);
 }
@@ -222,17 +243,49 @@ void kri_json_close(struct kri_json_builder *json)
 		fail(json, KR_ERR_ARGUMENT);
 }
 
+/* ---- the text --------------------------------------------------------- */
+
+static int reserve(struct json_object *root, struct printbuf *out, int level,
+		   int flags)
+{
+	const struct kri_json_builder *json = json_object_get_userdata(root);
+
+	(void)level;
+	(void)flags;
+	return printbuf_memset(out, 0, 0, (int)json->most + SPARE);
+}
+
+/* json-c leaves out what its buffer finds no memory for, and goes on: an answer
+ * would be wrong, or no JSON. So the buffer, which the root keeps, gets its
+ * room first; printing into it then asks for none. */
+static enum kr_err make_room(const struct kri_json_builder *json)
+{
+	struct json_object *root = json->open[0];
+	const char *made;
+
+	if (json->most > INT_MAX - SPARE)
+		return KR_ERR_MEMORY;
+	json_object_set_serializer(root, reserve,
+				   (void *)(uintptr_t)json, NULL);
+	made = json_object_to_json_string(root);
+	json_object_set_serializer(root, NULL, NULL, NULL);
+	return made ? KR_OK : KR_ERR_MEMORY;
+}
+
 enum kr_err kri_json_builder_text(const struct kri_json_builder *json,
 				  struct kri_text *text)
 {
 	const int form =
 		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
 	struct kri_text made = KRI_TEXT("{}");
+	enum kr_err err = json->err;
 
-	if (json->err)
-		return json->err;
-	if (json->depth > 1)
-		return KR_ERR_ARGUMENT;
+	if (!err && json->depth > 1)
+		err = KR_ERR_ARGUMENT;
+	if (!err && json->depth)
+		err = make_room(json);
+	if (err)
+		return err;
 	if (json->depth)
 		made.data = json_object_to_json_string_length(json->open[0],
 							      form, &made.len);

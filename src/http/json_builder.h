@@ -15,6 +15,7 @@ struct kri_json_builder {
 	struct json_object *open[KRI_JSON_DEPTH];
 	size_t depth;
 	enum kr_err err; /* the first: what is added later does nothing */
+	size_t most;     /* bytes that the text may take */
 };
 
 /* Drops all of it. */

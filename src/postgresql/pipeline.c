@@ -1,3 +1,9 @@
+/*
+ * Jobs to libpq and its results back to them, in order: the first job that
+ * was sent owns each result until its sync. A job whose error says that the
+ * server has not carried it out goes back to the head of those that wait,
+ * once.
+ */
 #include "postgresql/pipeline.h"
 
 #include <openssl/ssl.h>

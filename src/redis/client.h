@@ -32,7 +32,8 @@ struct kri_call {
 	 * only if not one byte of them had been written. */
 	bool repeatable;
 	/* Replies are made in this arena and take `room` bytes of it at most;
-	 * a call whose replies need more fails alone, with KR_ERR_LIMIT. */
+	 * a call whose replies need more fails alone, with KR_ERR_LIMIT,
+	 * one that finds no memory with KR_ERR_MEMORY. */
 	struct kri_arena *arena;
 	size_t room;
 

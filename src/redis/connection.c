@@ -277,7 +277,8 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 
 	call->reply[call->way.got++] = reply;
 	if (connection->wire->sink.over)
-		call->err = KR_ERR_LIMIT;
+		call->err = connection->wire->sink.starved ? KR_ERR_MEMORY
+							   : KR_ERR_LIMIT;
 	if (call->way.got < call->replies)
 		return;
 	kri_calls_pop(&connection->calls);

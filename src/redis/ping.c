@@ -3,6 +3,7 @@
  */
 #include <unistd.h>
 
+#include "base/uv.h"
 #include "redis/command.h"
 #include "redis/inside.h"
 
@@ -43,10 +44,10 @@ static enum kr_err ping_once(struct kri_topology *topology)
 	struct ping ping = {
 		.pipeline = {.calls = &ping.call, .n = 1, .done = on_done},
 	};
-	enum kr_err err;
+	enum kr_err err = kri_err_of_uv(uv_loop_init(&ping.loop));
 
-	if (uv_loop_init(&ping.loop))
-		return KR_ERR_SYSTEM;
+	if (err)
+		return err;
 	ping.pipeline.arg = &ping;
 	kri_arena_init(&ping.arena, 256, 4096);
 	err = kri_client_open(topology, &ping.loop, &ping.client);

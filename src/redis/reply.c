@@ -34,8 +34,10 @@ static void *take(struct kri_sink *sink, size_t size)
 {
 	void *bytes = NULL;
 
-	if (!sink->over && size <= sink->room)
+	if (!sink->over && size <= sink->room) {
 		bytes = kri_arena_alloc(sink->arena, size);
+		sink->starved = !bytes;
+	}
 	if (bytes)
 		sink->room -= size;
 	else

@@ -30,6 +30,7 @@ struct kri_sink {
 	struct kri_arena *arena; /* NULL: nobody waits for a reply */
 	size_t room;             /* bytes it may still take of the arena */
 	bool over;     /* it did not fit: what there is of it is not it */
+	bool starved;  /* and that is for want of memory, not of room */
 	bool refused;  /* a reply came that nobody waited for */
 	char said[96]; /* what that one said, if it was an error */
 };
@@ -45,7 +46,7 @@ static inline void kri_sink_set(struct kri_sink *sink, struct kri_arena *arena,
 {
 	sink->arena = arena;
 	sink->room = room;
-	sink->over = false;
+	sink->over = sink->starved = false;
 }
 
 /* Whether an error reply begins with that code, such as "NOSCRIPT". */

@@ -22,6 +22,14 @@
 /* hiredis gives its reading buffer back to malloc when it is larger. */
 #define KEPT_BUFFER (256 << 10)
 
+/* Bytes that wait to be written. hiredis makes itself a new buffer when it has
+ * written the old one, and goes on without if there is no memory for it, to end
+ * the connection. */
+static size_t left_over(const redisAsyncContext *ac)
+{
+	return ac->c.obuf ? sdslen(ac->c.obuf) : 0;
+}
+
 /* ---- hooks of the adapter ----------------------------------------------- */
 
 static struct kri_wire *wire_of(const redisLibuvEvents *events)
@@ -44,7 +52,7 @@ static void delete_write(void *data)
 {
 	const redisLibuvEvents *events = data;
 
-	if ((events->events & UV_WRITABLE) && !sdslen(events->context->c.obuf))
+	if ((events->events & UV_WRITABLE) && !left_over(events->context))
 		redisLibuvDelWrite(data);
 }
 
@@ -174,8 +182,12 @@ struct redisContext *kri_wire_context(struct kri_wire *wire)
 
 enum kr_err kri_wire_watch(struct kri_wire *wire, struct uv_loop_s *loop)
 {
-	if (redisLibuvAttach(wire->ac, loop) != REDIS_OK)
-		return KR_ERR_SYSTEM;
+	errno = 0;
+	if (redisLibuvAttach(wire->ac, loop) != REDIS_OK) {
+		/* Its hooks would be called, with nothing behind them. */
+		memset(&wire->ac->ev, 0, sizeof(wire->ac->ev));
+		return errno == ENOMEM ? KR_ERR_MEMORY : KR_ERR_SYSTEM;
+	}
 	wire->ac->ev.addRead = add_read;
 	wire->ac->ev.addWrite = add_write;
 	wire->ac->ev.delWrite = delete_write;
@@ -186,12 +198,13 @@ enum kr_err kri_wire_watch(struct kri_wire *wire, struct uv_loop_s *loop)
 enum kr_err kri_wire_send(struct kri_wire *wire, struct kri_text command,
 			  bool awaited)
 {
-	size_t before = sdslen(wire->ac->c.obuf);
+	size_t before = left_over(wire->ac);
 
-	if (redisAsyncFormattedCommand(wire->ac,
+	if (!wire->ac->c.obuf ||
+	    redisAsyncFormattedCommand(wire->ac,
 				       awaited ? on_reply : on_unawaited, NULL,
 				       command.data, command.len) != REDIS_OK ||
-	    sdslen(wire->ac->c.obuf) != before + command.len)
+	    left_over(wire->ac) != before + command.len)
 		return KR_ERR_MEMORY;
 	wire->appended += command.len;
 	return KR_OK;
@@ -214,7 +227,7 @@ void kri_wire_flush(struct kri_wire *wire)
 {
 	redisAsyncContext *ac = wire->ac;
 
-	if (!sdslen(ac->c.obuf))
+	if (!left_over(ac))
 		return;
 	if (ac->c.flags & REDIS_IN_CALLBACK) {
 		redisLibuvAddWrite(ac->ev.data);
@@ -231,7 +244,7 @@ uint64_t kri_wire_written(const struct kri_wire *wire)
 
 	if (wire->tls && (wire->writing || (events->events & UV_WRITABLE)))
 		return wire->appended;
-	return wire->appended - sdslen(wire->ac->c.obuf);
+	return wire->appended - left_over(wire->ac);
 }
 
 /* An array of which whole elements have come leaves no bytes, but a task. */

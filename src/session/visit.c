@@ -12,6 +12,7 @@
 void kri_visit_begin(struct kri_visit *visit, const struct kri_config *config,
 		     const struct kri_cookie *cookie, struct kri_arena *arena)
 {
+	visit->alone = NULL;
 	visit->config = config;
 	visit->cookie = cookie;
 	visit->n = visit->parsed = 0;
@@ -53,21 +54,28 @@ static bool was_replaced_just_now(const struct kri_record *record)
 	       gone < SUPERSEDED_FOR && gone > -SUPERSEDED_FOR;
 }
 
-static enum proof prove(const struct kri_candidate *candidate)
+/* Where it cannot be found out, nothing is proven, and the client must not be
+ * told that it has no session. */
+static enum kr_err prove(const struct kri_candidate *candidate,
+			 enum proof *proof)
 {
 	const struct kri_record *record = candidate->record;
 	unsigned char own[KRI_DIGEST_SIZE];
+	enum kr_err err = record->err;
 
-	if (record->err || kri_token_digest(&candidate->token, own))
-		return NOTHING;
+	*proof = NOTHING;
+	if (!err)
+		err = kri_token_digest(&candidate->token, own);
+	if (err)
+		return err;
 	/* Another of the batch renewed after this one was loaded: what stood
 	 * there then is `was` by now. */
 	if (kri_equal_secret(own, record->auth, sizeof(own)))
-		return SESSION;
-	if (kri_equal_secret(own, record->was, sizeof(own)) &&
-	    was_replaced_just_now(record))
-		return SUPERSEDED;
-	return NOTHING;
+		*proof = SESSION;
+	else if (kri_equal_secret(own, record->was, sizeof(own)) &&
+		 was_replaced_just_now(record))
+		*proof = SUPERSEDED;
+	return KR_OK;
 }
 
 /* Too old: nobody sees it any more, and the store is told. */
@@ -98,11 +106,10 @@ static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 }
 
 /* Why the candidate is of no use; KR_OK: it names nothing. */
-static enum kr_err error_of(const struct kri_visit *visit,
-			    const struct kri_candidate *candidate)
+static enum kr_err error_of(const struct kri_visit *visit, enum kr_err err)
 {
-	if (candidate->record->err != KR_ERR_NOT_FOUND)
-		return candidate->record->err;
+	if (err != KR_ERR_NOT_FOUND)
+		return err;
 	return visit->proven ? KR_ERR_GONE : KR_OK;
 }
 
@@ -112,7 +119,8 @@ enum kr_err kri_visit_adopt(struct kri_visit *visit)
 
 	for (size_t i = 0; i < visit->n; i++) {
 		struct kri_candidate *candidate = &visit->candidates[i];
-		enum proof proof = prove(candidate);
+		enum proof proof;
+		enum kr_err failed = prove(candidate, &proof);
 
 		if (proof == SESSION &&
 		    !has_expired(visit, candidate->record)) {
@@ -123,7 +131,7 @@ enum kr_err kri_visit_adopt(struct kri_visit *visit)
 		if (proof == SUPERSEDED)
 			visit->standing = KRI_STANDING_SUPERSEDED;
 		if (!err)
-			err = error_of(visit, candidate);
+			err = error_of(visit, failed);
 	}
 	return err;
 }
@@ -231,18 +239,33 @@ void kri_visit_again(struct kri_visit *visit, enum kr_err err)
 
 /* Another may have renewed the record in the same batch: then the client's own
  * token opens nothing any more, and must not overwrite the new one. */
-static const struct kri_token *token_to_send(const struct kri_visit *visit)
+static const struct kri_token *own_token(const struct kri_visit *visit,
+					 struct kri_buffer *out)
+{
+	const struct kri_token *own = &visit->candidates[0].token;
+	unsigned char digest[KRI_DIGEST_SIZE];
+
+	if (kri_token_digest(own, digest)) {
+		out->failed = true;
+		return NULL;
+	}
+	return kri_equal_secret(digest, visit->session.record->auth,
+				sizeof(digest))
+		       ? own
+		       : NULL;
+}
+
+static const struct kri_token *token_to_send(const struct kri_visit *visit,
+					     struct kri_buffer *out)
 {
 	const struct kr_session *session = &visit->session;
-	const struct kri_token *own = &visit->candidates[0].token;
 
 	switch (visit->settled ? kri_session_cookie(session)
 			       : KRI_COOKIE_KEEP) {
 	case KRI_COOKIE_SET:
 		return &session->token;
 	case KRI_COOKIE_AGAIN:
-		return kri_token_proves(own, session->record->auth) ? own
-								    : NULL;
+		return own_token(visit, out);
 	default:
 		return NULL;
 	}
@@ -265,7 +288,7 @@ static void send_token(const struct kri_visit *visit,
 void kri_visit_cookie(const struct kri_visit *visit, bool secure,
 		      struct kri_buffer *out)
 {
-	const struct kri_token *token = token_to_send(visit);
+	const struct kri_token *token = token_to_send(visit, out);
 
 	if (token)
 		send_token(visit, token, secure, out);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/uv.h"
 #include "store/postgresql_link.h"
 
 static void flush(struct kri_link *base)
@@ -63,10 +64,12 @@ struct visit {
 static void visit(struct kri_store *store, struct visit *visit,
 		  void (*begin)(struct visit *visit))
 {
-	if (uv_loop_init(&visit->loop))
+	visit->record.err = kri_err_of_uv(uv_loop_init(&visit->loop));
+	if (visit->record.err)
 		return;
 	kri_arena_init(&visit->arena, 1024, 4096);
-	if (!attach(store, &visit->loop, &visit->link)) {
+	visit->record.err = attach(store, &visit->loop, &visit->link);
+	if (!visit->record.err) {
 		begin(visit);
 		if (visit->link)
 			flush(visit->link);
@@ -95,8 +98,7 @@ static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 		(struct kri_postgresql_store *)base;
 	struct visit it = {
 		.record = {.id = "AAAAAAAAAAAAAAAAAAAAAA",
-			   .arena = &it.arena,
-			   .err = KR_ERR_SYSTEM},
+			   .arena = &it.arena},
 	};
 
 	if (!kri_pg_server_aborts(store->server))

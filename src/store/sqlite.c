@@ -69,15 +69,11 @@ static void warn_of_readers(const char *path)
 static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
-	struct kri_sqlite_file *file = &store->threads[0].file;
-	enum kr_err err;
+	enum kr_err err =
+		kri_sqlite_open(store, &store->threads[0].file, why);
 
-	file->why = why;
-	err = kri_sqlite_enter(store, file);
-	file->why = NULL;
 	if (err)
 		return err;
-	kri_sqlite_leave(store);
 	warn_of_readers(store->config->store_path);
 	return KR_OK;
 }

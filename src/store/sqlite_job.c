@@ -1,3 +1,8 @@
+/*
+ * Copies what a job needs of the caller's records into its own memory when
+ * the link takes it, and its results back when it is delivered: both on the
+ * link's thread, so that records need no lock.
+ */
 #include "store/sqlite_job.h"
 
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/uv.h"
 
 #define KEPT 16 /* idle jobs */
 
@@ -357,9 +358,10 @@ enum kr_err kri_sqlite_attach(struct kri_store *base, struct uv_loop_s *loop,
 	link = calloc(1, sizeof(*link));
 	if (!link)
 		return KR_ERR_MEMORY;
-	if (uv_async_init(loop, &link->wake, woken)) {
+	err = kri_err_of_uv(uv_async_init(loop, &link->wake, woken));
+	if (err) {
 		free(link);
-		return KR_ERR_SYSTEM;
+		return err;
 	}
 	uv_timer_init(loop, &link->expiry);
 	link->handles = 2;

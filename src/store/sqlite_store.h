@@ -80,6 +80,12 @@ void kri_sqlite_stop(struct kri_sqlite_store *store);
 void kri_sqlite_queue(struct kri_sqlite_store *store,
 		      struct kri_sqlite_job *jobs);
 
+/* Opens a connection that is not open yet. What is wrong goes into `why`, or
+ * with NULL into the log. */
+enum kr_err kri_sqlite_open(struct kri_sqlite_store *store,
+			    struct kri_sqlite_file *file,
+			    struct kri_buffer *why) KR_MUST_CHECK;
+
 /* To use a connection: opens it if need be, and anew if the file was deleted
  * or replaced. Unless it fails, leave must follow. */
 enum kr_err kri_sqlite_enter(struct kri_sqlite_store *store,

@@ -149,6 +149,11 @@ struct kri_store_ops {
 	 * be done before it returns. */
 	void (*flush)(struct kri_link *link);
 
+	/* Whether there is anything under way, touches too, for who stops its
+	 * loop between calls. NULL for a store in which a touch is over when
+	 * its commit returns. */
+	bool (*busy)(const struct kri_link *link);
+
 	/* For operators. As load, and `left` too. */
 	void (*peek)(struct kri_link *link, struct kri_record **records,
 		     size_t n, kri_store_done *done, void *arg);

@@ -1,0 +1,516 @@
+/*
+ * What is right at each step follows from what was answered before: `known`
+ * is what the client may rely on. A commit that failed may have been carried
+ * out or not, so some of it is a range.
+ */
+#include "life.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "client.h"
+#include "routes.h"
+#include "store/store.h"
+
+#define RECOVERY 10000 /* ms that a store may take to come back */
+
+/* Of the session whose cookie the client has. */
+struct known {
+	char id[KRI_ID_LEN + 1]; /* "": it has none */
+	bool blue;               /* it has been painted */
+	int least, most;         /* of the count */
+	bool noted, maybe_noted;
+	bool doubtful; /* a login failed: the cookie may be superseded */
+	bool ended;    /* or it may: a logout failed, or did not */
+};
+
+struct world {
+	struct life *life;
+	struct kr_app *app;
+	struct kri_store *store;
+	struct kri_loop *loop; /* NULL: it could not be opened */
+	struct client client;
+	struct known known;
+};
+
+static void say(struct world *world, const char *doing)
+{
+	struct life *life = world->life;
+
+	snprintf(life->doing, sizeof(life->doing), "%s", doing);
+}
+
+static bool wrong(struct world *world, const char *format, ...)
+	KR_PRINTF(2, 3);
+
+/* The first is kept. */
+static bool wrong(struct world *world, const char *format, ...)
+{
+	struct life *life = world->life;
+	va_list args;
+
+	va_start(args, format);
+	if (!*life->why)
+		vsnprintf(life->why, sizeof(life->why), format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---- the beginning ---------------------------------------------------- */
+
+/* A call may fail for want of memory, and for nothing else. */
+static bool may_fail(struct world *world, const char *what, enum kr_err err)
+{
+	if (!err)
+		return true;
+	world->life->refused++;
+	if (err != KR_ERR_MEMORY)
+		wrong(world, "%s: %s", what, kr_strerror(err));
+	return false;
+}
+
+static bool configure(struct world *world)
+{
+	struct kr_config *config = kr_app_config(world->app);
+	const char *const *option = world->life->options;
+
+	for (; *option; option++)
+		if (!may_fail(world, *option, kr_config_set(config, *option)))
+			return false;
+	return true;
+}
+
+static bool open_store(struct world *world)
+{
+	struct kri_buffer why = KRI_BUFFER_EMPTY;
+	struct kr_app *app = world->app;
+	bool good;
+
+	good = may_fail(world, "check",
+			kri_config_check(&app->config, &why)) &&
+	       may_fail(world, "resolve",
+			kri_config_resolve(&app->config, &why)) &&
+	       may_fail(world, "store",
+			kri_store_open(&app->config, &world->store, &why)) &&
+	       may_fail(world, "store check",
+			kri_store_check(world->store, &why));
+	if (good)
+		kri_store_describe(world->store);
+	kri_buffer_free(&why);
+	return good;
+}
+
+static void fill_site(struct kr_app *app)
+{
+	app->bodies.limit = (size_t)app->config.body_memory;
+	app->site = (struct kri_site){
+		.config = &app->config,
+		.router = &app->router,
+		.cookie = {.name = kri_text_of(app->config.cookie_name),
+			   .path = kri_text_of(app->config.cookie_path),
+			   .same_site = KRI_TEXT("Lax"),
+			   .http_only = true},
+		.origins = &app->origins,
+		.bodies = &app->bodies,
+	};
+}
+
+static void note_end(void *arg)
+{
+	(void)arg;
+}
+
+/* The loop's own memory is its crew's. */
+static bool open_loop(struct world *world)
+{
+	static struct kri_loop loop;
+
+	memset(&loop, 0, sizeof(loop));
+	loop.ended = note_end;
+	fill_site(world->app);
+	if (!may_fail(world, "loop",
+		      kri_loop_open(&loop, &world->app->site, world->store)))
+		return false;
+	world->loop = world->client.loop = &loop;
+	return true;
+}
+
+static bool begin(struct world *world)
+{
+	if (!may_fail(world, "app", kr_app_open(&world->app)) ||
+	    !configure(world) ||
+	    !may_fail(world, "routes", routes_map(world->app)))
+		return false;
+	kri_log_setup(KRI_LOG_DEBUG, KRI_LOG_JSON);
+	return open_store(world) && open_loop(world);
+}
+
+static void end(struct world *world)
+{
+	say(world, "the end");
+	client_close(&world->client);
+	if (world->loop) {
+		kri_loop_drain(world->loop);
+		kri_loop_run(world->loop);
+		kri_loop_close(world->loop);
+	}
+	if (world->store)
+		world->store->ops->close(&world->store);
+	kr_app_close(&world->app);
+}
+
+/* ---- what is known ---------------------------------------------------- */
+
+static void look_at_cookie(struct world *world)
+{
+	struct known *known = &world->known;
+	const char *cookie = strchr(world->client.cookie, '=');
+
+	if (!cookie || !strncmp(cookie + 1, known->id, KRI_ID_LEN))
+		return;
+	*known = (struct known){0};
+	snprintf(known->id, sizeof(known->id), "%s", cookie + 1);
+}
+
+static bool says(const struct world *world, const char *text)
+{
+	return strstr(world->client.answer, text);
+}
+
+static bool judge_count(struct world *world)
+{
+	struct known *known = &world->known;
+	const char *at = strstr(world->client.answer, "\"count\":");
+	int n = at ? atoi(at + 8) : -1;
+
+	if (n <= known->least || n > known->most + 1)
+		return wrong(world, "count is %d, not in %d to %d", n,
+			     known->least + 1, known->most + 1);
+	known->least = known->most = n;
+	return true;
+}
+
+/* Whoever has no session, or one that may have ended, sees none. */
+static bool judge_look(struct world *world)
+{
+	struct known *known = &world->known;
+	bool blue = says(world, "\"color\":\"blue\"");
+
+	if (!says(world, "\"more\":{\"numbers\":[1.5,null]"))
+		return wrong(world, "look: %s", world->client.answer);
+	if (blue ? known->blue : !known->blue || known->doubtful || known->ended)
+		return true;
+	return wrong(world, "the color is %s", blue ? "there" : "lost");
+}
+
+static bool judge_paint(struct world *world)
+{
+	world->known.blue = true;
+	return says(world, "{\"color\":\"blue\"}") ||
+	       wrong(world, "paint: %s", world->client.answer);
+}
+
+static bool judge_note(struct world *world)
+{
+	world->known.noted = world->known.maybe_noted = true;
+	return says(world, "{\"note\":\"hallo\"}") ||
+	       wrong(world, "note: %s", world->client.answer);
+}
+
+static bool judge_login(struct world *world)
+{
+	return (says(world, "Location: https://login.example.com/") &&
+		says(world, "X-Login: max") &&
+		says(world, "Set-Cookie: theme=dark")) ||
+	       wrong(world, "login: %s", world->client.answer);
+}
+
+static bool judge_large(struct world *world)
+{
+	return world->client.len > 39999 ||
+	       wrong(world, "large: %zu", world->client.len);
+}
+
+static bool judge_logout(struct world *world)
+{
+	world->known.ended = true;
+	return says(world, "bye") ||
+	       wrong(world, "logout: %s", world->client.answer);
+}
+
+/* In doubt after a request that was not answered with what was asked. */
+static void doubt_count(struct known *known)
+{
+	known->most++;
+}
+
+static void doubt_note(struct known *known)
+{
+	known->maybe_noted = true;
+}
+
+static void doubt_login(struct known *known)
+{
+	known->doubtful = true;
+}
+
+static void doubt_logout(struct known *known)
+{
+	known->ended = true;
+}
+
+/* ---- the requests ----------------------------------------------------- */
+
+struct step {
+	struct request request;
+	int status;
+	bool (*judge)(struct world *world);
+	void (*doubt)(struct known *known);
+};
+
+#define FORM "application/x-www-form-urlencoded", "shade=dark+one"
+
+static const struct step before[] = {
+	{{"POST", "/paint", FORM, false}, 200, judge_paint, NULL},
+	{{"GET", "/count", NULL, NULL, false}, 200, judge_count, doubt_count},
+	{{"GET", "/count", NULL, NULL, true}, 200, judge_count, doubt_count},
+	{{"PUT", "/note", "application/json", "{\"note\":\"hallo\"}", true},
+	 200, judge_note, doubt_note},
+	{{"POST", "/login", FORM, false}, 303, judge_login, doubt_login},
+	{{"GET", "/slow/way", NULL, NULL, false}, 200, judge_look, NULL},
+	{{"GET", "/large", NULL, NULL, false}, 200, judge_large, NULL},
+	{{"GET", "/look", NULL, NULL, false}, 200, judge_look, NULL},
+};
+
+static const struct step after[] = {
+	{{"POST", "/logout", NULL, NULL, false}, 200, judge_logout,
+	 doubt_logout},
+	{{"GET", "/look", NULL, NULL, false}, 200, judge_look, NULL},
+};
+
+/* 409: a login that failed took place, and its cookie did not arrive. */
+static bool may_be_refused(const struct world *world, int status)
+{
+	return !status || status == 503 ||
+	       (status == 409 && world->known.doubtful);
+}
+
+static bool take_step(struct world *world, const struct step *step)
+{
+	int status;
+
+	say(world, step->request.path);
+	status = client_ask(&world->client, &step->request);
+	look_at_cookie(world);
+	if (status == step->status)
+		return step->judge(world);
+	world->life->refused++;
+	if (step->doubt)
+		step->doubt(&world->known);
+	return may_be_refused(world, status) ||
+	       wrong(world, "%s: %d, %s", step->request.path, status,
+		     world->client.answer);
+}
+
+static bool take_steps(struct world *world, const struct step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!take_step(world, &steps[i]))
+			return false;
+	return true;
+}
+
+#define TAKE(world, steps)                                                     \
+	take_steps(world, steps, sizeof(steps) / sizeof(*(steps)))
+
+/* ---- the store, past the program --------------------------------------- */
+
+static void set_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void await(struct world *world, const bool *flag)
+{
+	struct kri_link *link = world->loop->stages.link;
+
+	link->store->ops->flush(link);
+	while (!*flag) {
+		client_turn(world->loop);
+		if (!*flag)
+			client_wait(world->loop, -1);
+	}
+}
+
+static enum kr_err peek(struct world *world, struct kri_record *record)
+{
+	struct kri_link *link = world->loop->stages.link;
+	bool flag = false;
+
+	link->store->ops->peek(link, &record, 1, set_flag, &flag);
+	await(world, &flag);
+	return record->err;
+}
+
+/* A store that has lost its connection may take a while. */
+static enum kr_err peek_until(struct world *world, struct kri_record *record)
+{
+	int64_t until = kri_clock_ms() + RECOVERY;
+
+	while (peek(world, record) && record->err != KR_ERR_NOT_FOUND &&
+	       kri_clock_ms() < until)
+		client_turn(world->loop);
+	return record->err;
+}
+
+static bool has(const struct kri_record *record, const char *key,
+		const char *data)
+{
+	const struct kri_value *value =
+		kri_record_find(record, kri_text_of(key));
+
+	return value && kri_text_equal(value->data, kri_text_of(data));
+}
+
+static int count_of(const struct kri_record *record)
+{
+	const struct kri_value *value =
+		kri_record_find(record, KRI_TEXT("count"));
+
+	return value ? atoi(value->data.data) : 0;
+}
+
+static bool judge_record(struct world *world, const struct kri_record *record)
+{
+	const struct known *known = &world->known;
+	int n = count_of(record);
+	bool noted = has(record, "note", "hallo");
+
+	if (has(record, "color", "blue") != known->blue)
+		return wrong(world, "the stored color is another");
+	if (n < known->least || n > known->most)
+		return wrong(world, "the stored count is %d, not %d to %d", n,
+			     known->least, known->most);
+	if (noted ? !known->maybe_noted : known->noted)
+		return wrong(world, "the stored note is another");
+	return true;
+}
+
+/* It holds what was promised, whatever has failed. */
+static bool look_into_store(struct world *world)
+{
+	struct kri_arena arena;
+	struct kri_record record = {.arena = &arena};
+	bool good = true;
+
+	if (!*world->known.id)
+		return true;
+	kri_arena_init(&arena, 4096, 1 << 20);
+	memcpy(record.id, world->known.id, sizeof(record.id));
+	if (peek_until(world, &record))
+		wrong(world, "the session: %s", kr_strerror(record.err));
+	else
+		good = judge_record(world, &record);
+	kri_arena_free(&arena);
+	return good && !record.err;
+}
+
+struct counted {
+	bool flag;
+	enum kr_err err;
+};
+
+static void counted(void *arg, enum kr_err err, int64_t n)
+{
+	*(struct counted *)arg = (struct counted){true, n < 0 ? KR_OK : err};
+}
+
+static void walk(struct world *world)
+{
+	struct counted result = {0};
+
+	say(world, "walk");
+	if (kri_store_count(world->loop->stages.link, counted, &result))
+		return;
+	await(world, &result.flag);
+	if (result.err)
+		world->life->refused++;
+	(void)kri_store_away(world->store);
+	world->store->ops->sweep(world->store);
+}
+
+/* ---- all of it -------------------------------------------------------- */
+
+/* A visitor who comes when there is memory is served, before long. */
+static bool recovers(struct world *world)
+{
+	int64_t until = kri_clock_ms() + RECOVERY;
+	int refused = world->life->refused;
+
+	do {
+		client_close(&world->client);
+		world->known = (struct known){0};
+		*world->client.cookie = '\0';
+		world->life->refused = 0;
+		if (!TAKE(world, before) || !TAKE(world, after))
+			return false;
+		if (!world->life->refused) {
+			world->life->refused = refused;
+			return true;
+		}
+		client_turn(world->loop);
+	} while (kri_clock_ms() < until);
+	return wrong(world, "is still refused: %s", world->client.answer);
+}
+
+static void live(struct world *world)
+{
+	bool good = TAKE(world, before);
+
+	allocator_disarm();
+	good = good && look_into_store(world);
+	allocator_go_on();
+	good = good && TAKE(world, after);
+	walk(world);
+	allocator_disarm();
+	good = good && recovers(world);
+	allocator_go_on();
+}
+
+/* Where there was a store but no loop, another loop serves. */
+static void live_late(struct world *world)
+{
+	allocator_disarm();
+	if (open_loop(world))
+		recovers(world);
+	else
+		wrong(world, "no loop after one that failed");
+	allocator_go_on();
+}
+
+bool life_run(struct life *life)
+{
+	static struct world world;
+
+	memset(&world, 0, sizeof(world));
+	world.life = life;
+	world.client.fd = -1;
+	life->refused = 0;
+	*life->why = '\0';
+	allocator_arm(life->n, life->how);
+	say(&world, "the beginning");
+	if (begin(&world))
+		live(&world);
+	else if (world.store)
+		live_late(&world);
+	end(&world);
+	life->asked = allocator_disarm();
+	if (!life->n && life->refused)
+		wrong(&world, "refused without a failure");
+	return !*life->why;
+}
