@@ -222,8 +222,8 @@ void kri_pg_send(struct kri_pg_client *client, const char *statement,
 void kri_pg_send_text(struct kri_pg_client *client, const char *sql)
 {
 	if (!client->refused)
-		client->refused = !PQsendQueryParams(
-			client->conn, sql, 0, NULL, NULL, NULL, NULL, 1);
+		client->refused = !PQsendQueryParams(client->conn, sql, 0, NULL,
+						     NULL, NULL, NULL, 1);
 }
 
 int kri_pg_client_process(const struct kri_pg_client *client)

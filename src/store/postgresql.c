@@ -57,8 +57,8 @@ struct visit {
 	struct kri_link *link;
 	struct kri_arena arena;
 	struct kri_record record; /* that is looked for */
-	int64_t removed; /* by the sweep's last bite, */
-	size_t sum;      /* and by all */
+	int64_t removed;          /* by the sweep's last bite, */
+	size_t sum;               /* and by all */
 };
 
 static void visit(struct kri_store *store, struct visit *visit,

@@ -9,8 +9,9 @@
 #include "base/clock.h"
 
 #define CLOCK_MOST 2000 /* ms that clocks may differ */
-#define LATE 3600000    /* ms that what has ended may lie there, beyond the
-			 * quarter of an hour that a sweep leaves */
+#define LATE                                                                   \
+	3600000 /* ms that what has ended may lie there, beyond the            \
+		 * quarter of an hour that a sweep leaves */
 
 enum column {
 	SERVER,
@@ -67,7 +68,7 @@ static const char question[] =
 	"FROM (SELECT count(*) AS n, min(ends) AS first FROM (\n"
 	"    SELECT ends FROM sessions WHERE sweep <= now()\n"
 	"      AND ends <= clock_timestamp()\n"
-	"    ORDER BY sweep LIMIT 100000) some) e";
+	"    ORDER BY sweep LIMIT 100000) s) e";
 
 struct look {
 	const struct kri_pg_rows *rows;

@@ -20,8 +20,9 @@
 #define MIB (1024.0 * 1024.0)
 #define DISK_LEAST (64 << 20) /* bytes that should be free on the disk */
 #define LATE 3600000          /* ms that what has ended may lie there */
-#define STEPS 1000            /* of SQLite's machine, between looks at the
-			       * clock */
+#define STEPS                                                                  \
+	1000 /* of SQLite's machine, between looks at the                      \
+	      * clock */
 
 struct look {
 	struct kri_sqlite_file *file;
@@ -63,22 +64,6 @@ static void look_at_rights(struct look *look)
 	find(look, open ? KRI_FINDING_WARNING : KRI_FINDING_GOOD,
 	     open ? "chmod 0600, of the file and of -wal and -shm beside it"
 		  : NULL);
-}
-
-/* Whoever has used the file as root with a tool of his own. */
-static void look_beside(struct look *look, const char *suffix)
-{
-	struct stat beside;
-	char name[4096];
-
-	snprintf(name, sizeof(name), "%s%s", look->path, suffix);
-	if (stat(name, &beside) || beside.st_uid == look->found.st_uid)
-		return;
-	kri_buffer_printf(&look->text, "%s belongs to ", name);
-	name_owner(&look->text, beside.st_uid);
-	kri_buffer_string(&look->text, ", the file itself to ");
-	name_owner(&look->text, look->found.st_uid);
-	find(look, KRI_FINDING_BAD, "chown it to the file's owner");
 }
 
 static void look_at_folder(struct look *look)
@@ -127,8 +112,7 @@ static void look_at_disk(struct look *look)
 	}
 	if (!statvfs(look->path, &room) &&
 	    (double)room.f_bavail * (double)room.f_frsize < DISK_LEAST) {
-		kri_buffer_printf(&look->text,
-				  "its disk has %.1f MiB left",
+		kri_buffer_printf(&look->text, "its disk has %.1f MiB left",
 				  (double)room.f_bavail *
 					  (double)room.f_frsize / MIB);
 		find(look, KRI_FINDING_WARNING, "make room on it");
@@ -276,8 +260,6 @@ void kri_sqlite_examine_file(struct kri_sqlite_file *file,
 	look_at_kind(&look);
 	if (!stat(look.path, &look.found)) {
 		look_at_rights(&look);
-		look_beside(&look, "-wal");
-		look_beside(&look, "-shm");
 		look_at_folder(&look);
 		look_at_disk(&look);
 	}

@@ -32,7 +32,7 @@ struct kri_sqlite_job {
 	struct kri_record **records; /* n; NULL: a touch, not waited for */
 	struct kri_listing *listing; /* or NULL */
 	struct kri_examination *examination; /* or NULL */
-	kri_store_done *done;        /* NULL: nobody waits */
+	kri_store_done *done;                /* NULL: nobody waits */
 	void *arg;
 	int64_t deadline;             /* kri_clock_ms() */
 	struct kri_sqlite_job *later; /* given after it; or the next idle one */
@@ -55,7 +55,7 @@ struct kri_sqlite_job {
 	int64_t *versions;       /* that commits have stored */
 	struct kri_listing walk; /* the listing's copy */
 	struct kri_sqlite_finding *findings, **last_finding; /* in order */
-	struct kri_arena arena;  /* all that is copied, and found */
+	struct kri_arena arena; /* all that is copied, and found */
 };
 
 /* An empty job, or NULL. */

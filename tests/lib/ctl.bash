@@ -32,6 +32,8 @@ ctl_close() {
 # krsessiond on the store.
 serve() { # [KRSESSIOND OPTION...]
 	kr_start "${OPTIONS[@]}" "$@"
+	# It makes the tables when it first needs them.
+	ask_as "$FORGED" /session/whoami
 }
 
 # The line that runs it with krsessiond's options, in CTL.
@@ -160,7 +162,8 @@ plant_postgresql() { # N [MS TO LIVE]
 				repeat('x', 32)::bytea, now(), 1, now(),
 				now() + ${2:-600000} * interval '1 ms'
 			FROM generate_series(1, $1) i RETURNING id)
-		INSERT INTO session_values SELECT id, '@user', 'max' FROM made
+		INSERT INTO session_values SELECT id, '@user'::bytea, 'max'::bytea
+			FROM made
 		UNION ALL SELECT id, 'text', repeat('v', 100)::bytea FROM made"
 }
 
