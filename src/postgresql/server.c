@@ -128,16 +128,19 @@ static size_t count(const char *list)
 
 /* The i-th of a list, as a copy; NULL if it is not there or empty. A list of
  * one is for all. */
-static char *pick(const char *list, size_t i)
+static enum kr_err pick(const char *list, size_t i, char **out)
 {
 	if (!list)
-		return NULL;
+		return KR_OK;
 	for (i = count(list) == 1 ? 0 : i; i; i--) {
 		list = strchr(list, ',');
 		if (!list++)
-			return NULL;
+			return KR_OK;
 	}
-	return *list && *list != ',' ? strndup(list, strcspn(list, ",")) : NULL;
+	if (!*list || *list == ',')
+		return KR_OK;
+	*out = strndup(list, strcspn(list, ","));
+	return *out ? KR_OK : KR_ERR_MEMORY;
 }
 
 static enum kr_err read_hosts(struct kri_pg_server *server,
@@ -146,6 +149,7 @@ static enum kr_err read_hosts(struct kri_pg_server *server,
 	const char *names = value_of(server, "host");
 	const char *addresses = value_of(server, "hostaddr");
 	const char *ports = value_of(server, "port");
+	enum kr_err err = KR_OK;
 
 	server->n = count(addresses ? addresses : names);
 	if ((names && count(names) != server->n) ||
@@ -157,13 +161,16 @@ static enum kr_err read_hosts(struct kri_pg_server *server,
 	server->hosts = calloc(server->n, sizeof(*server->hosts));
 	if (!server->hosts)
 		return KR_ERR_MEMORY;
-	for (size_t i = 0; i < server->n; i++)
-		server->hosts[i] = (struct kri_pg_host){
-			.name = pick(names, i),
-			.address = pick(addresses, i),
-			.port = pick(ports, i),
-		};
-	return KR_OK;
+	for (size_t i = 0; i < server->n && !err; i++) {
+		struct kri_pg_host *host = &server->hosts[i];
+
+		err = pick(names, i, &host->name);
+		if (!err)
+			err = pick(addresses, i, &host->address);
+		if (!err)
+			err = pick(ports, i, &host->port);
+	}
+	return err;
 }
 
 static void name_server(struct kri_pg_server *server)
