@@ -1,5 +1,6 @@
 #include "postgresql/inside.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -273,11 +274,14 @@ static enum kr_err parse(struct kri_pg_server *server, struct kri_buffer *why)
 {
 	char *complaint = NULL;
 
+	errno = 0;
 	server->parsed = PQconninfoParse(server->options.conninfo, &complaint);
 	server->defaults = PQconndefaults();
 	if (server->parsed)
 		return server->defaults ? KR_OK : KR_ERR_MEMORY;
 	PQfreemem(complaint);
+	if (errno == ENOMEM)
+		return KR_ERR_MEMORY;
 	kri_buffer_string(why,
 			  "postgresql.conninfo: must be a postgresql:// "
 			  "URI or keyword=value pairs, as psql takes them");
