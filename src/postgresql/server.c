@@ -5,6 +5,7 @@
  */
 #include "postgresql/inside.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -133,16 +134,19 @@ static size_t count(const char *list)
 
 /* The i-th of a list, as a copy; NULL if it is not there or empty. A list of
  * one is for all. */
-static char *pick(const char *list, size_t i)
+static enum kr_err pick(const char *list, size_t i, char **out)
 {
 	if (!list)
-		return NULL;
+		return KR_OK;
 	for (i = count(list) == 1 ? 0 : i; i; i--) {
 		list = strchr(list, ',');
 		if (!list++)
-			return NULL;
+			return KR_OK;
 	}
-	return *list && *list != ',' ? strndup(list, strcspn(list, ",")) : NULL;
+	if (!*list || *list == ',')
+		return KR_OK;
+	*out = strndup(list, strcspn(list, ","));
+	return *out ? KR_OK : KR_ERR_MEMORY;
 }
 
 static enum kr_err read_hosts(struct kri_pg_server *server,
@@ -151,6 +155,7 @@ static enum kr_err read_hosts(struct kri_pg_server *server,
 	const char *names = value_of(server, "host");
 	const char *addresses = value_of(server, "hostaddr");
 	const char *ports = value_of(server, "port");
+	enum kr_err err = KR_OK;
 
 	server->n = count(addresses ? addresses : names);
 	if ((names && count(names) != server->n) ||
@@ -162,13 +167,16 @@ static enum kr_err read_hosts(struct kri_pg_server *server,
 	server->hosts = calloc(server->n, sizeof(*server->hosts));
 	if (!server->hosts)
 		return KR_ERR_MEMORY;
-	for (size_t i = 0; i < server->n; i++)
-		server->hosts[i] = (struct kri_pg_host){
-			.name = pick(names, i),
-			.address = pick(addresses, i),
-			.port = pick(ports, i),
-		};
-	return KR_OK;
+	for (size_t i = 0; i < server->n && !err; i++) {
+		struct kri_pg_host *host = &server->hosts[i];
+
+		err = pick(names, i, &host->name);
+		if (!err)
+			err = pick(addresses, i, &host->address);
+		if (!err)
+			err = pick(ports, i, &host->port);
+	}
+	return err;
 }
 
 static void name_server(struct kri_pg_server *server)
@@ -271,11 +279,14 @@ static enum kr_err parse(struct kri_pg_server *server, struct kri_buffer *why)
 {
 	char *complaint = NULL;
 
+	errno = 0;
 	server->parsed = PQconninfoParse(server->options.conninfo, &complaint);
 	server->defaults = PQconndefaults();
 	if (server->parsed)
 		return server->defaults ? KR_OK : KR_ERR_MEMORY;
 	PQfreemem(complaint);
+	if (errno == ENOMEM)
+		return KR_ERR_MEMORY;
 	kri_buffer_string(why,
 			  "postgresql.conninfo: must be a postgresql:// "
 			  "URI or keyword=value pairs, as psql takes them");

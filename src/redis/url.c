@@ -36,6 +36,13 @@ static enum kr_err refuse(struct kri_buffer *why, const char *what)
 	return KR_ERR_CONFIG;
 }
 
+/* What is wrong with a part, unless there was no memory to read it. */
+static enum kr_err refuse_for(enum kr_err err, struct kri_buffer *why,
+			      const char *what)
+{
+	return err == KR_ERR_MEMORY ? err : refuse(why, what);
+}
+
 /* A percent-decoded copy on the heap; NULs would cut it short. */
 static enum kr_err decode(struct kri_text text, char **out)
 {
@@ -105,12 +112,15 @@ static enum kr_err read_unix(struct kri_endpoint *endpoint, const UriUriA *uri,
 			     struct kri_buffer *why)
 {
 	struct kri_text query = range(&uri->query);
+	enum kr_err err;
 
 	if (range(&uri->hostText).len || range(&uri->portText).len)
 		return refuse(why, "a unix: URL has three slashes and no host");
-	if (read_path(endpoint, uri->pathHead))
-		return refuse(why, "a unix: URL needs an absolute path of at "
-				   "most 107 bytes");
+	err = read_path(endpoint, uri->pathHead);
+	if (err)
+		return refuse_for(err, why,
+				  "a unix: URL needs an absolute path of at "
+				  "most 107 bytes");
 	if (!query.data)
 		return KR_OK;
 	if (!kri_text_starts(query, KRI_TEXT("db=")) ||
@@ -126,13 +136,15 @@ static enum kr_err read_host(struct kri_endpoint *endpoint, const UriUriA *uri,
 	struct kri_text port = range(&uri->portText);
 	struct kri_address address = {0};
 	int64_t number = 0;
+	enum kr_err err;
 
 	if (!range(&uri->hostText).len)
 		return refuse(why, "a host is missing");
 	if (port.len && kri_text_to_int(port, 1, 65535, &number))
 		return refuse(why, "a port must be 1 to 65535");
-	if (decode(range(&uri->hostText), &address.host))
-		return refuse(why, "a host cannot be read");
+	err = decode(range(&uri->hostText), &address.host);
+	if (err)
+		return refuse_for(err, why, "a host cannot be read");
 	address.port = (int)number;
 	return kri_endpoint_add(endpoint, address);
 }
@@ -155,12 +167,15 @@ static enum kr_err read_uri(struct kri_endpoint *endpoint, const UriUriA *uri,
 			    struct kri_buffer *why)
 {
 	struct kri_text scheme = range(&uri->scheme);
+	enum kr_err err;
 
 	if (uri->fragment.first)
 		return refuse(why, "nothing may stand after #; a # in a "
 				   "password is written %23");
-	if (read_login(&endpoint->login, range(&uri->userInfo)))
-		return refuse(why, "user or password has a bad %-escape");
+	err = read_login(&endpoint->login, range(&uri->userInfo));
+	if (err)
+		return refuse_for(err, why,
+				  "user or password has a bad %-escape");
 	endpoint->tls = kri_text_equal_nocase(scheme, KRI_TEXT("rediss"));
 	if (endpoint->tls || kri_text_equal_nocase(scheme, KRI_TEXT("redis")))
 		return read_tcp(endpoint, uri, why);
@@ -178,9 +193,12 @@ static enum kr_err read_text(const char *text, reader *read,
 {
 	UriUriA uri;
 	enum kr_err err;
+	int parsed = uriParseSingleUriA(&uri, text, NULL);
 
-	if (uriParseSingleUriA(&uri, text, NULL) != URI_SUCCESS)
-		return refuse(why, "this is no URL");
+	if (parsed != URI_SUCCESS)
+		return refuse_for(parsed == URI_ERROR_MALLOC ? KR_ERR_MEMORY
+							     : KR_ERR_INPUT,
+				  why, "this is no URL");
 	err = read(endpoint, &uri, why);
 	uriFreeUriMembersA(&uri);
 	return err;
