@@ -17,6 +17,11 @@ static void flush(struct kri_link *base)
 	kri_pg_client_flush(link->client);
 }
 
+static bool busy(const struct kri_link *base)
+{
+	return ((const struct kri_postgresql_link *)base)->users > 0;
+}
+
 /* Closing the client ends every batch, maybe only after this returns: when it
  * is called by one that is done. */
 static void detach(struct kri_link **base)
@@ -163,6 +168,7 @@ static const struct kri_store_ops postgresql_ops = {
 	.load = kri_postgresql_load,
 	.commit = kri_postgresql_commit,
 	.flush = flush,
+	.busy = busy,
 	.peek = kri_postgresql_peek,
 	.list = kri_postgresql_list,
 	.examine = kri_postgresql_examine,
