@@ -45,6 +45,13 @@ start() {
 	pids=($! "${pids[@]}")
 }
 
+# What was started last.
+end_last() {
+	kill "${pids[0]}"
+	wait "${pids[0]}"
+	pids=("${pids[@]:1}")
+}
+
 # wait_for COMMAND...: until it succeeds, 20 s at most.
 wait_for() {
 	local until=$((SECONDS + 20))
@@ -59,4 +66,21 @@ start_redis() {
 	start redis redis-server --port 0 --save '' --appendonly no \
 		--unixsocket "$run/redis.sock"
 	wait_for redis-cli -s redis.sock ping
+}
+
+# In a database named operator, on a socket in pg/. It refuses root.
+start_postgresql() {
+	local bin as=()
+
+	bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+	((EUID != 0)) || as=(setpriv --reuid=postgres --regid=postgres
+		--clear-groups)
+	mkdir pg
+	((EUID != 0)) || chown postgres pg
+	"${as[@]}" "$bin/initdb" -D "$run/pg/data" -U operator -A trust \
+		--locale=C -E UTF8 --no-sync >initdb.log
+	start postgres "${as[@]}" "$bin/postgres" -D "$run/pg/data" -k "$run/pg" \
+		-c listen_addresses= -c dynamic_shared_memory_type=mmap
+	wait_for psql -h "$run/pg" -U operator -c 'CREATE DATABASE operator' \
+		postgres
 }
