@@ -145,6 +145,21 @@ rows() {
 	is_gone "$cookie"
 }
 
+@test "an id that begins with a dash is an id" {
+	local dashed=-XAAAAAAAAAAAAAAAAAAAA
+	serve
+	plant_"$STORE" 1
+	ctl show "$(planted 1)" --json "$dashed"
+	expect_output 3 "$output"
+	[ "$(jq -r .id <<<"$output")" = "$(planted 1)" ]
+	[ "$stderr" = "krsessionctl: there is no session $dashed" ]
+	ctl end "$dashed" -- "$(planted 1)"
+	expect_output 3 "ended 1"
+	[ "$stderr" = "krsessionctl: there is no session $dashed" ]
+	ctl list --user "$dashed"
+	[ "$status" -eq 0 ]
+}
+
 @test "end --user ends that user's sessions and no other" {
 	local first second other
 	serve

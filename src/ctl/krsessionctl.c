@@ -162,6 +162,42 @@ static int run(struct ctl *ctl, const struct command_line *line)
 
 /* ---- the command line ------------------------------------------------- */
 
+/* Whether the next argument is this one's value. */
+static bool takes_value(const char *argument)
+{
+	return !strcmp(argument, "-c") || !strcmp(argument, "-o") ||
+	       (!strncmp(argument, "--u", 3) && !strchr(argument, '='));
+}
+
+static bool is_dashed_id(char **argument)
+{
+	return argument[0][0] == '-' && !takes_value(argument[-1]) &&
+	       ctl_is_id(argument[0]);
+}
+
+/*
+ * One id in 64 begins with "-", and whoever copies it from a log does not think
+ * of "--": so they go behind one. Room for argc + 2, ended by NULL.
+ */
+static int put_ids_last(int argc, char **argv, char **sorted)
+{
+	static char dashes[] = "--";
+	int n = 0, at = 1;
+
+	sorted[n++] = argv[0];
+	for (; at < argc && strcmp(argv[at], "--") != 0; at++)
+		if (!is_dashed_id(&argv[at]))
+			sorted[n++] = argv[at];
+	sorted[n++] = dashes;
+	for (int i = at + 1; i < argc; i++)
+		sorted[n++] = argv[i];
+	for (int i = 1; i < at; i++)
+		if (is_dashed_id(&argv[i]))
+			sorted[n++] = argv[i];
+	sorted[n] = NULL;
+	return n;
+}
+
 static int check_ids(const struct ctl *ctl)
 {
 	for (int i = 0; i < ctl->n; i++)
@@ -261,17 +297,20 @@ int main(int argc, char **argv)
 	struct command_line line = {
 		.assigned = calloc((size_t)argc, sizeof(*line.assigned)),
 	};
+	char **sorted = calloc((size_t)argc + 2, sizeof(*sorted));
 	int status = CTL_FAILED;
 
 	/* A server that closes its end is an error like any other, and so is
 	 * who reads our output. */
 	signal(SIGPIPE, SIG_IGN);
-	if (line.assigned && !kri_config_init(&ctl.config)) {
-		status = read_line(&ctl, &line, argc, argv);
+	if (line.assigned && sorted && argc && !kri_config_init(&ctl.config)) {
+		argc = put_ids_last(argc, argv, sorted);
+		status = read_line(&ctl, &line, argc, sorted);
 		if (status < 0)
 			status = run(&ctl, &line);
 		kri_config_free(&ctl.config);
 	}
 	free(line.assigned);
+	free(sorted);
 	return status;
 }
