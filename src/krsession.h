@@ -22,6 +22,10 @@
  *             return status;
  *     }
  *
+ * A program with a loop of its own, or none, leaves the app out and uses the
+ * session layer alone: kr_store_open(), kr_session_open(),
+ * kr_session_commit(). kr_test_open() tests handlers without a server.
+ *
  * A handler never writes to the client: it fills a response, which is sent
  * once its session's changes are known to be stored. So it may run more than
  * once for one request (KR_ATOMIC), and must keep its other effects to itself.
@@ -52,10 +56,10 @@
 #include <stdint.h>
 
 /* The version that a program is compiled with; kr_version() tells the one that
- * it runs with. KR_VERSION is text, "0.1.0"; KR_VERSION_NUMBER is for #if, with
+ * it runs with. KR_VERSION is text, "0.2.0"; KR_VERSION_NUMBER is for #if, with
  * two digits each for minor and patch. */
 #define KR_VERSION_MAJOR 0
-#define KR_VERSION_MINOR 1
+#define KR_VERSION_MINOR 2
 #define KR_VERSION_PATCH 0
 #define KR_VERSION_NUMBER                                                      \
 	(KR_VERSION_MAJOR * 10000 + KR_VERSION_MINOR * 100 + KR_VERSION_PATCH)
@@ -78,6 +82,9 @@ struct kr_config;  /* the options */
 struct kr_context; /* one request on its way: request, session, response */
 struct kr_json;    /* a value in a JSON body */
 struct kr_session; /* the session of a request, or the lack of one */
+struct kr_store;   /* where sessions are kept, for programs without an app */
+struct kr_link;    /* a loop's way to such a store */
+struct kr_test;    /* a browser that tests an app's handlers */
 
 /*
  * One cause a value. A handler that returns one is answered for with the
@@ -111,7 +118,7 @@ enum kr_err {
 /* A short English text for an error, such as "out of memory". Never NULL. */
 const char *kr_strerror(enum kr_err err);
 
-/* The version of the library that the program runs with, such as "0.1.0". */
+/* The version of the library that the program runs with, such as "0.2.0". */
 const char *kr_version(void);
 
 /* ---- the program ------------------------------------------------------ */
@@ -588,6 +595,208 @@ int64_t kr_session_login_age(struct kr_session *session);
 /* Whether a user has logged in at most `within` seconds ago; 0: however long
  * ago. For what wants a fresh proof, such as a new password. */
 bool kr_session_is_authenticated(struct kr_session *session, int64_t within);
+
+/* ---- the session layer alone ------------------------------------------ */
+
+/*
+ * For programs that have no app: with a loop of their own or none, or inside
+ * another server. The functions of the session above are used on what
+ * kr_session_open() gives:
+ *
+ *     const char *cookies[] = {getenv("HTTP_COOKIE"), NULL};
+ *     struct kr_session *session = NULL;
+ *     const char *cookie = "";
+ *
+ *     err = kr_session_open(store, cookies, 0, &session);
+ *     if (!err)
+ *             err = kr_session_set_string(session, "color", "purple");
+ *     if (!err)
+ *             err = kr_session_commit(session);
+ *     if (!err)
+ *             err = kr_session_cookie(session, https, &cookie);
+ *     ... answer, with "Set-Cookie: <cookie>" unless that is empty ...
+ *     kr_session_close(&session);
+ *
+ * Answer after the commit, as only then is it known what is stored. Answers
+ * that depend on a session want "Cache-Control: no-store" and "Vary: Cookie".
+ * The cross-site rule (enum kr_route_flag) is the program's to keep here.
+ *
+ * Threads. A store may be used by any number of threads at once, a session by
+ * one at a time. n threads at once have at most n connections, which are kept.
+ *
+ * Processes. A store belongs to the process that opened it: a program that
+ * forks (spawn-fcgi -F, workers) opens it in each process, after fork(). In
+ * another process every call on it, its sessions and links is KR_ERR_ARGUMENT,
+ * and closing gives back as little as does not disturb the parent.
+ *
+ * Signals. The calls that block keep SIGPIPE from their thread. Who uses a link
+ * ignores it, as libuv's users do. Log lines go to stderr.
+ */
+
+/*
+ * Opens the store that the options name; sections [log], [store], [session],
+ * [cookie] and [redis] count. They are copied: the configuration may be closed.
+ * Connects when a session asks for it; with redis.abort_on_connect_fail at
+ * once, and then KR_ERR_UNAVAILABLE and what a load may give are errors too.
+ * KR_ERR_CONFIG if options do not fit together, KR_ERR_MEMORY;
+ * kr_config_why() tells more. Sets the level and format of the process' log.
+ * A store in memory has the sessions of this process alone.
+ */
+enum kr_err kr_store_open(struct kr_config *config,
+			  struct kr_store **store) KR_MUST_CHECK;
+
+/* Closes it and sets *store to NULL, which it may be. All sessions have been
+ * closed, all links detached and their loops have run out. */
+void kr_store_close(struct kr_store **store);
+
+/*
+ * Opens the session that the client's cookies name. `cookies` are the texts of
+ * its Cookie headers, and NULL behind the last; NULL: none were sent. Texts
+ * count that are in front of the first NULL. KR_OK also without a session: the
+ * first value that is set begins one. A session that is due is prolonged.
+ * `flags` is KR_ATOMIC or 0.
+ *
+ * Blocks for session.io_timeout at most, and once more as long if the session
+ * turns out to be due or too old; not at all without such a cookie.
+ * KR_ERR_ARGUMENT for other flags; KR_ERR_UNAVAILABLE (at once while the store
+ * is known to be away), KR_ERR_TIMEOUT, KR_ERR_DENIED, KR_ERR_PROTOCOL,
+ * KR_ERR_MEMORY, KR_ERR_SYSTEM.
+ */
+enum kr_err kr_session_open(struct kr_store *store, const char *const *cookies,
+			    unsigned flags,
+			    struct kr_session **session) KR_MUST_CHECK;
+
+/*
+ * Stores what has been changed since the session was opened, or committed, or
+ * reloaded; blocks for session.io_timeout at most, and not at all if there is
+ * nothing to store. It may be changed and committed again after that.
+ *
+ * Errors of _open, and KR_ERR_FULL; KR_ERR_GONE: the session ended meanwhile,
+ * nothing is stored. KR_ERR_CONFLICT, with KR_ATOMIC alone: another changed the
+ * session first, nothing is stored. KR_ERR_RENEWED: another gave it a new
+ * secret, or had done so when it was opened; this client is nobody, nothing is
+ * stored. With the others it is not known whether it is stored.
+ *
+ * After an error every change and commit is that error, until _reload.
+ */
+enum kr_err kr_session_commit(struct kr_session *session) KR_MUST_CHECK;
+
+/*
+ * Drops the changes and loads the session anew, to do it once more after
+ * KR_ERR_CONFLICT. What it lent ends. Blocks as _open, with its errors;
+ * KR_ERR_GONE if the session has ended since: then it is to be opened again.
+ * After KR_ERR_RENEWED there is no session, and a login begins a new one.
+ */
+enum kr_err kr_session_reload(struct kr_session *session) KR_MUST_CHECK;
+
+/*
+ * The value of the Set-Cookie header that the client is to get after what has
+ * been committed; "" for none. `https` tells how it came, for cookie.secure =
+ * same_as_request. It holds the secret: it belongs into no log. Lent until
+ * the next commit, reload or close.
+ */
+enum kr_err kr_session_cookie(struct kr_session *session, bool https,
+			      const char **text) KR_MUST_CHECK;
+
+/* Closes it, wipes its secret and sets *session to NULL, which it may be. What
+ * was not committed is dropped. Nothing happens to a handler's session. */
+void kr_session_close(struct kr_session **session);
+
+/*
+ * The same without blocking, on a libuv loop of the program's (uv_loop_t is
+ * struct uv_loop_s). All of it on the loop's thread. Each call that begins
+ * something calls `done` once, from the loop, never before it has returned; if
+ * it returns an error it does not. What is begun in one turn of the loop goes
+ * out in one write. Until `done` the session is not to be used: what changes it
+ * or begins something more is KR_ERR_ARGUMENT. It may be closed, and `done` is
+ * not called then.
+ */
+
+struct uv_loop_s;
+
+/* A loop's way to the store, with connections of its own. KR_ERR_MEMORY,
+ * KR_ERR_SYSTEM. */
+enum kr_err kr_store_attach(struct kr_store *store, struct uv_loop_s *loop,
+			    struct kr_link **link) KR_MUST_CHECK;
+
+/* Ends it and sets *link to NULL, which it may be. What is under way is
+ * KR_ERR_UNAVAILABLE. The loop has to run until nothing is alive in it before
+ * it is closed, or the store. */
+void kr_store_detach(struct kr_link **link);
+
+typedef void kr_session_done(void *arg, enum kr_err err,
+			     struct kr_session *session);
+
+/* As those without "_on", whose errors `done` gets. KR_ERR_ARGUMENT and
+ * KR_ERR_MEMORY are returned. `done` of _open_on gets the session, or NULL
+ * with an error. */
+enum kr_err kr_session_open_on(struct kr_link *link, const char *const *cookies,
+			       unsigned flags, kr_session_done *done,
+			       void *arg) KR_MUST_CHECK;
+enum kr_err kr_session_commit_on(struct kr_session *session,
+				 kr_session_done *done,
+				 void *arg) KR_MUST_CHECK;
+enum kr_err kr_session_reload_on(struct kr_session *session,
+				 kr_session_done *done,
+				 void *arg) KR_MUST_CHECK;
+
+/* ---- testing handlers ------------------------------------------------- */
+
+/*
+ * A browser for tests: its requests go through all that a served one goes
+ * through, on a store in memory, without a socket, a front server or Redis.
+ *
+ *     err = kr_test_open(app, &browser);
+ *     if (!err)
+ *             err = kr_test_request(browser, "GET", "/session/counter");
+ *     ... kr_test_status(browser) is 200 ...
+ *     kr_test_close(&browser);
+ *
+ * Several of one app are several browsers of one site: each has its cookies,
+ * the sessions are in one store, until kr_app_close(). KR_BLOCKING handlers
+ * run on the caller's thread like all others. A browser is used by one thread
+ * at a time; several may be used at once.
+ */
+
+/*
+ * Opens a browser. Routes have been mapped and options set: the app's
+ * configuration, whose store.kind does not matter, is checked. KR_ERR_CONFIG
+ * (kr_config_why() of it tells why), KR_ERR_MEMORY, KR_ERR_SYSTEM. By one
+ * thread at a time, and not while kr_app_main() runs.
+ */
+enum kr_err kr_test_open(struct kr_app *app,
+			 struct kr_test **test) KR_MUST_CHECK;
+
+/* Closes it and sets *test to NULL, which it may be; before the app. */
+void kr_test_close(struct kr_test **test);
+
+/* A header of the next request alone, such as "Sec-Fetch-Site". A cookie that
+ * is added so is sent in front of those that the browser has. KR_ERR_ARGUMENT
+ * if the name is no token or the value has a control character. */
+enum kr_err kr_test_header(struct kr_test *test, const char *name,
+			   const char *value) KR_MUST_CHECK;
+
+/* The body of the next request alone; both are copied. `type` becomes its
+ * Content-Type, unless NULL. */
+enum kr_err kr_test_body(struct kr_test *test, const char *type,
+			 const void *bytes, size_t size) KR_MUST_CHECK;
+
+/*
+ * Sends a request, as over HTTPS, and waits for its answer. `target` is a path
+ * with percent-escapes and, after "?", a query string. KR_OK whatever the
+ * answer's status is; KR_ERR_ARGUMENT for a target without "/" in front or with
+ * a bad escape; KR_ERR_MEMORY. The browser keeps the cookies that it gets, by
+ * name and path, until they expire.
+ */
+enum kr_err kr_test_request(struct kr_test *test, const char *method,
+			    const char *target) KR_MUST_CHECK;
+
+/* Of the last answer, lent until the next request: its status, 0 if there is
+ * none; the value of a header, the first of that name in any case, or NULL; its
+ * content, with a NUL behind `size` bytes, which may be NULL. */
+int kr_test_status(struct kr_test *test);
+const char *kr_test_header_out(struct kr_test *test, const char *name);
+const char *kr_test_answer(struct kr_test *test, size_t *size);
 
 #ifdef __cplusplus
 }

@@ -77,6 +77,16 @@ play() { # SECTION [BLOCK]
 	play 'The log'
 }
 
+@test "operations: look at sessions, and end them" {
+	world_redis
+	world_serve
+	in_world "curl -sk -c jar 'https://localhost/session/login?user=max'" \
+		>/dev/null
+	world_session
+	play 'Look at sessions, and end them'
+	[ "$(in_world 'krsessionctl count')" = 1 ]
+}
+
 @test "operations: Redis" {
 	world_redis
 	world_password no

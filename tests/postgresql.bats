@@ -14,6 +14,8 @@ source "$BATS_TEST_DIRNAME/lib/client.bash"
 source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 # shellcheck source=lib/postgresql.bash
 source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
+# shellcheck source=lib/readme.bash
+source "$BATS_TEST_DIRNAME/lib/readme.bash"
 
 setup_file() {
 	stack_open
@@ -326,10 +328,25 @@ than this program's 1"
 	[ "$(sessions)" -ge 1 ]
 }
 
+@test "README: in PostgreSQL" {
+	restart_with 'host all all 127.0.0.1/32 scram-sha-256'
+	sql postgres "ALTER ROLE krsession PASSWORD 'let me in'"
+	echo 'let me in' >"$STACK/password"
+	chmod 600 "$STACK/password"
+	readme_lines '**In PostgreSQL**' | sed "s/db.example.com/127.0.0.1:$PORT/
+		s,/etc/krsession/,$STACK/," >"$STACK/readme.conf"
+	kr_start -c "$STACK/readme.conf" -o cookie.name=Kr.Session
+	ask /session/counter
+	expect 200 '{"message":"Counter incremented","counter":1}'
+	ask_as "$(cookie_value)" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":2}'
+	[ "$(sessions)" -eq 1 ]
+}
+
 @test "abort_on_connect_fail makes a start without it fail and say why" {
 	local status=0
 	mapfile -t options < <(kr_options)
-	"$KR_BUILD/krsessiond" "${options[@]}" -l "unix:$STACK/other.sock" \
+	"$KR_DAEMON" "${options[@]}" -l "unix:$STACK/other.sock" \
 		-o store.kind=postgresql -o postgresql.abort_on_connect_fail=yes \
 		-o "postgresql.conninfo=host=$STACK user=nobody dbname=nothing" \
 		>"$STACK/krsessiond.log" 2>&1 || status=$?
@@ -339,7 +356,7 @@ than this program's 1"
 
 @test "a conninfo that makes no sense is refused without being shown" {
 	local status=0
-	"$KR_BUILD/krsessiond" -l "unix:$STACK/other.sock" \
+	"$KR_DAEMON" -l "unix:$STACK/other.sock" \
 		-o store.kind=postgresql \
 		-o 'postgresql.conninfo=password=hush hush' \
 		>"$STACK/krsessiond.log" 2>&1 || status=$?

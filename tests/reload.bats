@@ -111,7 +111,7 @@ expect_sums() {
 	free_port port
 	redis_start
 	conf_write session.idle_timeout=10m "server.listen=tcp:127.0.0.1:$port"
-	server_start krsessiond "$KR_BUILD/krsessiond" -c "$STACK/kr.conf"
+	server_start krsessiond "$KR_DAEMON" -c "$STACK/kr.conf"
 	within 10 kr_answers "127.0.0.1:$port" /hello
 	count_start kept "127.0.0.1:$port"
 	reload_often
@@ -150,7 +150,7 @@ reload_behind() { # FRONT
 	free_port port
 	redis_start
 	conf_write session.idle_timeout=10m "server.listen=tcp:127.0.0.1:$port"
-	server_start krsessiond "$KR_BUILD/krsessiond" -c "$STACK/kr.conf"
+	server_start krsessiond "$KR_DAEMON" -c "$STACK/kr.conf"
 	within 10 kr_answers "127.0.0.1:$port" /hello
 	FRONT_EDIT="s/server unix:krsession.sock/server 127.0.0.1:$port/"
 	reload_behind nginx
@@ -266,7 +266,7 @@ listen_fds_start() {
 	server_start krsessiond spawn-fcgi -n -s "$KR_SOCKET" -- /bin/sh -c \
 		'LISTEN_FDS=2 LISTEN_PID=$$ WATCHDOG_PID=$$ \
 		exec "$0" "$@" 3<&0 4<&0 </dev/null' \
-		"$KR_BUILD/krsessiond" "$@"
+		"$KR_DAEMON" "$@"
 	within 10 serves || fail "krsessiond does not start"
 }
 

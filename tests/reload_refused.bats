@@ -231,7 +231,7 @@ hang_start() { # [SECTION.KEY=VALUE...]
 	conf_write
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	server_start krsessiond sh -c 'exec "$@" 2>"$0"' "$STACK/full" \
-		"$KR_BUILD/krsessiond" -c "$STACK/kr.conf"
+		"$KR_DAEMON" -c "$STACK/kr.conf"
 	within 10 serves
 	# As much as fits.
 	dd if=/dev/zero of="$STACK/full" bs=4096 oflag=nonblock \
@@ -258,7 +258,7 @@ sets_cookie() { # NAME
 	mkfifo "$STACK/body"
 	exec 7<>"$STACK/body"
 	env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST PATH_INFO=/hello \
-		CONTENT_LENGTH=10 "$KR_BUILD/krsessiond" <"$STACK/body" \
+		CONTENT_LENGTH=10 "$KR_DAEMON" <"$STACK/body" \
 		>"$STACK/cgi" 2>&1 3>&- 4>&- 7>&- &
 	pid=$!
 	within 10 is_reading "$pid"
@@ -275,12 +275,12 @@ is_reading() { # PID
 }
 
 @test "what is said to be a reload and is none is an error" {
-	run env KRSESSION_RELOAD=nonsense "$KR_BUILD/krsessiond" \
+	run env KRSESSION_RELOAD=nonsense "$KR_DAEMON" \
 		-l "unix:$KR_SOCKET"
 	[ "$status" -eq 2 ]
 	[[ $output == *'KRSESSION_RELOAD=nonsense: is for a reload by another '* ]]
 	run env KRSESSION_RELOAD="1 1 99 98 1 0 0 0 432 : unix:$KR_SOCKET" \
-		"$KR_BUILD/krsessiond" -l "unix:$KR_SOCKET"
+		"$KR_DAEMON" -l "unix:$KR_SOCKET"
 	[ "$status" -eq 1 ]
 	[[ $output == *'descriptor 99, which a reload hands over, is no '* ]]
 }

@@ -1,8 +1,7 @@
 # shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
 #
 # What the store in a file of SQLite promises beyond the contract: that what
-# was acknowledged is kept, whatever ends; that processes share a file; and
-# what happens when the file or its disk is not as it should be.
+# was acknowledged is kept, whatever ends, and that processes share a file.
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
@@ -25,16 +24,6 @@ teardown() {
 	stack_close
 }
 
-# Whether the log has so many lines with that text.
-log_has() { # N TEXT
-	[[ $(grep -acF "$2" "$STACK/krsessiond.log") == "$1" ]] ||
-		fail "not $1 times in the log: $2"
-}
-
-log_tells() { # TEXT
-	grep -aqF "$1" "$STACK/krsessiond.log"
-}
-
 # ---- the start -----------------------------------------------------------
 
 @test "the start makes the file, for its owner alone, and names it" {
@@ -49,7 +38,7 @@ log_tells() { # TEXT
 refuses() { # STATUS WORDS [OPTION...]
 	local options said status=0
 	mapfile -t options < <(sqlite_options)
-	said=$("$KR_BUILD/krsessiond" -l "unix:$STACK/refused.sock" \
+	said=$("$KR_DAEMON" -l "unix:$STACK/refused.sock" \
 		"${options[@]}" "${@:3}" 2>&1) || status=$?
 	[[ $status == "$1" && $said == *"$2"* && $said != *$'\n'* ]] ||
 		fail "expected $1 and: $2" "got $status and: $said"
@@ -71,7 +60,7 @@ refuses() { # STATUS WORDS [OPTION...]
 @test "-t makes no file" {
 	local options
 	mapfile -t options < <(sqlite_options)
-	"$KR_BUILD/krsessiond" "${options[@]}" -t
+	"$KR_DAEMON" "${options[@]}" -t
 	[ ! -e "$SQLITE" ]
 }
 
@@ -103,7 +92,7 @@ refuses() { # STATUS WORDS [OPTION...]
 	# shellcheck disable=SC2016 # for the inner shell
 	run unshare -m -- sh -c 'mount --bind -o ro "$0" "$0" &&
 		mount -o remount,bind,ro "$0" && shift && exec "$@"' \
-		"$STACK/store" -- "$KR_BUILD/krsessiond" \
+		"$STACK/store" -- "$KR_DAEMON" \
 		-l "unix:$STACK/refused.sock" "${options[@]}"
 	[ "$status" -eq 1 ]
 	[[ $output == *"store.path = $SQLITE: Read-only file system"* ]]
@@ -246,7 +235,7 @@ count_at() { # N ADDRESS...
 		answer=$(env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET \
 			PATH_INFO=/session/counter KRSESSION_STORE_KIND=sqlite \
 			"KRSESSION_STORE_PATH=$SQLITE" "HTTP_COOKIE=${cookie-}" \
-			"$KR_BUILD/krsessiond" </dev/null 2>"$STACK/cgi.log")
+			"$KR_DAEMON" </dev/null 2>"$STACK/cgi.log")
 		[[ $answer == *"\"counter\":$n}" ]]
 		[ ! -s "$STACK/cgi.log" ]
 		((n > 1)) || cookie=$(sed -n \
@@ -265,7 +254,7 @@ count_at() { # N ADDRESS...
 		PATH_INFO=/session/whoami KRSESSION_STORE_KIND=sqlite \
 		"KRSESSION_STORE_PATH=$SQLITE" KRSESSION_COOKIE_NAME=Kr.Session \
 		KRSESSION_SESSION_IDLE_TIMEOUT=20s "HTTP_COOKIE=Kr.Session=$cookie" \
-		"$KR_BUILD/krsessiond" </dev/null
+		"$KR_DAEMON" </dev/null
 	[ "$(sql 'SELECT ends FROM sessions')" -ge $((ends + 14000)) ]
 }
 
@@ -305,199 +294,7 @@ none_is_left() {
 	is_whole
 }
 
-# ---- what is in the way --------------------------------------------------
-
-# Another process that has begun to write and does not end.
-lock_begin() {
-	mkfifo "$STACK/operator"
-	sqlite3 -cmd '.timeout 10000' "$SQLITE" <"$STACK/operator" \
-		>"$STACK/operator.said" 3>&- 4>&- &
-	OPERATOR_PID=$!
-	exec 7>"$STACK/operator"
-	printf 'BEGIN IMMEDIATE;\n.print held\n' >&7
-	within 10 grep -q held "$STACK/operator.said"
-}
-
-lock_end() {
-	printf 'COMMIT;\n.quit\n' >&7
-	exec 7>&-
-	wait "$OPERATOR_PID"
-}
-
-@test "a lock that another process holds is waited for, for io_timeout" {
-	sqlite_serve -o session.io_timeout=500ms
-	warm_session
-	lock_begin
-	ask_as "$cookie" /session/counter
-	expect_unavailable
-	((ms >= 450 && ms < 5000))
-	ask_as "$cookie" '/session/get?key=counter'
-	expect 200 '{"key":"counter","value":"2"}'
-	for _ in 1 2 3; do
-		ask_as "$cookie" /session/counter
-		expect_unavailable
-	done
-	lock_end
-	log_has 1 "sqlite: $SQLITE: another process has held it for too long"
-	within 10 counts_again || fail "$code $body"
-	log_has 1 "sqlite: $SQLITE: works again"
-}
-
-counts_again() {
-	ask_as "$cookie" /session/counter
-	[[ $code == 200 ]]
-}
-
-@test "a lock that is given back in time costs nobody an answer" {
-	sqlite_serve
-	warm_session
-	other=$cookie
-	warm_session
-	lock_begin
-	"$KR_BUILD/tests/fcgi_client" -c "Kr.Session=$cookie" "$KR_SOCKET" \
-		/session/counter >"$STACK/answer" 3>&- 4>&- &
-	client=$!
-	ask_as "$other" '/session/get?key=counter'
-	expect 200 '{"key":"counter","value":"2"}'
-	[ ! -s "$STACK/answer" ]
-	lock_end
-	wait "$client"
-	[[ $(<"$STACK/answer") == 200*'"counter":3}' ]]
-}
-
-@test "a file at its limit takes no more; sessions live on and end" {
-	sqlite_serve -o store.file_limit=1MiB -o session.idle_timeout=20m
-	warm_session
-	fill_up
-	for _ in 1 2 3; do
-		ask "/session/set?key=k&value=$BIG"
-		expect 503 '{"error":"Session store is full"}'
-	done
-	ask_as "$cookie" '/session/get?key=counter'
-	expect 200 '{"key":"counter","value":"2"}'
-	log_has 1 "sqlite: $SQLITE: full: store.file_limit = 1MiB is reached"
-	[ "$(stat -c %s "$SQLITE")" -le $((1280 << 10)) ]
-	ask_as "$full" /session/logout
-	expect 200 '{"message":"Session cleared"}'
-	within 10 counts_again || fail "$code $body"
-	is_whole
-}
-
-BIG=$(printf 'x%.0s' {1..6000})
-
-# Sessions until no more fit; the cookie of the first is left in $full.
-fill_up() {
-	ask "/session/set?key=k&value=$BIG"
-	[ "$code" = 200 ]
-	full=$(cookie_value)
-	within 60 refuses_more
-}
-
-refuses_more() {
-	ask "/session/set?key=k&value=$BIG"
-	[[ $code != 200 ]]
-}
-
-# krsessiond in a mount namespace of its own, where $STACK/store is a disk of
-# that size. $INSIDE is that folder, and $SQLITE the file, as seen from here.
-small_disk_serve() { # SIZE [OPTION...]
-	local options
-	mapfile -t options < <(kr_options && sqlite_options)
-	# shellcheck disable=SC2016 # for the inner shell
-	server_start krsessiond unshare -m -- sh -c \
-		'mount -t tmpfs -o "size=$0" tmpfs "$1" && shift && exec "$@"' \
-		"$1" "$STACK/store" "$KR_BUILD/krsessiond" \
-		-l "unix:$KR_SOCKET" "${options[@]}" "${@:2}"
-	within 10 kr_answers "$KR_SOCKET" /hello ||
-		fail "krsessiond does not start"
-	INSIDE=/proc/$(server_pid krsessiond)/root$STACK/store
-	SQLITE=$INSIDE/sessions.sqlite
-}
-
-@test "a full disk costs writes 503, reads go on, and room mends it" {
-	((EUID == 0)) || skip "only root can mount"
-	small_disk_serve 8m -o session.idle_timeout=20m
-	warm_session
-	head -c 8m /dev/zero >"$INSIDE/filler" 2>/dev/null || true
-	within 60 refuses_more
-	for _ in 1 2 3; do
-		ask "/session/set?key=k&value=$BIG"
-		expect 503 '{"error":"Session store is full"}'
-	done
-	ask_as "$cookie" '/session/get?key=counter'
-	expect 200 '{"key":"counter","value":"2"}'
-	log_has 1 'sessions.sqlite: the disk is full'
-	rm "$INSIDE/filler"
-	within 10 counts_again || fail "$code $body"
-	ask_as "$cookie" '/session/get?key=counter'
-	expect 200 '{"key":"counter","value":"3"}'
-	is_whole
-}
-
-# ---- what operators do ---------------------------------------------------
-
-is_new_and_counted() {
-	counts_again && [[ -e $SQLITE && $(sessions) -ge 1 ]]
-}
-
-@test "a file that is deleted under load is made anew" {
-	sqlite_serve
-	sqlite_serve_as second
-	warm_session
-	counting_start 4
-	rm "$SQLITE"
-	counting_goes_on_somehow
-	within 10 is_new_and_counted || fail "$code $body"
-	kr_answers "$STACK/second.sock" /session/counter
-	counting_stop
-	log_has 1 "sqlite: $SQLITE: was deleted or replaced under us"
-	[ "$(stat -c %a "$SQLITE")" = 600 ]
-	is_whole
-	server_stop second
-}
-
-# The clients' sessions are gone: each gets another.
-counting_goes_on_somehow() {
-	local name
-	for name in $(counting); do
-		within 20 grep -q ' new ' "$STACK/acks/$name" ||
-			fail "$name is not answered any more"
-	done
-}
-
-@test "a file that is replaced by another is used from then on" {
-	sqlite_serve
-	warm_session
-	sql "VACUUM INTO '$STACK/backup'"
-	ask_as "$cookie" /session/counter
-	ask_as "$cookie" /session/logout
-	mv "$STACK/backup" "$SQLITE"
-	ask_as "$cookie" /session/counter
-	expect 200 '{"message":"Counter incremented","counter":3}'
-	log_has 1 "sqlite: $SQLITE: was deleted or replaced under us"
-	is_whole
-}
-
-@test "a damaged page fails the sessions on it, and nothing crashes" {
-	sqlite_serve
-	warm_session
-	for _ in {1..30}; do
-		ask "/session/set?key=k&value=$BIG"
-		[ "$code" = 200 ]
-	done
-	server_stop krsessiond
-	# All but the first pages: the tables' roots.
-	dd if=/dev/urandom of="$SQLITE" bs=4096 seek=5 count=20 \
-		conv=notrunc status=none
-	sqlite_serve
-	for _ in {1..5}; do
-		ask_as "$cookie" /session/counter
-		ask "/session/set?key=k&value=$BIG"
-		[[ $code == 200 || $code == 503 ]]
-		ask /hello
-		expect 200 'Hello, Session World!'
-	done
-}
+# ---- what operators look at ------------------------------------------------
 
 # The commands of docs/stores.md, on the file as it is called there.
 documented() {

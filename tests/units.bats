@@ -52,6 +52,14 @@ setting() { # NAME
 	((${stop%s} > drain))
 }
 
+# Where store.kind = sqlite keeps sessions unless the file says otherwise.
+@test "the service has a folder of its own for the file of sessions" {
+	local path
+	path=$(sed -n 's/^#path = \(.*sqlite\)$/\1/p' "$KR_ROOT/conf/krsessiond.conf")
+	[ "${path%/*}" = "/var/lib/$(setting StateDirectory)" ]
+	[ "$(setting StateDirectoryMode)" = 0700 ]
+}
+
 @test "an instance differs from the service in names alone" {
 	local kind
 	for kind in service socket; do

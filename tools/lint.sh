@@ -5,9 +5,12 @@
 . "$root/tools/deps.sh"
 # shellcheck source=tools/exports.sh
 . "$root/tools/exports.sh"
+# shellcheck source=tools/manuals.sh
+. "$root/tools/manuals.sh"
 
 # The order of the layers: a folder includes only from those before it.
-readonly layers=(base config http redis postgresql store session fcgi api app ctl)
+readonly layers=(base config http redis postgresql store session alone fcgi api app
+	ctl)
 
 # Only these files see these libraries.
 declare -Ar only_in=(
@@ -32,6 +35,7 @@ dev_lint() {
 	check_layers
 	check_libraries
 	check_exports
+	check_manuals
 	check_sizes
 	check_words
 	check_debian

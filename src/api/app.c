@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "api/rehearsal.h"
 #include "base/log.h"
 #include "fcgi/cgi.h"
 #include "fcgi/listener.h"
@@ -53,6 +54,7 @@ void kr_app_close(struct kr_app **app)
 	*app = NULL;
 	if (old->left)
 		return;
+	kri_rehearsal_close(&old->rehearsal);
 	kri_config_free(&old->config);
 	kri_buffer_free(&old->handle.why);
 	kri_router_free(&old->router);
@@ -92,24 +94,6 @@ enum kr_err kr_allow_redirect(struct kr_app *app, const char *origin)
 	if (!app || !origin)
 		return KR_ERR_ARGUMENT;
 	return kri_origins_add(&app->origins, origin);
-}
-
-static struct kri_cookie cookie_of(const struct kri_config *config)
-{
-	static const char *const same_site[] = {
-		[KRI_SAME_SITE_STRICT] = "Strict",
-		[KRI_SAME_SITE_LAX] = "Lax",
-		[KRI_SAME_SITE_NONE] = "None",
-	};
-
-	return (struct kri_cookie){
-		.name = kri_text_of(config->cookie_name),
-		.domain = kri_text_of(config->cookie_domain),
-		.path = kri_text_of(config->cookie_path),
-		.same_site = kri_text_of(same_site[config->cookie_same_site]),
-		.max_age = (config->cookie_max_age + 999) / 1000,
-		.http_only = config->cookie_http_only != 0,
-	};
 }
 
 static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
@@ -212,7 +196,7 @@ static int conclude(enum kr_err err, struct kri_handover *handover,
 
 int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test)
 {
-	struct kri_cookie cookie = cookie_of(&app->config);
+	struct kri_cookie cookie = kri_cookie_of(&app->config);
 	struct outcome outcome = {.why = KRI_BUFFER_EMPTY};
 	struct kri_store *store = NULL;
 	enum kr_err err;

@@ -23,8 +23,9 @@ struct kr_app {
 	struct kri_router router;
 	struct kri_origins origins;
 	struct kri_body_room bodies;
-	struct kri_site site; /* while it serves */
-	bool left;            /* threads still use all of this: it is kept */
+	struct kri_site site;            /* while it serves */
+	struct kri_rehearsal *rehearsal; /* of its tests; NULL: none yet */
+	bool left; /* threads still use all of this: it is kept */
 };
 
 /* Checks the configuration and serves; returns the exit status. With `test`

@@ -124,6 +124,43 @@ static const char *text_at(const struct kri_config *config, size_t offset)
 	return *(char *const *)(const void *)((const char *)config + offset);
 }
 
+static enum kr_err copy_text(const struct kri_option *option,
+			     const struct kri_config *from,
+			     struct kri_config *to)
+{
+	return kri_option_set(option, to,
+			      kri_text_of(text_at(from, option->offset)));
+}
+
+/* Texts that are not copied yet must not look like those of `to`. */
+static void forget_texts(struct kri_config *config)
+{
+	size_t i;
+
+	for (i = 0; i < kri_option_count; i++) {
+		void *text = (char *)config + kri_options[i].offset;
+
+		if (kri_options[i].type == KRI_OPTION_TEXT)
+			memset(text, 0, sizeof(char *));
+	}
+}
+
+enum kr_err kri_config_copy(const struct kri_config *from,
+			    struct kri_config *to)
+{
+	enum kr_err err = KR_OK;
+	size_t i;
+
+	*to = *from;
+	forget_texts(to);
+	for (i = 0; i < kri_option_count && !err; i++)
+		if (kri_options[i].type == KRI_OPTION_TEXT)
+			err = copy_text(&kri_options[i], from, to);
+	if (err)
+		kri_config_free(to);
+	return err;
+}
+
 static enum kr_err check_passwords(const struct kri_config *config,
 				   struct kri_buffer *why)
 {
@@ -216,8 +253,7 @@ static enum kr_err resolve(struct kri_config *config,
 	len = read_start(file, start, sizeof(start), &wrong);
 	if (len < 0) {
 		kri_buffer_printf(why, "%s.%s_file = %s: cannot be read: %s",
-				  secret->section, secret->key, file,
-				  wrong);
+				  secret->section, secret->key, file, wrong);
 		return KR_ERR_CONFIG;
 	}
 	err = take_password(config, secret, kri_text(start, (size_t)len), why);

@@ -101,6 +101,10 @@ struct kri_config {
 /* Every option at its default. KR_ERR_MEMORY. */
 enum kr_err kri_config_init(struct kri_config *config) KR_MUST_CHECK;
 
+/* All options of another, in texts of its own. KR_ERR_MEMORY. */
+enum kr_err kri_config_copy(const struct kri_config *from,
+			    struct kri_config *to) KR_MUST_CHECK;
+
 /* Gives its texts back; wipes the password. */
 void kri_config_free(struct kri_config *config);
 
@@ -140,5 +144,8 @@ enum kr_err kri_config_resolve(struct kri_config *config,
 
 /* Appends a sample file: every option, commented, at its default. */
 void kri_config_sample(struct kri_buffer *out);
+
+/* Appends the manual page krsessiond.conf(5), in mdoc(7). */
+void kri_config_manual(struct kri_buffer *out);
 
 #endif

@@ -28,6 +28,7 @@ struct ctl {
 	const char *user; /* list, end: those of this user; NULL: any */
 	char **args;      /* what stands behind the command: n of them */
 	int n;
+	bool deaf; /* nobody takes our output any more */
 };
 
 /* Waits, on the loop, for operations that call ctl_done() with the ctl. */
@@ -89,6 +90,10 @@ enum kr_err ctl_walk(struct ctl *ctl, bool peek, ctl_visit *visit,
 		     void *arg) KR_MUST_CHECK;
 
 /* ---- output (print.c) ------------------------------------------------- */
+
+/* Gives on what has been printed. false, and said why if need be, if nobody
+ * takes it: a pipe's reader may have had enough. */
+bool ctl_flush(struct ctl *ctl);
 
 /* Text that may hold anything, as a terminal can be shown it. */
 void ctl_print_text(struct kri_text text);

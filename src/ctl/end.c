@@ -51,11 +51,29 @@ static enum kr_err keep_known(struct ctl_page *page, bool *all_known)
 	return KR_OK;
 }
 
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One that is named twice is ended once, and counted once. */
+static void drop_repeated(struct ctl *ctl)
+{
+	int n = 0;
+
+	qsort(ctl->args, (size_t)ctl->n, sizeof(*ctl->args), compare);
+	for (int i = 0; i < ctl->n; i++)
+		if (!n || strcmp(ctl->args[n - 1], ctl->args[i]))
+			ctl->args[n++] = ctl->args[i];
+	ctl->n = n;
+}
+
 static enum kr_err end_named(struct ctl *ctl, struct ctl_page *page, int64_t *n,
 			     bool *all_known)
 {
 	enum kr_err err = KR_OK;
 
+	drop_repeated(ctl);
 	for (int i = 0; i < ctl->n && !err; i++) {
 		ctl_page_add(page, ctl->args[i]);
 		if (page->n < CTL_PAGE && i + 1 < ctl->n)
@@ -109,6 +127,9 @@ int ctl_end(struct ctl *ctl)
 
 int ctl_sweep(struct ctl *ctl)
 {
-	printf("swept %zu\n", ctl->store->ops->sweep(ctl->store));
-	return CTL_DONE;
+	size_t n = 0;
+	enum kr_err err = ctl->store->ops->sweep(ctl->store, &n);
+
+	printf("swept %zu\n", n);
+	return err ? ctl_fail("sweep", err) : CTL_DONE;
 }

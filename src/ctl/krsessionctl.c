@@ -3,6 +3,7 @@
  * the store that it names, and runs one command.
  */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -120,6 +121,7 @@ static enum kr_err open_store(struct ctl *ctl, struct kri_buffer *why)
 		uv_loop_close(&ctl->loop);
 		return err;
 	}
+	ctl->store->guest = true;
 	return ctl->store->ops->attach(ctl->store, &ctl->loop, &ctl->link);
 }
 
@@ -150,7 +152,7 @@ static int run(struct ctl *ctl, const struct command_line *line)
 		status = err == KR_ERR_CONFIG ? CTL_USAGE : CTL_FAILED;
 	} else {
 		status = line->command->run(ctl);
-		if (fflush(stdout) && !status)
+		if (!ctl_flush(ctl) && !status)
 			status = CTL_FAILED;
 	}
 	kri_buffer_free(&why);
@@ -261,6 +263,9 @@ int main(int argc, char **argv)
 	};
 	int status = CTL_FAILED;
 
+	/* A server that closes its end is an error like any other, and so is
+	 * who reads our output. */
+	signal(SIGPIPE, SIG_IGN);
 	if (line.assigned && !kri_config_init(&ctl.config)) {
 		status = read_line(&ctl, &line, argc, argv);
 		if (status < 0)

@@ -29,8 +29,8 @@ static enum kr_err list_page(struct ctl *ctl, struct ctl_page *page, void *arg)
 		else
 			ctl_print_row(page->list[i]);
 	}
-	/* Who reads us has gone: there is no use in going on. */
-	return ferror(stdout) ? KR_ERR_SYSTEM : KR_OK;
+	/* If who reads us has gone there is no use in going on. */
+	return ctl_flush(ctl) ? KR_OK : KR_ERR_SYSTEM;
 }
 
 int ctl_list(struct ctl *ctl)
@@ -40,6 +40,8 @@ int ctl_list(struct ctl *ctl)
 	if (!ctl->json)
 		ctl_print_head();
 	err = ctl_walk(ctl, true, list_page, NULL);
+	if (ctl->deaf)
+		return CTL_FAILED;
 	return err ? ctl_fail("list", err) : CTL_DONE;
 }
 
@@ -69,7 +71,7 @@ int ctl_show(struct ctl *ctl)
 	if (!page)
 		return ctl_fail("show", KR_ERR_MEMORY);
 	ctl_page_init(page, ctl);
-	for (int i = 0; i < ctl->n && status != CTL_FAILED; i++) {
+	for (int i = 0; i < ctl->n && status != CTL_FAILED && !ctl->deaf; i++) {
 		int shown;
 
 		ctl_page_clear(page);
@@ -80,6 +82,7 @@ int ctl_show(struct ctl *ctl)
 		shown = show(ctl, page->list[0]);
 		if (shown)
 			status = shown;
+		ctl_flush(ctl);
 	}
 	ctl_page_free(page);
 	free(page);

@@ -4,12 +4,26 @@
  */
 #include "ctl/ctl.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/encoding.h"
+
+/* ---- output ----------------------------------------------------------- */
+
+bool ctl_flush(struct ctl *ctl)
+{
+	if (ctl->deaf)
+		return false;
+	ctl->deaf = fflush(stdout) || ferror(stdout);
+	if (ctl->deaf && errno != EPIPE)
+		fprintf(stderr, "krsessionctl: cannot write its output: %s\n",
+			strerror(errno));
+	return !ctl->deaf;
+}
 
 /* ---- text ------------------------------------------------------------- */
 
@@ -146,13 +160,15 @@ static struct json_object *json_of(struct kri_text text)
 
 	if (kri_text_is_utf8(text))
 		return json_object_new_string_len(text.data, (int)text.len);
-	coded = malloc(KRI_BASE64URL_LEN(text.len) + 1);
+	coded = malloc(KRI_BASE64URL_LEN(text.len));
 	wrapped = json_object_new_object();
 	if (coded) {
 		kri_base64url_encode((const unsigned char *)text.data, text.len,
 				     coded);
-		json_object_object_add(wrapped, "base64url",
-				       json_object_new_string(coded));
+		json_object_object_add(
+			wrapped, "base64url",
+			json_object_new_string_len(
+				coded, KRI_BASE64URL_LEN(text.len)));
 	}
 	free(coded);
 	return wrapped;

@@ -53,12 +53,17 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, KRI_ID_LEN);
 }
 
-/* Whether it comes for the first time. */
+/* Whether it comes for the first time, as always where the store has them in
+ * order: then none need be kept. */
 static enum kr_err meet(struct walk *walk, const char *id, bool *first)
 {
-	char *copy = strdup(id);
-	char **found = copy ? tsearch(copy, &walk->met, compare) : NULL;
+	char *copy, **found;
 
+	*first = true;
+	if (*walk->listing.last)
+		return KR_OK;
+	copy = strdup(id);
+	found = copy ? tsearch(copy, &walk->met, compare) : NULL;
 	if (found)
 		*first = *found == copy;
 	if (!found || !*first)

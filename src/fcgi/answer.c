@@ -95,14 +95,7 @@ void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 
 bool kri_exchange_is_secure(const struct kr_context *c)
 {
-	switch (c->site->config->cookie_secure) {
-	case KRI_SECURE_ALWAYS:
-		return true;
-	case KRI_SECURE_NEVER:
-		return false;
-	default:
-		return c->request.https;
-	}
+	return kri_cookie_is_secure(c->site->config, c->request.https);
 }
 
 static enum kr_err add_header(struct kr_context *c, struct kri_text name,

@@ -116,7 +116,8 @@ bool kri_batch_is_blocking(const struct kri_batch *batch)
 {
 	const struct kr_context *c = batch->n == 1 ? batch->members[0] : NULL;
 
-	return c && c->phase == KRI_TO_HANDLE && c->route->flags & KR_BLOCKING;
+	return c && !batch->stages->alone && c->phase == KRI_TO_HANDLE &&
+	       c->route->flags & KR_BLOCKING;
 }
 
 static void work(uv_work_t *work)

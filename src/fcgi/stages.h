@@ -42,6 +42,8 @@ struct kri_stages {
 	uv_loop_t *loop;
 	uv_timer_t timer; /* of those that repeat */
 	size_t cap;       /* exchanges of a batch */
+	bool alone;       /* nobody else waits for the loop: KR_BLOCKING
+			   * handlers run on it too */
 	struct kri_lines lines;
 	struct kri_queue gathered;  /* read, in this turn */
 	struct kri_queue repeating; /* that wait for their time */

@@ -1,6 +1,6 @@
 /*
- * Says what hinders us, feeds the watchdog, and waits: for SIGHUP, to try again,
- * for SIGTERM, to end both, or for the stand-in's end.
+ * Says what hinders us, feeds the watchdog, and waits: for SIGHUP, to try
+ * again, for SIGTERM, to end both, or for the stand-in's end.
  */
 #include "fcgi/vigil.h"
 

@@ -20,6 +20,14 @@ struct kri_cookie {
 	bool http_only;
 };
 
+struct kri_config;
+
+/* As section [cookie] says; its texts are borrowed. (http/cookie_options.c) */
+struct kri_cookie kri_cookie_of(const struct kri_config *config);
+
+/* Whether cookies are sent with Secure to a client that came so. */
+bool kri_cookie_is_secure(const struct kri_config *config, bool https);
+
 /*
  * Collects the values of cookies called `name` from one Cookie header into
  * `values`, of which `n` are filled and `most` are allowed. Returns the new

@@ -74,4 +74,11 @@ bool kri_pg_client_is_open(const struct kri_pg_client *client);
 void kri_pg_send(struct kri_pg_client *client, const char *statement,
 		 const struct kri_pg_params *params);
 
+/* From a job's put: executes one that is not worth being prepared. */
+void kri_pg_send_text(struct kri_pg_client *client, const char *sql);
+
+/* Which of the server's processes has the connection, as was said when it was
+ * made: a pooler says a number of its own. 0: there is no connection. */
+int kri_pg_client_process(const struct kri_pg_client *client);
+
 #endif

@@ -1,3 +1,8 @@
+/*
+ * Hosts in turn, of each its addresses, and with the first that answers the
+ * greeting. Each address has a share of the time that is left, as one may
+ * hang.
+ */
 #include "postgresql/dial.h"
 
 #include <netdb.h>

@@ -1,3 +1,8 @@
+/*
+ * What is said to the server before it may be used, and what each answer
+ * leads to: settings and version, then the tables if there are none, then
+ * the statements. Reads and writes no socket: dial.c carries it.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,3 +1,8 @@
+/*
+ * Numbers go in network order, an array as its dimension, its type and then
+ * each element behind its length. (PostgreSQL's source, array_recv() and the
+ * *recv() of each type: the manual describes only the text form.)
+ */
 #include "postgresql/params.h"
 
 #define EPOCH_2000 946684800000 /* PostgreSQL's, in ms of ours */

@@ -1,3 +1,9 @@
+/*
+ * Jobs to libpq and its results back to them, in order: the first job that
+ * was sent owns each result until its sync. A job whose error says that the
+ * server has not carried it out goes back to the head of those that wait,
+ * once.
+ */
 #include "postgresql/pipeline.h"
 
 #include <openssl/ssl.h>
@@ -211,6 +217,18 @@ void kri_pg_send(struct kri_pg_client *client, const char *statement,
 	client->refused =
 		!PQsendQueryPrepared(client->conn, statement, (int)params->n,
 				     values, lengths, formats, 1);
+}
+
+void kri_pg_send_text(struct kri_pg_client *client, const char *sql)
+{
+	if (!client->refused)
+		client->refused = !PQsendQueryParams(client->conn, sql, 0, NULL,
+						     NULL, NULL, NULL, 1);
+}
+
+int kri_pg_client_process(const struct kri_pg_client *client)
+{
+	return client->conn ? PQbackendPID(client->conn) : 0;
 }
 
 /* The sync ends the job's transaction, and writes. */

@@ -1,3 +1,7 @@
+/*
+ * Fields in libpq's results, in binary form: type and length are compared
+ * with what is asked for before a byte is read.
+ */
 #include "postgresql/rows.h"
 
 #include <libpq-fe.h>

@@ -1,3 +1,8 @@
+/*
+ * Makes of conninfo, the environment and our options the keywords that each
+ * connection is opened with. Where they leave the choice, it is the safe
+ * one: verified TLS for every host that is not this machine.
+ */
 #include "postgresql/inside.h"
 
 #include <stdio.h>

@@ -12,6 +12,7 @@
 void kri_visit_begin(struct kri_visit *visit, const struct kri_config *config,
 		     const struct kri_cookie *cookie, struct kri_arena *arena)
 {
+	visit->alone = NULL;
 	visit->config = config;
 	visit->cookie = cookie;
 	visit->n = visit->parsed = 0;

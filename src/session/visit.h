@@ -35,7 +35,10 @@ enum kri_standing {
 	KRI_STANDING_OUTRUN
 };
 
+struct kri_alone;
+
 struct kri_visit {
+	struct kri_alone *alone; /* whose it is; NULL: an exchange's */
 	const struct kri_config *config;
 	const struct kri_cookie *cookie;
 	struct kr_session session;

@@ -225,20 +225,19 @@ static void list(struct kri_link *link, struct kri_listing *listing,
 	done(arg);
 }
 
-static size_t sweep(struct kri_store *base)
+static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
 	struct memory_store *store = (struct memory_store *)base;
-	size_t removed = 0;
-
+	*removed = 0;
 	for (size_t i = 0; i < SHARDS; i++) {
 		struct kri_memory_shard *shard = &store->shards[i];
 
 		pthread_mutex_lock(&shard->lock);
-		removed +=
+		*removed +=
 			kri_memory_shard_sweep(shard, SIZE_MAX, kri_clock_ms());
 		pthread_mutex_unlock(&shard->lock);
 	}
-	return removed;
+	return KR_OK;
 }
 
 /* ---- the store and its links ------------------------------------------ */

@@ -57,7 +57,8 @@ struct visit {
 	struct kri_link *link;
 	struct kri_arena arena;
 	struct kri_record record; /* that is looked for */
-	int64_t removed, sum;     /* by the sweep */
+	int64_t removed;          /* by the sweep's last bite, */
+	size_t sum;               /* and by all */
 };
 
 static void visit(struct kri_store *store, struct visit *visit,
@@ -118,7 +119,7 @@ static void bitten(void *arg)
 	struct visit *visit = arg;
 
 	if (visit->removed > 0)
-		visit->sum += visit->removed;
+		visit->sum += (size_t)visit->removed;
 	if (visit->removed == KRI_SWEEP_BITE)
 		bite(visit);
 	else
@@ -131,12 +132,14 @@ static void bite(struct visit *visit)
 			     &visit->removed, bitten, visit);
 }
 
-static size_t sweep(struct kri_store *base)
+/* Why a bite failed has been logged where it did. */
+static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
-	struct visit it = {0};
+	struct visit it = {.removed = -1};
 
 	visit(base, &it, bite);
-	return (size_t)it.sum;
+	*removed = it.sum;
+	return it.removed < 0 ? KR_ERR_UNAVAILABLE : KR_OK;
 }
 
 /* ---- the store ---------------------------------------------------------- */
@@ -161,6 +164,7 @@ static const struct kri_store_ops postgresql_ops = {
 	.flush = flush,
 	.peek = kri_postgresql_peek,
 	.list = kri_postgresql_list,
+	.examine = kri_postgresql_examine,
 	.sweep = sweep,
 	.check = check,
 	.close = close_store,

@@ -38,6 +38,7 @@ struct kri_postgresql_batch {
 	struct kri_pg_params params; /* of a touch, of a sweep */
 	struct kri_listing *listing;
 	int64_t *removed; /* by a sweep; or NULL */
+	struct kri_examination *examination;
 	kri_store_done *done;
 	void *arg;
 	struct kri_postgresql_batch *next; /* in the pool */
@@ -71,6 +72,11 @@ void kri_postgresql_commit(struct kri_link *base, struct kri_record **records,
 			   size_t n, kri_store_done *done, void *arg);
 void kri_postgresql_list(struct kri_link *base, struct kri_listing *listing,
 			 kri_store_done *done, void *arg);
+
+/* (postgresql_examine.c) */
+void kri_postgresql_examine(struct kri_link *base,
+			    struct kri_examination *examination,
+			    kri_store_done *done, void *arg);
 
 /* Removes some that have ended: those of the quarters of an hour before, or
  * all. `removed` may be NULL; it is KRI_SWEEP_BITE if there may be more, and

@@ -148,7 +148,7 @@ void kri_postgresql_sweep_at_times(struct kri_postgresql_link *link)
 		(struct kri_postgresql_store *)link->base.store;
 	int64_t now = kri_clock_ms(), next = atomic_load(&store->next_sweep);
 
-	if (now < next || link->closing ||
+	if (store->base.guest || now < next || link->closing ||
 	    !kri_pg_client_is_open(link->client) ||
 	    !atomic_compare_exchange_strong(&store->next_sweep, &next,
 					    now + SWEEP_PAUSE))

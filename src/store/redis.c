@@ -16,11 +16,17 @@ static void flush(struct kri_link *base)
 	kri_client_flush(((struct kri_redis_link *)base)->client);
 }
 
+static bool busy(const struct kri_link *base)
+{
+	return ((const struct kri_redis_link *)base)->users > 0;
+}
+
 /* Redis removes by itself what has ended. */
-static size_t sweep(struct kri_store *base)
+static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
 	(void)base;
-	return 0;
+	*removed = 0;
+	return KR_OK;
 }
 
 /* Nothing is asked of a Redis that the start does not depend on. */
@@ -102,6 +108,7 @@ static const struct kri_store_ops redis_ops = {
 	.load = kri_redis_load,
 	.commit = kri_redis_commit,
 	.flush = flush,
+	.busy = busy,
 	.peek = kri_redis_peek,
 	.list = kri_redis_list,
 	.examine = kri_redis_examine,

@@ -24,30 +24,32 @@ static struct kri_sqlite_file *own_file(struct kri_sqlite_store *store)
 }
 
 /* Another process may be at it too: each takes its bites. */
-static size_t sweep_all(struct kri_sqlite_store *store)
+static enum kr_err sweep_all(struct kri_sqlite_store *store, size_t *removed)
 {
-	size_t bite = 0, removed = 0;
+	size_t bite = 0;
+	enum kr_err err;
 
 	do {
-		if (kri_sqlite_enter(store, own_file(store)))
-			break;
-		if (kri_sqlite_sweep(own_file(store), true, &bite))
-			bite = 0;
+		err = kri_sqlite_enter(store, own_file(store));
+		if (err)
+			return err;
+		err = kri_sqlite_sweep(own_file(store), true, &bite);
 		kri_sqlite_leave(store);
-		removed += bite;
-	} while (bite == KRI_SQLITE_BITE);
-	return removed;
+		*removed += bite;
+	} while (!err && bite == KRI_SQLITE_BITE);
+	return err;
 }
 
-static size_t sweep(struct kri_store *base)
+static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
 	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
-	size_t removed;
+	enum kr_err err;
 
+	*removed = 0;
 	pthread_mutex_lock(&store->sweeping);
-	removed = sweep_all(store);
+	err = sweep_all(store, removed);
 	pthread_mutex_unlock(&store->sweeping);
-	return removed;
+	return err;
 }
 
 /* ---- the start -------------------------------------------------------- */
@@ -67,15 +69,11 @@ static void warn_of_readers(const char *path)
 static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
-	struct kri_sqlite_file *file = &store->threads[0].file;
-	enum kr_err err;
+	enum kr_err err =
+		kri_sqlite_open(store, &store->threads[0].file, why);
 
-	file->why = why;
-	err = kri_sqlite_enter(store, file);
-	file->why = NULL;
 	if (err)
 		return err;
-	kri_sqlite_leave(store);
 	warn_of_readers(store->config->store_path);
 	return KR_OK;
 }
@@ -120,6 +118,7 @@ static const struct kri_store_ops sqlite_ops = {
 	.flush = kri_sqlite_flush,
 	.peek = kri_sqlite_load,
 	.list = kri_sqlite_list,
+	.examine = kri_sqlite_examine,
 	.sweep = sweep,
 	.check = check,
 	.describe = describe,

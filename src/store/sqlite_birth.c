@@ -1,3 +1,9 @@
+/*
+ * SQLite makes a file that all may read, and takes a log of writes that lies
+ * beside it for its own whoever left it. So the file is made here, empty and
+ * for us alone, and the folder is locked meanwhile: processes that start
+ * together would else remove what one of them has just made.
+ */
 #include "store/sqlite_birth.h"
 
 #include <errno.h>
@@ -122,6 +128,8 @@ enum kr_err kri_sqlite_birth(struct kri_sqlite_file *file)
 
 	if (!access(path, F_OK))
 		return KR_OK;
+	if (file->guest)
+		return refuse(file);
 	folder = lock_folder(path);
 	if (folder < 0)
 		return refuse(file);

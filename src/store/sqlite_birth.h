@@ -14,9 +14,9 @@ enum kr_err kri_sqlite_birth_check(const char *path,
 				   struct kri_buffer *why) KR_MUST_CHECK;
 
 /*
- * Before each opening: makes the file if there is none. This process has no
- * connection to one of that name, or it is still the same. Errors as for
- * kri_sqlite_file_open().
+ * Before each opening: makes the file if there is none, unless for a guest.
+ * This process has no connection to one of that name, or it is still the same.
+ * Errors as for kri_sqlite_file_open().
  */
 enum kr_err kri_sqlite_birth(struct kri_sqlite_file *file) KR_MUST_CHECK;
 

@@ -1,3 +1,8 @@
+/*
+ * What all users of the file have in common with SQLite: how long one waits
+ * for a lock, statements that are prepared once, transactions, and how a
+ * connection is opened so that a power cut damages nothing.
+ */
 #include "store/sqlite_file.h"
 
 #include <errno.h>

@@ -38,6 +38,7 @@ enum kri_sqlite_statement {
 struct kri_sqlite_file {
 	const struct kri_config *config;
 	bool reads;  /* nothing else: a file that cannot be written will do */
+	bool guest;  /* does not make the file */
 	sqlite3 *db; /* NULL: not open */
 	sqlite3_stmt *statements[KRI_SQLITE_STATEMENTS];
 	int64_t page_size;  /* bytes */

@@ -1,3 +1,8 @@
+/*
+ * Copies what a job needs of the caller's records into its own memory when
+ * the link takes it, and its results back when it is delivered: both on the
+ * link's thread, so that records need no lock.
+ */
 #include "store/sqlite_job.h"
 
 #include <stdlib.h>
@@ -118,6 +123,32 @@ void kri_sqlite_job_list(struct kri_sqlite_job *job,
 	job->walk.arena = &job->arena;
 }
 
+void kri_sqlite_job_examine(struct kri_sqlite_job *job,
+			    struct kri_examination *examination)
+{
+	job->now = kri_clock_epoch_ms();
+	job->examination = examination;
+	job->last_finding = &job->findings;
+}
+
+void kri_sqlite_job_find(struct kri_sqlite_job *job, enum kri_finding finding,
+			 const struct kri_buffer *text, const char *mend)
+{
+	struct kri_sqlite_finding *found =
+		kri_arena_alloc(&job->arena, sizeof(*found));
+	struct kri_text copy = kri_text(NULL, 0);
+
+	if (!text->failed)
+		copy = kri_arena_dup(&job->arena,
+				     kri_text(text->data, text->len + 1));
+	if (!found || !copy.data)
+		return;
+	*found = (struct kri_sqlite_finding){
+		.finding = finding, .text = copy.data, .mend = mend};
+	*job->last_finding = found;
+	job->last_finding = &found->next;
+}
+
 /* ---- delivering ------------------------------------------------------- */
 
 static enum kr_err deliver_values(struct kri_record *record,
@@ -199,8 +230,35 @@ static void deliver_listing(struct kri_listing *listing,
 	listing->end = walk->end;
 }
 
+static void tell_not_examined(const struct kri_examination *examination,
+			      enum kr_err err)
+{
+	struct kri_buffer text = KRI_BUFFER_EMPTY;
+
+	kri_buffer_printf(&text, "the file was not examined: %s",
+			  kr_strerror(err));
+	if (!text.failed)
+		examination->tell(examination->arg, KRI_FINDING_UNKNOWN,
+				  text.data, NULL);
+	kri_buffer_free(&text);
+}
+
+static void deliver_findings(const struct kri_sqlite_job *job)
+{
+	const struct kri_examination *examination = job->examination;
+
+	if (job->walk.err)
+		tell_not_examined(examination, job->walk.err);
+	for (const struct kri_sqlite_finding *at = job->findings; at;
+	     at = at->next)
+		examination->tell(examination->arg, at->finding, at->text,
+				  at->mend);
+}
+
 void kri_sqlite_job_deliver(struct kri_sqlite_job *job)
 {
+	if (job->examination)
+		deliver_findings(job);
 	if (job->listing)
 		deliver_listing(job->listing, &job->walk);
 	for (size_t i = 0; i < job->n; i++) {
@@ -220,6 +278,8 @@ void kri_sqlite_job_fail(struct kri_sqlite_job *job, enum kr_err err)
 		job->listing->n = 0;
 		job->listing->err = err;
 	}
+	if (job->examination)
+		tell_not_examined(job->examination, err);
 	for (size_t i = 0; i < job->n; i++) {
 		if (!job->records[i])
 			continue;

@@ -20,11 +20,19 @@ enum kri_sqlite_state {
 	KRI_SQLITE_FINISHED /* the link may have its results */
 };
 
+/* What an examination has found, until the loop tells it. */
+struct kri_sqlite_finding {
+	enum kri_finding finding;
+	const char *text, *mend;
+	struct kri_sqlite_finding *next;
+};
+
 struct kri_sqlite_job {
 	/* The loop's, from the beginning to the end: */
 	struct kri_record **records; /* n; NULL: a touch, not waited for */
 	struct kri_listing *listing; /* or NULL */
-	kri_store_done *done;        /* NULL: nobody waits */
+	struct kri_examination *examination; /* or NULL */
+	kri_store_done *done;                /* NULL: nobody waits */
 	void *arg;
 	int64_t deadline;             /* kri_clock_ms() */
 	struct kri_sqlite_job *later; /* given after it; or the next idle one */
@@ -46,7 +54,8 @@ struct kri_sqlite_job {
 	struct kri_record *copies;
 	int64_t *versions;       /* that commits have stored */
 	struct kri_listing walk; /* the listing's copy */
-	struct kri_arena arena;  /* all that is copied, and found */
+	struct kri_sqlite_finding *findings, **last_finding; /* in order */
+	struct kri_arena arena; /* all that is copied, and found */
 };
 
 /* An empty job, or NULL. */
@@ -65,6 +74,13 @@ enum kr_err kri_sqlite_job_commit(struct kri_sqlite_job *job,
 				  size_t n) KR_MUST_CHECK;
 void kri_sqlite_job_list(struct kri_sqlite_job *job,
 			 struct kri_listing *listing);
+
+void kri_sqlite_job_examine(struct kri_sqlite_job *job,
+			    struct kri_examination *examination);
+
+/* One more finding; `text` is copied, `mend` is a constant or NULL. */
+void kri_sqlite_job_find(struct kri_sqlite_job *job, enum kri_finding finding,
+			 const struct kri_buffer *text, const char *mend);
 
 /* Gives the results to the caller's records or listing. */
 void kri_sqlite_job_deliver(struct kri_sqlite_job *job);

@@ -278,6 +278,23 @@ void kri_sqlite_list(struct kri_link *base, struct kri_listing *listing,
 	give(link, job);
 }
 
+void kri_sqlite_examine(struct kri_link *base,
+			struct kri_examination *examination,
+			kri_store_done *done, void *arg)
+{
+	struct kri_sqlite_link *link = (struct kri_sqlite_link *)base;
+	struct kri_sqlite_job *job = take_idle(link);
+
+	if (!job) {
+		done(arg);
+		return;
+	}
+	kri_sqlite_job_examine(job, examination);
+	job->done = done;
+	job->arg = arg;
+	give(link, job);
+}
+
 /* From one list to the other, in order; and all at once to the threads. */
 void kri_sqlite_flush(struct kri_link *base)
 {

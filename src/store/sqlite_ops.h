@@ -18,6 +18,10 @@ void kri_sqlite_read(struct kri_sqlite_file *file, struct kri_sqlite_job *job);
 void kri_sqlite_write(struct kri_sqlite_file *file,
 		      struct kri_sqlite_job *jobs);
 
+/* What an operator is to know of the file. (sqlite_examine.c) */
+void kri_sqlite_examine_file(struct kri_sqlite_file *file,
+			     struct kri_sqlite_job *job);
+
 #define KRI_SQLITE_BITE 256 /* sessions that one sweep removes, at most */
 
 /* Removes some sessions that have ended, in one transaction; *removed says how

@@ -200,8 +200,13 @@ static void read_in_transaction(struct kri_sqlite_file *file,
 
 void kri_sqlite_read(struct kri_sqlite_file *file, struct kri_sqlite_job *job)
 {
-	enum kr_err err = kri_sqlite_begin_read(file);
+	enum kr_err err;
 
+	if (job->examination) {
+		kri_sqlite_examine_file(file, job);
+		return;
+	}
+	err = kri_sqlite_begin_read(file);
 	if (err) {
 		kri_sqlite_job_fail_copies(job, err);
 		return;

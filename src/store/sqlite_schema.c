@@ -1,3 +1,8 @@
+/*
+ * The tables, as steps from one version to the next, and the statements on
+ * them. What a demand forbids (a session that has ended, another version)
+ * stands in the WHERE of the update, which then changes no row.
+ */
 #include "store/sqlite_schema.h"
 
 #include <stdio.h>

@@ -80,6 +80,12 @@ void kri_sqlite_stop(struct kri_sqlite_store *store);
 void kri_sqlite_queue(struct kri_sqlite_store *store,
 		      struct kri_sqlite_job *jobs);
 
+/* Opens a connection that is not open yet. What is wrong goes into `why`, or
+ * with NULL into the log. */
+enum kr_err kri_sqlite_open(struct kri_sqlite_store *store,
+			    struct kri_sqlite_file *file,
+			    struct kri_buffer *why) KR_MUST_CHECK;
+
 /* To use a connection: opens it if need be, and anew if the file was deleted
  * or replaced. Unless it fails, leave must follow. */
 enum kr_err kri_sqlite_enter(struct kri_sqlite_store *store,
@@ -98,6 +104,9 @@ void kri_sqlite_commit_records(struct kri_link *base,
 			       kri_store_done *done, void *arg);
 void kri_sqlite_list(struct kri_link *base, struct kri_listing *listing,
 		     kri_store_done *done, void *arg);
+void kri_sqlite_examine(struct kri_link *base,
+			struct kri_examination *examination,
+			kri_store_done *done, void *arg);
 void kri_sqlite_flush(struct kri_link *base);
 
 #endif

@@ -44,15 +44,19 @@ static void close_moved(struct kri_sqlite_store *store)
 	}
 }
 
-static enum kr_err open_one(struct kri_sqlite_store *store,
-			    struct kri_sqlite_file *file)
+enum kr_err kri_sqlite_open(struct kri_sqlite_store *store,
+			    struct kri_sqlite_file *file,
+			    struct kri_buffer *why)
 {
 	enum kr_err err = KR_OK;
 
 	pthread_rwlock_wrlock(&store->use);
 	close_moved(store);
+	file->guest = store->base.guest;
+	file->why = why;
 	if (!file->db)
 		err = kri_sqlite_file_open(file);
+	file->why = NULL;
 	pthread_rwlock_unlock(&store->use);
 	return err;
 }
@@ -67,7 +71,7 @@ enum kr_err kri_sqlite_enter(struct kri_sqlite_store *store,
 		if (file->db && !kri_sqlite_file_has_moved(file))
 			return KR_OK;
 		pthread_rwlock_unlock(&store->use);
-		err = open_one(store, file);
+		err = kri_sqlite_open(store, file, NULL);
 		if (err)
 			return err;
 	}
@@ -230,13 +234,14 @@ static void write_all(struct kri_sqlite_store *store,
 		kri_sqlite_job_fail_copies(jobs, err);
 }
 
-/* Returns when to look again: at once if there may be more. */
+/* Returns when to look again: at once if there may be more. A guest's count of
+ * what it has swept would be wrong if this took some. */
 static int64_t sweep(struct kri_sqlite_store *store,
 		     struct kri_sqlite_file *file)
 {
 	size_t removed = 0;
 
-	if (!kri_sqlite_enter(store, file)) {
+	if (!store->base.guest && !kri_sqlite_enter(store, file)) {
 		if (kri_sqlite_sweep(file, false, &removed))
 			removed = 0;
 		kri_sqlite_leave(store);
@@ -248,7 +253,8 @@ static void *run_writer(void *arg)
 {
 	struct kri_sqlite_thread *thread = arg;
 	struct kri_sqlite_store *store = thread->store;
-	int64_t sweep_at = 0;
+	/* Not at once: what is wrong with the file, the start finds and says. */
+	int64_t sweep_at = kri_clock_ms() + SWEEP_TICK;
 	bool more = true;
 
 	while (more) {

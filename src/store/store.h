@@ -149,6 +149,11 @@ struct kri_store_ops {
 	 * be done before it returns. */
 	void (*flush)(struct kri_link *link);
 
+	/* Whether there is anything under way, touches too, for who stops its
+	 * loop between calls. NULL for a store in which a touch is over when
+	 * its commit returns. */
+	bool (*busy)(const struct kri_link *link);
+
 	/* For operators. As load, and `left` too. */
 	void (*peek)(struct kri_link *link, struct kri_record **records,
 		     size_t n, kri_store_done *done, void *arg);
@@ -162,9 +167,10 @@ struct kri_store_ops {
 			struct kri_examination *examination,
 			kri_store_done *done, void *arg);
 
-	/* Removes what has ended and still takes room; returns how many. 0
-	 * where the server does that by itself. */
-	size_t (*sweep)(struct kri_store *store);
+	/* Removes what has ended and still takes room, blocking; *removed is
+	 * how many, before an error too. 0 where the server does that by
+	 * itself. */
+	enum kr_err (*sweep)(struct kri_store *store, size_t *removed);
 
 	/* At the start, blocking: fails, with one line in `why`, if there can
 	 * be no start without the store. */
@@ -184,6 +190,10 @@ struct kri_store_ops {
 
 struct kri_store {
 	const struct kri_store_ops *ops;
+	/* An operator's, who only looks in: makes no place for sessions where
+	 * there is none, and sweeps only when told. Set before the first
+	 * attach. */
+	bool guest;
 };
 
 struct kri_link {

@@ -436,6 +436,7 @@ static void counted(void *arg, enum kr_err err, int64_t n)
 static void walk(struct world *world)
 {
 	struct counted result = {0};
+	size_t removed;
 
 	say(world, "walk");
 	if (kri_store_count(world->loop->stages.link, counted, &result))
@@ -444,7 +445,8 @@ static void walk(struct world *world)
 	if (result.err)
 		world->life->refused++;
 	(void)kri_store_away(world->store);
-	world->store->ops->sweep(world->store);
+	if (world->store->ops->sweep(world->store, &removed))
+		world->life->refused++;
 }
 
 /* ---- all of it -------------------------------------------------------- */

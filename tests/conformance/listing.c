@@ -116,8 +116,7 @@ static void open_instance(struct trial *trial, const struct trial *beside,
 	char own[1100];
 
 	if (trial_is("postgresql"))
-		snprintf(own, sizeof(own), "postgresql.schema=instance_%zu",
-			 i);
+		snprintf(own, sizeof(own), "postgresql.schema=instance_%zu", i);
 	else
 		snprintf(own, sizeof(own), "store.path=%s.%zu",
 			 beside->config.store_path, i);

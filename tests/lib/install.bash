@@ -40,7 +40,8 @@ expected_files() {
 		/usr/etc/krsession/krsessiond.conf
 		/usr/lib/sysusers.d/krsession.conf
 		/usr/lib/tmpfiles.d/krsession.conf
-		/usr/share/man/man8/krsessiond.8
+		/usr/share/bash-completion/completions/krsessionctl
+		/usr/bin/krsessionctl
 		/usr/bin/krsessiond
 		/usr/include/krsession.h
 		/usr/lib/libkrsession.a
@@ -55,6 +56,17 @@ expected_files() {
 	END
 	for name in "$KR_ROOT"/conf/*.conf; do
 		echo "/usr/share/doc/krsession/conf/${name##*/}"
+	done
+	for name in "$KR_ROOT"/examples/*.c; do
+		echo "/usr/share/doc/krsession/examples/${name##*/}"
+	done
+	for name in "$KR_ROOT"/man/*.[1-9]; do
+		echo "/usr/share/man/man${name##*.}/${name##*/}"
+	done
+	# The links to them.
+	for name in $(declared_functions "$KR_ROOT/src/krsession.h"); do
+		[[ -e $KR_ROOT/man/$name.3 ]] ||
+			echo "/usr/share/man/man3/$name.3"
 	done
 }
 
@@ -151,7 +163,7 @@ sanitize_flags() {
 	esac
 }
 
-# "0.1.0" as KR_VERSION_NUMBER.
+# "0.2.0" as KR_VERSION_NUMBER.
 version_number() { # VERSION
 	local IFS=.
 	# shellcheck disable=SC2086 # to be split

@@ -30,7 +30,7 @@ conf_write() { # [SECTION.KEY=VALUE...]
 # With that file, at $KR_SOCKET.
 conf_start() { # [SECTION.KEY=VALUE...]
 	conf_write "$@"
-	server_start krsessiond "$KR_BUILD/krsessiond" -c "$STACK/kr.conf"
+	server_start krsessiond "$KR_DAEMON" -c "$STACK/kr.conf"
 	within 10 serves || fail "krsessiond does not start"
 }
 

@@ -72,3 +72,15 @@ store_own() { # COOKIE VALUE
 			grep '^@'
 	} | tr ' ' '\n' | sort | paste -sd' '
 }
+
+# ---- the log -------------------------------------------------------------
+
+# Whether the log has so many lines with that text.
+log_has() { # N TEXT
+	[[ $(grep -acF "$2" "$STACK/krsessiond.log") == "$1" ]] ||
+		fail "not $1 times in the log: $2"
+}
+
+log_tells() { # TEXT
+	grep -aqF "$1" "$STACK/krsessiond.log"
+}

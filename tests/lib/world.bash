@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 #
 # A machine as docs/operations.md speaks of it: namespaces of its own for files
-# and network, where /etc, /run, /root and Redis' folder are $STACK's. Comes
+# and network, where /etc, /run, /root and Redis' folder are $STACK's. Where
+# our programs look for their configuration is /etc/krsession too. Comes
 # after lib/stack.bash and lib/topologies.bash; needs root. Nothing of it is
 # seen outside, and all ends with its holder.
 
@@ -17,6 +18,7 @@ world_begin() {
 	server_start world unshare --mount --net --propagation \
 		"$(mountpoint -q / && echo private || echo unchanged)" bash -ec '
 		mount --bind "$STACK/etc" /etc
+		mount --bind /etc/krsession "$KR_INSTALLED/etc/krsession"
 		mount --bind "$STACK/root" /root
 		mount --bind "$STACK/nginx-log" /var/log/nginx
 		mount -t tmpfs tmpfs /run

@@ -1,6 +1,7 @@
 /*
  * The table of options: that every row makes sense by itself, how values are
- * spelled, and that the sample file in conf/ is what the table makes.
+ * spelled, and that the sample file in conf/ and the manual page are what the
+ * table makes.
  */
 #include "config/options.h"
 
@@ -292,17 +293,16 @@ static void what_is_allowed_can_be_said_of_every_option(void **state)
 	kri_buffer_free(&out);
 }
 
-/* ---- the sample file -------------------------------------------------- */
+/* ---- what is made of the table ---------------------------------------- */
 
-static void read_sample(struct kri_buffer *out)
+static void read_made(const char *name, struct kri_buffer *out)
 {
 	const char *srcdir = getenv("srcdir");
 	char path[4096];
 	FILE *file;
 	int c;
 
-	snprintf(path, sizeof(path), "%s/conf/krsessiond.conf",
-		 srcdir ? srcdir : ".");
+	snprintf(path, sizeof(path), "%s/%s", srcdir ? srcdir : ".", name);
 	file = fopen(path, "r");
 	if (!file)
 		fail_msg("%s cannot be opened", path);
@@ -317,8 +317,22 @@ static void the_sample_file_is_what_the_table_makes(void **state)
 	struct kri_buffer made = KRI_BUFFER_EMPTY;
 
 	(void)state;
-	read_sample(&file);
+	read_made("conf/krsessiond.conf", &file);
 	kri_config_sample(&made);
+	assert_false(made.failed);
+	assert_string_equal(file.data, made.data);
+	kri_buffer_free(&file);
+	kri_buffer_free(&made);
+}
+
+static void the_manual_page_is_what_the_table_makes(void **state)
+{
+	struct kri_buffer file = KRI_BUFFER_EMPTY;
+	struct kri_buffer made = KRI_BUFFER_EMPTY;
+
+	(void)state;
+	read_made("man/krsessiond.conf.5", &file);
+	kri_config_manual(&made);
 	assert_false(made.failed);
 	assert_string_equal(file.data, made.data);
 	kri_buffer_free(&file);
@@ -363,6 +377,7 @@ int main(void)
 		cmocka_unit_test(a_text_that_is_refused_leaves_the_old_one),
 		cmocka_unit_test(what_is_allowed_can_be_said_of_every_option),
 		cmocka_unit_test(the_sample_file_is_what_the_table_makes),
+		cmocka_unit_test(the_manual_page_is_what_the_table_makes),
 		cmocka_unit_test(the_sample_file_fits_into_80_columns),
 	};
 

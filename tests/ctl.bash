@@ -1,0 +1,292 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031,SC2154
+#
+# krsessionctl: what it shows, what it ends, what it says when it cannot. The
+# files ctl_*.bats are links to this one, and the name says which store it is;
+# what is special to one store is in ctl_own_*.bats.
+bats_require_minimum_version 1.5.0
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/client.bash
+source "$BATS_TEST_DIRNAME/lib/client.bash"
+# shellcheck source=lib/topologies.bash
+source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/ctl.bash
+source "$BATS_TEST_DIRNAME/lib/ctl.bash"
+
+VARIANT=${BATS_TEST_FILENAME##*_}
+VARIANT=${VARIANT%.bats}
+
+setup() {
+	ctl_open "$VARIANT"
+}
+
+teardown() {
+	ctl_close
+}
+
+# Without the times, which differ.
+rows() {
+	awk 'NR > 1 { print $1, $NF }' <<<"$output" | sort
+}
+
+# ---- looking --------------------------------------------------------------
+
+@test "list shows id, age, time left and user of every session" {
+	serve
+	log_in max
+	local max=$id
+	log_in moritz
+	ctl list
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} =~ ^ID\ +AGE\ +IDLE\ LEFT\ +USER$ ]]
+	[ "$(rows)" = "$(printf '%s\n' "$max max" "$id moritz" | sort)" ]
+	[[ ${lines[1]} =~ \ [0-9]+s\ +(1[5-9]|20|21)s\  ]]
+}
+
+@test "list --user shows that user's sessions alone" {
+	serve
+	log_in max
+	log_in moritz
+	local moritz=$id
+	log_in max
+	ctl list --user moritz
+	[ "$(rows)" = "$moritz moritz" ]
+	ctl list --user nobody
+	[ "$(rows)" = "" ]
+}
+
+@test "list --json is a line a session" {
+	serve
+	log_in max
+	ctl list --json
+	[ "$status" -eq 0 ]
+	run -0 jq -r '[.id, .user, (.left > 10), (.begun > 1e9), .writes] | @csv' \
+		<<<"$output"
+	[ "$output" = "\"$id\",\"max\",true,true,1" ]
+}
+
+@test "show tells what is in a session and does not prolong it" {
+	serve
+	log_in max
+	ask_as "$cookie" '/session/set?key=color&value=purple'
+	local before
+	before=$("seen_$STORE" "$id")
+	ctl show "$id"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "id        $id" ]
+	[ "${lines[1]}" = "user      max" ]
+	[[ $output == *$'\nvalue     color = purple'* ]]
+	[ "$before" = "$("seen_$STORE" "$id")" ]
+}
+
+@test "show --json gives the values, and bytes that are no text as base64url" {
+	serve
+	log_in max
+	"put_$STORE" "$id" bytes fffe
+	ctl show --json "$id"
+	[ "$(jq -c .values <<<"$output")" = '{"bytes":{"base64url":"__4"}}' ] ||
+		fail "$output" "$stderr"
+}
+
+@test "neither a value nor a user's name can speak to the terminal" {
+	serve
+	log_in max
+	"put_$STORE" "$id" evil 611b5b33316d62
+	"put_$STORE" "$id" @user 6d1b5d303b78070a78c29b
+	ctl show "$id"
+	[[ $output == *'evil = a\x1b[31mb'* ]]
+	[[ $output == *'user      m\x1b]0;x\x07\x0ax\xc2\x9b'* ]]
+	ctl list
+	[ "${#lines[@]}" -eq 2 ]
+	[[ ${lines[1]} == *' m\x1b]0;x\x07\x0ax\xc2\x9b' ]]
+	ctl list --user $'m\e]0;x\a\nx\u9b'
+	[ "${#lines[@]}" -eq 2 ]
+	ctl list --json
+	[ "$(jq .user <<<"$output")" = '"m\u001b]0;x\u0007\nx'$'\u9b"' ]
+}
+
+@test "show of a session that is not there is 3" {
+	serve
+	ctl show AAAAAAAAAAAAAAAAAAAAAA
+	expect_output 3 ""
+	[ "$stderr" = "krsessionctl: there is no session AAAAAAAAAAAAAAAAAAAAAA" ]
+}
+
+@test "stats tells how many, how large and whose" {
+	serve
+	log_in max
+	log_in max
+	ask /session/counter
+	ctl stats
+	[ "${lines[0]}" = "sessions            3" ]
+	[ "${lines[1]}" = "with a user         2" ]
+	[ "${lines[2]}" = "users               1" ]
+	ctl stats --json
+	[ "$(jq -c '[.sessions, .with_user, .users, .endless]' <<<"$output")" = '[3,2,1,0]' ]
+}
+
+# ---- ending ---------------------------------------------------------------
+
+@test "a session that is ended opens nothing from the next request on" {
+	serve
+	log_in max
+	ctl end "$id"
+	expect_output 0 "ended 1"
+	is_gone "$cookie"
+}
+
+@test "end names those that are not there, and ends the others, each once" {
+	serve
+	log_in max
+	ctl end "$id" AAAAAAAAAAAAAAAAAAAAAA "$id"
+	expect_output 3 "ended 1"
+	[ "$stderr" = "krsessionctl: there is no session AAAAAAAAAAAAAAAAAAAAAA" ]
+	is_gone "$cookie"
+}
+
+@test "end --user ends that user's sessions and no other" {
+	local first second other
+	serve
+	log_in max
+	first=$cookie
+	log_in max
+	second=$cookie
+	log_in moritz
+	other=$cookie
+	ctl end --user max
+	expect_output 0 "ended 2"
+	is_gone "$first"
+	is_gone "$second"
+	is_there "$other"
+}
+
+@test "end --all ends them all" {
+	serve
+	log_in max
+	log_in moritz
+	ctl end --all
+	expect_output 0 "ended 2"
+	is_gone "$cookie"
+	ctl count
+	expect_output 0 0
+}
+
+@test "sweep of a store where nothing has ended is 0" {
+	serve
+	log_in max
+	ctl sweep
+	expect_output 0 "swept 0"
+	is_there "$cookie"
+}
+
+@test "check finds that a session can live, and leaves none" {
+	serve
+	log_in max
+	ctl check
+	finding ok 'a session can be made, read, changed, renewed and ended'
+	finding ok 'each of 1 sessions has an end'
+	ctl count
+	expect_output 0 1
+}
+
+# ---- many -----------------------------------------------------------------
+
+# With so little memory that all of them at once have no room in it.
+bounded() { # COMMAND...
+	if [[ $KR_SANITIZE ]]; then
+		"$@"
+	else
+		(ulimit -v 262144 && "$@")
+	fi
+}
+
+@test "a hundred thousand sessions are listed, each once, in bounded memory" {
+	serve
+	"plant_$STORE" 100000
+	ctl_line
+	bounded "${CTL[@]}" list >"$STACK/list"
+	[ "$(wc -l <"$STACK/list")" -eq 100001 ]
+	[ "$(awk 'NR > 1 { print $1 }' "$STACK/list" | sort -u | wc -l)" -eq 100000 ]
+	[ "$(bounded "${CTL[@]}" count)" = 100000 ]
+	[ "$(bounded "${CTL[@]}" stats | sed -n 3p)" = "users               1" ]
+}
+
+@test "on a terminal, it is shown how far it is" {
+	serve
+	"plant_$STORE" 100000
+	ctl_line
+	script -qec "$(printf '%q ' "${CTL[@]}" stats)" /dev/null </dev/null \
+		>"$STACK/seen"
+	grep -qaE $'\r[0-9]+ sessions looked at' "$STACK/seen"
+	grep -qa $'\r\e\[K.*sessions  *100000' "$STACK/seen"
+	"${CTL[@]}" stats 2>"$STACK/said" >/dev/null
+	[ ! -s "$STACK/said" ]
+}
+
+@test "who stops reading ends it, without a word" {
+	serve
+	"plant_$STORE" 20000
+	ctl_line
+	local ended
+	timeout 20 "${CTL[@]}" list 2>"$STACK/said" 3>&- |
+		head -n 1 >"$STACK/list"
+	ended=("${PIPESTATUS[@]}")
+	[ "${ended[0]}" -eq 1 ]
+	[ ! -s "$STACK/said" ] || fail "$(<"$STACK/said")"
+	[ "$(wc -l <"$STACK/list")" -eq 1 ]
+}
+
+@test "output that cannot be written is 1" {
+	serve
+	log_in max
+	ctl_line
+	run -1 --separate-stderr bash -c '"$@" >/dev/full' - "${CTL[@]}" list
+	[[ $stderr == *"cannot write its output: No space left on device" ]]
+}
+
+@test "ten thousand ids are ended by one command" {
+	local ids
+	serve
+	"plant_$STORE" 10000
+	mapfile -t ids < <(for ((i = 1; i <= 10000; i++)); do planted "$i"; echo; done)
+	ctl end "${ids[@]}"
+	expect_output 0 "ended 10000"
+	ctl count
+	expect_output 0 0
+}
+
+@test "two that end all at once are in nobody's way, and a list goes on" {
+	serve
+	"plant_$STORE" 5000
+	ctl_line
+	local other looker
+	"${CTL[@]}" end --all >"$STACK/other" 3>&- 4>&- &
+	other=$!
+	"${CTL[@]}" list >"$STACK/list" 3>&- 4>&- &
+	looker=$!
+	ctl end --all
+	[ "$status" -eq 0 ] || fail "$output" "$stderr"
+	wait "$other" || fail "$(<"$STACK/other")"
+	wait "$looker"
+	ctl count
+	expect_output 0 0
+}
+
+@test "a store that hangs is 1 after io_timeout" {
+	local before reading=1
+	[[ $STORE != sqlite ]] || reading=0
+	serve
+	log_in max
+	"hang_$STORE"
+	before=$(now_us)
+	ctl -o session.io_timeout=500ms end "$id"
+	[ "$status" -eq 1 ] || fail "$status" "$output" "$stderr"
+	[ "$stderr" ]
+	# A file of SQLite can be read while somebody writes.
+	ctl -o session.io_timeout=500ms list
+	[ "$status" -eq "$reading" ]
+	"release_$STORE"
+	(($(now_us) - before < 18000000))
+	is_there "$cookie"
+}

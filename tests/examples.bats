@@ -1,0 +1,218 @@
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2030,SC2031,SC2119,SC2154
+#
+# The programs of examples/, built with pkg-config against the installed
+# library as their heads say, and driven.
+
+# shellcheck source=lib/stack.bash
+source "$BATS_TEST_DIRNAME/lib/stack.bash"
+# shellcheck source=lib/client.bash
+source "$BATS_TEST_DIRNAME/lib/client.bash"
+# shellcheck source=lib/readme.bash
+source "$BATS_TEST_DIRNAME/lib/readme.bash"
+# shellcheck source=lib/install.bash
+source "$BATS_TEST_DIRNAME/lib/install.bash"
+
+setup() {
+	stack_open
+	cd "$STACK" || return
+	export PKG_CONFIG_PATH=$KR_INSTALLED/lib/pkgconfig
+	export LD_LIBRARY_PATH=$KR_INSTALLED/lib # as /usr/lib would be known
+}
+
+teardown() {
+	cd /
+	unset LD_LIBRARY_PATH
+	stack_close
+}
+
+# Leaves it in $STACK, beside the sockets.
+build_example() { # NAME [LIBRARY...]
+	compile cc -O2 -o "$1" "$KR_ROOT/examples/$1.c" "${@:2}"
+}
+
+# Built and answering, with sessions in Redis.
+start_example() { # NAME [LIBRARY...]
+	build_example "$@"
+	redis_start
+	serve "./$1"
+}
+
+# ---- hello.c ------------------------------------------------------------
+
+@test "hello.c greets, in 20 lines at most" {
+	start_example hello
+	ask /hello
+	expect 200 'Hello, Session World!'
+	(($(wc -l <"$KR_ROOT/examples/hello.c") <= 20))
+}
+
+# ---- tutorial.c ---------------------------------------------------------
+
+@test "tutorial.c answers as krsessiond does, under its own settings" {
+	local session
+	build_example tutorial
+	redis_start
+	server_start krsessiond env "REDIS_URL=unix://$STACK/redis.sock" \
+		./tutorial -l "unix:$KR_SOCKET"
+	within 10 kr_answers "$KR_SOCKET" /hello
+	ask /session/counter
+	expect 200 '{"message":"Counter incremented","counter":1}'
+	session=$(cookie_value)
+	ask_as "$session" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":2}'
+	(($(rcli pttl "$(redis_key "$session")") < 60000))
+	ask '/session/set?key=color&value=purple'
+	session=$(cookie_value)
+	ask_as "$session" '/session/get?key=color'
+	expect 200 '{"key":"color","value":"purple"}'
+	ask_as "$session" '/session/get?key=size'
+	expect 404 "{\"error\":\"Key 'size' not found in session\"}"
+}
+
+@test "tutorial.c: who logs in is somebody until the logout" {
+	local session
+	start_example tutorial
+	ask /session/whoami
+	expect 401 '{"error":"No active session or user not set"}'
+	ask '/session/login?user=%20'
+	[ "$code" = 400 ]
+	ask '/session/login?user=max'
+	expect 200 '{"message":"Logged in","user":"max"}'
+	session=$(cookie_value)
+	ask_as "$session" /session/whoami
+	expect 200 '{"user":"max"}'
+	ask_as "$session" /session/logout
+	expect 200 '{"message":"Session cleared"}'
+	ask_as "$session" /session/whoami
+	[ "$code" = 401 ]
+}
+
+# ---- login.c ------------------------------------------------------------
+
+# A visit to a page by a browser with the cookie in $session, if there is one;
+# the cookie of the answer, if there is one, is the next.
+surf() { # [FCGI_CLIENT OPTION...] PATH
+	local next
+	ask ${session:+-c "Kr.Session=$session"} "$@"
+	next=$(cookie_value)
+	[[ ! $next ]] || session=$next
+}
+
+send_form() { # FORM PATH
+	surf -m POST -p CONTENT_TYPE=application/x-www-form-urlencoded \
+		-b "$1" "$2"
+}
+
+expect_redirect() { # LOCATION
+	[ "$code" = 303 ] && expect_header Location "$1"
+}
+
+@test "login.c: form, login, message shown once, logout" {
+	local session=''
+	start_example login -lcrypt
+	surf /account
+	expect_redirect '/login?next=/account'
+	surf '/login?next=/account'
+	[[ $body == *'name=next value="/account"'* ]]
+	send_form 'user=max&password=wrong&next=/account' /login
+	expect_redirect /login
+	surf /login
+	[[ $body == *'That was not right.'* ]]
+	surf /login
+	[[ $body != *'That was not right.'* ]]
+	send_form 'user=max&password=open+sesame&next=/account' /login
+	expect_redirect /account
+	surf /account
+	[[ $code == 200 && $body == *'Welcome!'*'You are max.'* ]]
+	surf /account
+	[[ $code == 200 && $body != *'Welcome!'* ]]
+	send_form '' /logout
+	expect_redirect /
+	surf /
+	[[ $body == *'Good-bye!'*'Your account'* ]]
+	surf /account
+	expect_redirect '/login?next=/account'
+}
+
+@test "login.c: nothing of the client gets into the page as HTML" {
+	local session=''
+	start_example login -lcrypt
+	surf '/login?next=%22%3E%3Cscript%3Ea%26%27'
+	[[ $body == *'value="&quot;&gt;&lt;script&gt;a&amp;&#39;"'* ]]
+}
+
+@test "login.c: a login leads to no other site" {
+	local session=''
+	start_example login -lcrypt
+	send_form 'user=max&password=open+sesame&next=//evil.example/' /login
+	expect_redirect /
+}
+
+@test "login.c: another site can link to a page and can change nothing" {
+	local session='' from='HTTP_SEC_FETCH_SITE=cross-site'
+	start_example login -lcrypt
+	send_form 'user=max&password=open+sesame' /login
+	surf -p "$from" -m POST /logout
+	[ "$code" = 403 ]
+	surf -p "$from" /
+	[[ $code == 200 && $body == *'You are max.'* && $body != *Welcome* ]]
+	surf /
+	[[ $body == *'Welcome!'* ]]
+}
+
+# ---- json_api.c ---------------------------------------------------------
+
+send_json() { # METHOD JSON PATH
+	surf -m "$1" -p CONTENT_TYPE=application/json -b "$2" "$3"
+}
+
+@test "json_api.c: a place is made, shown, changed and taken away" {
+	local session=''
+	start_example json_api
+	surf /places
+	expect_json 200 '{"places":[],"count":0}'
+	send_json POST '{"name":"home","at":{"lat":48.2,"lon":16.37}}' /places
+	expect_json 201 \
+		'{"name":"home","visits":0,"at":{"lat":48.2,"lon":16.37}}'
+	expect_header Location /places/home
+	send_json POST '{"name":"home"}' /places
+	[ "$code" = 409 ]
+	send_json PATCH '{"visits":3}' /places/home
+	expect_json 200 \
+		'{"name":"home","visits":3,"at":{"lat":48.2,"lon":16.37}}'
+	surf /places/home
+	expect_json 200 \
+		'{"name":"home","visits":3,"at":{"lat":48.2,"lon":16.37}}'
+	send_json PUT '{"visits":1}' /places/home
+	[ "$(jq -c '[.visits, .at.lat]' <<<"$body")" = '[1,0]' ]
+	send_json PUT '{"at":{"lat":-1}}' /places/work
+	surf /places
+	[ "$(jq -c '[.count, (.places | map(.name) | sort)]' <<<"$body")" = \
+		'[2,["home","work"]]' ]
+	surf -m DELETE /places/home
+	expect 204 ''
+	surf -m DELETE /places/home
+	[ "$code" = 404 ]
+	surf /places/home
+	expect_json 404 '{"error":"There is no such place"}'
+}
+
+@test "json_api.c: what is no place is refused, and how" {
+	local session='' text
+	start_example json_api
+	for text in '[]' '"home"' '{}' '{"name":"A/b"}' \
+		'{"name":"a","visits":"three"}' '{"name":"a","at":{"lat":true}}'; do
+		send_json POST "$text" /places
+		expect_json 422 '{"error":"That is no place"}'
+	done
+	send_json PUT '{' /places/home
+	[ "$code" = 400 ]
+	surf -m PUT -p CONTENT_TYPE=text/plain -b '{}' /places/home
+	[ "$code" = 415 ]
+	send_json PATCH '{}' /places/home
+	[ "$code" = 404 ]
+	surf -m PATCH /places
+	expect_header Allow 'GET, HEAD, POST'
+	surf /places
+	expect 200 '{"places":[],"count":0}'
+}
