@@ -24,7 +24,7 @@ teardown() {
 survives() { # EVERY OPTION...
 	local from=$((1 + 10#$(date +%j) % $1))
 	"$KR_BUILD/tests/allocation/allocation" -f "$from" -e "$1" \
-		cookie.name=sid "${@:2}" >"$STACK/allocation.log" 2>&1 3>&- ||
+		cookie.name=sid session.io_timeout=500ms "${@:2}" >"$STACK/allocation.log" 2>&1 3>&- ||
 		fail "does not survive" "$(head -n 60 "$STACK/allocation.log")"
 	[ "$(grep -c ', 0 faults$' "$STACK/allocation.log")" -eq 2 ]
 }

@@ -97,8 +97,8 @@ enum kr_err kri_gateway_body(struct kri_gateway *gateway, size_t most,
 		n = (size_t)FCGX_GetStr(bytes, sizeof(bytes), in);
 		len += n;
 		if (room)
-			kri_buffer_append(out, kri_text(bytes,
-							n < room ? n : room));
+			kri_buffer_append(out,
+					  kri_text(bytes, n < room ? n : room));
 	} while (n == sizeof(bytes));
 	gateway->request.ipcFd = NO_FD;
 	if (FCGX_GetError(in)) {

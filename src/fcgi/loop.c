@@ -202,8 +202,7 @@ enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 
 	if (err)
 		return err;
-	err = kri_err_of_uv(
-		uv_async_init(&loop->uv, &loop->wake, read_inbox));
+	err = kri_err_of_uv(uv_async_init(&loop->uv, &loop->wake, read_inbox));
 	if (err) {
 		uv_loop_close(&loop->uv);
 		return err;

@@ -60,8 +60,8 @@ static size_t escaped(const char *string)
 
 	for (; *string; string++)
 		n += (unsigned char)*string < ' ' ? sizeof("\\u0000") - 1
-		     : strchr("\"\\", *string) ? 2
-						: 1;
+		     : strchr("\"\\", *string)    ? 2
+						  : 1;
 	return n;
 }
 
@@ -124,8 +124,7 @@ void kri_json_add_int(struct kri_json_builder *json, const char *key,
 		      int64_t value)
 {
 	if (may_add(json, key))
-		put_made(json, key, json_object_new_int64(value),
-			 KRI_INT_SIZE);
+		put_made(json, key, json_object_new_int64(value), KRI_INT_SIZE);
 }
 
 void kri_json_add_double(struct kri_json_builder *json, const char *key,
@@ -265,8 +264,8 @@ static enum kr_err make_room(const struct kri_json_builder *json)
 
 	if (json->most > INT_MAX - SPARE)
 		return KR_ERR_MEMORY;
-	json_object_set_serializer(root, reserve,
-				   (void *)(uintptr_t)json, NULL);
+	json_object_set_serializer(root, reserve, (void *)(uintptr_t)json,
+				   NULL);
 	made = json_object_to_json_string(root);
 	json_object_set_serializer(root, NULL, NULL, NULL);
 	return made ? KR_OK : KR_ERR_MEMORY;

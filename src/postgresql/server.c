@@ -5,7 +5,6 @@
  */
 #include "postgresql/inside.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -278,14 +277,15 @@ static enum kr_err check(const struct kri_pg_server *server,
 static enum kr_err parse(struct kri_pg_server *server, struct kri_buffer *why)
 {
 	char *complaint = NULL;
+	bool starved;
 
-	errno = 0;
 	server->parsed = PQconninfoParse(server->options.conninfo, &complaint);
 	server->defaults = PQconndefaults();
 	if (server->parsed)
 		return server->defaults ? KR_OK : KR_ERR_MEMORY;
+	starved = !complaint || strstr(complaint, "out of memory");
 	PQfreemem(complaint);
-	if (errno == ENOMEM)
+	if (starved)
 		return KR_ERR_MEMORY;
 	kri_buffer_string(why,
 			  "postgresql.conninfo: must be a postgresql:// "

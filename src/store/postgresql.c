@@ -102,8 +102,7 @@ static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 	struct kri_postgresql_store *store =
 		(struct kri_postgresql_store *)base;
 	struct visit it = {
-		.record = {.id = "AAAAAAAAAAAAAAAAAAAAAA",
-			   .arena = &it.arena},
+		.record = {.id = "AAAAAAAAAAAAAAAAAAAAAA", .arena = &it.arena},
 	};
 
 	if (!kri_pg_server_aborts(store->server))

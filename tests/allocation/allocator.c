@@ -39,8 +39,7 @@ extern __typeof__(memalign) __libc_memalign, __interceptor_memalign;
 #endif
 
 /* They are called before ASan has its tables for what it checks. */
-#define UNCHECKED                                                              \
-	__attribute__((no_sanitize_address, no_sanitize_undefined))
+#define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_undefined))
 
 static atomic_long asked, live, fails_at;
 static atomic_bool armed, rest_fails, telling;

@@ -63,8 +63,7 @@ static void write_request(const struct client *client,
 		put_param("CONTENT_LENGTH", number);
 		put_param("CONTENT_TYPE", request->type);
 	}
-	snprintf(cookie, sizeof(cookie), "%s; theme=dark",
-		 client->cookie);
+	snprintf(cookie, sizeof(cookie), "%s; theme=dark", client->cookie);
 	if (*client->cookie)
 		put_param("HTTP_COOKIE", cookie);
 	put(PARAMS, NULL, 0);

@@ -45,8 +45,7 @@ static void say(struct world *world, const char *doing)
 	snprintf(life->doing, sizeof(life->doing), "%s", doing);
 }
 
-static bool wrong(struct world *world, const char *format, ...)
-	KR_PRINTF(2, 3);
+static bool wrong(struct world *world, const char *format, ...) KR_PRINTF(2, 3);
 
 /* The first is kept. */
 static bool wrong(struct world *world, const char *format, ...)
@@ -91,8 +90,7 @@ static bool open_store(struct world *world)
 	struct kr_app *app = world->app;
 	bool good;
 
-	good = may_fail(world, "check",
-			kri_config_check(&app->config, &why)) &&
+	good = may_fail(world, "check", kri_config_check(&app->config, &why)) &&
 	       may_fail(world, "resolve",
 			kri_config_resolve(&app->config, &why)) &&
 	       may_fail(world, "store",
@@ -203,7 +201,8 @@ static bool judge_look(struct world *world)
 
 	if (!says(world, "\"more\":{\"numbers\":[1.5,null]"))
 		return wrong(world, "look: %s", world->client.answer);
-	if (blue ? known->blue : !known->blue || known->doubtful || known->ended)
+	if (blue ? known->blue
+		 : !known->blue || known->doubtful || known->ended)
 		return true;
 	return wrong(world, "the color is %s", blue ? "there" : "lost");
 }
@@ -280,7 +279,9 @@ static const struct step before[] = {
 	{{"GET", "/count", NULL, NULL, false}, 200, judge_count, doubt_count},
 	{{"GET", "/count", NULL, NULL, true}, 200, judge_count, doubt_count},
 	{{"PUT", "/note", "application/json", "{\"note\":\"hallo\"}", true},
-	 200, judge_note, doubt_note},
+	 200,
+	 judge_note,
+	 doubt_note},
 	{{"POST", "/login", FORM, false}, 303, judge_login, doubt_login},
 	{{"GET", "/slow/way", NULL, NULL, false}, 200, judge_look, NULL},
 	{{"GET", "/large", NULL, NULL, false}, 200, judge_large, NULL},
@@ -288,7 +289,9 @@ static const struct step before[] = {
 };
 
 static const struct step after[] = {
-	{{"POST", "/logout", NULL, NULL, false}, 200, judge_logout,
+	{{"POST", "/logout", NULL, NULL, false},
+	 200,
+	 judge_logout,
 	 doubt_logout},
 	{{"GET", "/look", NULL, NULL, false}, 200, judge_look, NULL},
 };

@@ -5,9 +5,10 @@
  *     allocation [-f FROM] [-e EVERY] [-t] [SECTION.KEY=VALUE]...
  *
  * Every EVERYth from the FROMth on; -t tells where each of them is, and shows
- * the log. Without a store: memory, and a file of SQLite in a folder made for it. Lives are led
- * in a child, which goes on from one to the next until one ends it: so a crash
- * is known by its number, and another child goes on behind it.
+ * the log. Without a store: memory, and a file of SQLite in a folder made for
+ * it. Lives are led in a child, which goes on from one to the next until one
+ * ends it: so a crash is known by its number, and another child goes on behind
+ * it.
  */
 #include <dirent.h>
 #include <execinfo.h>
@@ -43,7 +44,7 @@ static struct shared {
 	struct life life;
 	long lives, refusing;
 	bool done; /* there was no nth allocation */
-} *shared;
+} * shared;
 
 static long from = 1, every = 1;
 static bool telling;
@@ -203,7 +204,9 @@ static int run_store(const char *const *options)
 static int run_memory(void)
 {
 	static const char *const options[] = {
-		"store.kind=memory", "cookie.name=sid", NULL,
+		"store.kind=memory",
+		"cookie.name=sid",
+		NULL,
 	};
 
 	return run_store(options);
@@ -214,8 +217,11 @@ static int run_sqlite(void)
 	char folder[] = "/tmp/krsession-allocation-XXXXXX";
 	char path[sizeof(folder) + 40], command[sizeof(folder) + 16];
 	const char *options[] = {
-		"store.kind=sqlite", "cookie.name=sid", path,
-		"store.durable=no",  NULL,
+		"store.kind=sqlite",
+		"cookie.name=sid",
+		path,
+		"store.durable=no",
+		NULL,
 	};
 	int faults;
 

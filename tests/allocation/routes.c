@@ -40,8 +40,7 @@ static enum kr_err count(struct kr_context *c)
 static enum kr_err look(struct kr_context *c)
 {
 	const char *color = "none";
-	enum kr_err err =
-		kr_session_get_string(kr_session(c), "color", &color);
+	enum kr_err err = kr_session_get_string(kr_session(c), "color", &color);
 
 	if (err && err != KR_ERR_NOT_FOUND)
 		return err;
