@@ -5,15 +5,162 @@
  */
 #include "life.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/app.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "client.h"
 #include "routes.h"
-#include "world.h"
+#include "store/store.h"
 
 #define RECOVERY 10000 /* ms that a store may take to come back */
+
+/* Of the session whose cookie the client has. */
+struct known {
+	char id[KRI_ID_LEN + 1]; /* "": it has none */
+	bool blue;               /* it has been painted */
+	int least, most;         /* of the count */
+	bool noted, maybe_noted;
+	bool doubtful; /* a login failed: the cookie may be superseded */
+	bool ended;    /* or it may: a logout failed, or did not */
+};
+
+struct world {
+	struct life *life;
+	struct kr_app *app;
+	struct kri_store *store;
+	struct kri_loop *loop; /* NULL: it could not be opened */
+	struct client client;
+	struct known known;
+};
+
+static void say(struct world *world, const char *doing)
+{
+	struct life *life = world->life;
+
+	snprintf(life->doing, sizeof(life->doing), "%s", doing);
+}
+
+static bool wrong(struct world *world, const char *format, ...) KR_PRINTF(2, 3);
+
+/* The first is kept. */
+static bool wrong(struct world *world, const char *format, ...)
+{
+	struct life *life = world->life;
+	va_list args;
+
+	va_start(args, format);
+	if (!*life->why)
+		vsnprintf(life->why, sizeof(life->why), format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---- the beginning ---------------------------------------------------- */
+
+/* A call may fail for want of memory, and for nothing else. */
+static bool may_fail(struct world *world, const char *what, enum kr_err err)
+{
+	if (!err)
+		return true;
+	world->life->refused++;
+	if (err != KR_ERR_MEMORY)
+		wrong(world, "%s: %s", what, kr_strerror(err));
+	return false;
+}
+
+static bool configure(struct world *world)
+{
+	struct kr_config *config = kr_app_config(world->app);
+	const char *const *option = world->life->options;
+
+	for (; *option; option++)
+		if (!may_fail(world, *option, kr_config_set(config, *option)))
+			return false;
+	return true;
+}
+
+static bool open_store(struct world *world)
+{
+	struct kri_buffer why = KRI_BUFFER_EMPTY;
+	struct kr_app *app = world->app;
+	bool good;
+
+	good = may_fail(world, "check", kri_config_check(&app->config, &why)) &&
+	       may_fail(world, "resolve",
+			kri_config_resolve(&app->config, &why)) &&
+	       may_fail(world, "store",
+			kri_store_open(&app->config, &world->store, &why)) &&
+	       may_fail(world, "store check",
+			kri_store_check(world->store, &why));
+	if (good)
+		kri_store_describe(world->store);
+	kri_buffer_free(&why);
+	return good;
+}
+
+static void fill_site(struct kr_app *app)
+{
+	app->bodies.limit = (size_t)app->config.body_memory;
+	app->site = (struct kri_site){
+		.config = &app->config,
+		.router = &app->router,
+		.cookie = {.name = kri_text_of(app->config.cookie_name),
+			   .path = kri_text_of(app->config.cookie_path),
+			   .same_site = KRI_TEXT("Lax"),
+			   .http_only = true},
+		.origins = &app->origins,
+		.bodies = &app->bodies,
+	};
+}
+
+static void note_end(void *arg)
+{
+	(void)arg;
+}
+
+/* The loop's own memory is its crew's. */
+static bool open_loop(struct world *world)
+{
+	static struct kri_loop loop;
+
+	memset(&loop, 0, sizeof(loop));
+	loop.ended = note_end;
+	fill_site(world->app);
+	if (!may_fail(world, "loop",
+		      kri_loop_open(&loop, &world->app->site, world->store)))
+		return false;
+	world->loop = world->client.loop = &loop;
+	return true;
+}
+
+static bool begin(struct world *world)
+{
+	if (!may_fail(world, "app", kr_app_open(&world->app)) ||
+	    !configure(world) ||
+	    !may_fail(world, "routes", routes_map(world->app)))
+		return false;
+	kri_log_setup(KRI_LOG_DEBUG, KRI_LOG_JSON);
+	return open_store(world) && open_loop(world);
+}
+
+static void end(struct world *world)
+{
+	say(world, "the end");
+	client_close(&world->client);
+	if (world->loop) {
+		kri_loop_drain(world->loop);
+		kri_loop_run(world->loop);
+		kri_loop_close(world->loop);
+	}
+	if (world->store)
+		world->store->ops->close(&world->store);
+	kr_app_close(&world->app);
+}
 
 /* ---- what is known ---------------------------------------------------- */
 
@@ -40,8 +187,8 @@ static bool judge_count(struct world *world)
 	int n = at ? atoi(at + 8) : -1;
 
 	if (n <= known->least || n > known->most + 1)
-		return world_wrong(world, "count is %d, not in %d to %d", n,
-				   known->least + 1, known->most + 1);
+		return wrong(world, "count is %d, not in %d to %d", n,
+			     known->least + 1, known->most + 1);
 	known->least = known->most = n;
 	return true;
 }
@@ -53,25 +200,25 @@ static bool judge_look(struct world *world)
 	bool blue = says(world, "\"color\":\"blue\"");
 
 	if (!says(world, "\"more\":{\"numbers\":[1.5,null]"))
-		return world_wrong(world, "look: %s", world->client.answer);
+		return wrong(world, "look: %s", world->client.answer);
 	if (blue ? known->blue
 		 : !known->blue || known->doubtful || known->ended)
 		return true;
-	return world_wrong(world, "the color is %s", blue ? "there" : "lost");
+	return wrong(world, "the color is %s", blue ? "there" : "lost");
 }
 
 static bool judge_paint(struct world *world)
 {
 	world->known.blue = true;
 	return says(world, "{\"color\":\"blue\"}") ||
-	       world_wrong(world, "paint: %s", world->client.answer);
+	       wrong(world, "paint: %s", world->client.answer);
 }
 
 static bool judge_note(struct world *world)
 {
 	world->known.noted = world->known.maybe_noted = true;
 	return says(world, "{\"note\":\"hallo\"}") ||
-	       world_wrong(world, "note: %s", world->client.answer);
+	       wrong(world, "note: %s", world->client.answer);
 }
 
 static bool judge_login(struct world *world)
@@ -79,20 +226,20 @@ static bool judge_login(struct world *world)
 	return (says(world, "Location: https://login.example.com/") &&
 		says(world, "X-Login: max") &&
 		says(world, "Set-Cookie: theme=dark")) ||
-	       world_wrong(world, "login: %s", world->client.answer);
+	       wrong(world, "login: %s", world->client.answer);
 }
 
 static bool judge_large(struct world *world)
 {
 	return world->client.len > 39999 ||
-	       world_wrong(world, "large: %zu", world->client.len);
+	       wrong(world, "large: %zu", world->client.len);
 }
 
 static bool judge_logout(struct world *world)
 {
 	world->known.ended = true;
 	return says(world, "bye") ||
-	       world_wrong(world, "logout: %s", world->client.answer);
+	       wrong(world, "logout: %s", world->client.answer);
 }
 
 /* In doubt after a request that was not answered with what was asked. */
@@ -160,7 +307,7 @@ static bool take_step(struct world *world, const struct step *step)
 {
 	int status;
 
-	world_say(world, step->request.path);
+	say(world, step->request.path);
 	status = client_ask(&world->client, &step->request);
 	look_at_cookie(world);
 	if (status == step->status)
@@ -169,8 +316,8 @@ static bool take_step(struct world *world, const struct step *step)
 	if (step->doubt)
 		step->doubt(&world->known);
 	return may_be_refused(world, status) ||
-	       world_wrong(world, "%s: %d, %s", step->request.path, status,
-			   world->client.answer);
+	       wrong(world, "%s: %d, %s", step->request.path, status,
+		     world->client.answer);
 }
 
 static bool take_steps(struct world *world, const struct step *steps, size_t n)
@@ -248,13 +395,12 @@ static bool judge_record(struct world *world, const struct kri_record *record)
 	bool noted = has(record, "note", "hallo");
 
 	if (has(record, "color", "blue") != known->blue)
-		return world_wrong(world, "the stored color is another");
+		return wrong(world, "the stored color is another");
 	if (n < known->least || n > known->most)
-		return world_wrong(world,
-				   "the stored count is %d, not %d to %d", n,
-				   known->least, known->most);
+		return wrong(world, "the stored count is %d, not %d to %d", n,
+			     known->least, known->most);
 	if (noted ? !known->maybe_noted : known->noted)
-		return world_wrong(world, "the stored note is another");
+		return wrong(world, "the stored note is another");
 	return true;
 }
 
@@ -270,7 +416,7 @@ static bool look_into_store(struct world *world)
 	kri_arena_init(&arena, 4096, 1 << 20);
 	memcpy(record.id, world->known.id, sizeof(record.id));
 	if (peek_until(world, &record))
-		world_wrong(world, "the session: %s", kr_strerror(record.err));
+		wrong(world, "the session: %s", kr_strerror(record.err));
 	else
 		good = judge_record(world, &record);
 	kri_arena_free(&arena);
@@ -292,7 +438,7 @@ static void walk(struct world *world)
 	struct counted result = {0};
 	size_t removed;
 
-	world_say(world, "walk");
+	say(world, "walk");
 	if (kri_store_count(world->loop->stages.link, counted, &result))
 		return;
 	await(world, &result.flag);
@@ -324,7 +470,7 @@ static bool recovers(struct world *world)
 		}
 		client_turn(world->loop);
 	} while (kri_clock_ms() < until);
-	return world_wrong(world, "is still refused: %s", world->client.answer);
+	return wrong(world, "is still refused: %s", world->client.answer);
 }
 
 static void live(struct world *world)
@@ -345,10 +491,10 @@ static void live(struct world *world)
 static void live_late(struct world *world)
 {
 	allocator_disarm();
-	if (world_open_loop(world))
+	if (open_loop(world))
 		recovers(world);
 	else
-		world_wrong(world, "no loop after one that failed");
+		wrong(world, "no loop after one that failed");
 	allocator_go_on();
 }
 
@@ -362,14 +508,14 @@ bool life_run(struct life *life)
 	life->refused = 0;
 	*life->why = '\0';
 	allocator_arm(life->n, life->how);
-	world_say(&world, "the beginning");
-	if (world_begin(&world))
+	say(&world, "the beginning");
+	if (begin(&world))
 		live(&world);
 	else if (world.store)
 		live_late(&world);
-	world_end(&world);
+	end(&world);
 	life->asked = allocator_disarm();
 	if (!life->n && life->refused)
-		world_wrong(&world, "refused without a failure");
+		wrong(&world, "refused without a failure");
 	return !*life->why;
 }
