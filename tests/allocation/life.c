@@ -13,42 +13,18 @@
 #include "api/app.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "client.h"
 #include "routes.h"
-#include "store/store.h"
+#include "world.h"
 
-#define RECOVERY 10000 /* ms that a store may take to come back */
-
-/* Of the session whose cookie the client has. */
-struct known {
-	char id[KRI_ID_LEN + 1]; /* "": it has none */
-	bool blue;               /* it has been painted */
-	int least, most;         /* of the count */
-	bool noted, maybe_noted;
-	bool doubtful; /* a login failed: the cookie may be superseded */
-	bool ended;    /* or it may: a logout failed, or did not */
-};
-
-struct world {
-	struct life *life;
-	struct kr_app *app;
-	struct kri_store *store;
-	struct kri_loop *loop; /* NULL: it could not be opened */
-	struct client client;
-	struct known known;
-};
-
-static void say(struct world *world, const char *doing)
+void world_say(struct world *world, const char *doing)
 {
 	struct life *life = world->life;
 
 	snprintf(life->doing, sizeof(life->doing), "%s", doing);
 }
 
-static bool wrong(struct world *world, const char *format, ...) KR_PRINTF(2, 3);
-
 /* The first is kept. */
-static bool wrong(struct world *world, const char *format, ...)
+bool world_wrong(struct world *world, const char *format, ...)
 {
 	struct life *life = world->life;
 	va_list args;
@@ -69,7 +45,7 @@ static bool may_fail(struct world *world, const char *what, enum kr_err err)
 		return true;
 	world->life->refused++;
 	if (err != KR_ERR_MEMORY)
-		wrong(world, "%s: %s", what, kr_strerror(err));
+		world_wrong(world, "%s: %s", what, kr_strerror(err));
 	return false;
 }
 
@@ -150,7 +126,7 @@ static bool begin(struct world *world)
 
 static void end(struct world *world)
 {
-	say(world, "the end");
+	world_say(world, "the end");
 	client_close(&world->client);
 	if (world->loop) {
 		kri_loop_drain(world->loop);
@@ -187,8 +163,8 @@ static bool judge_count(struct world *world)
 	int n = at ? atoi(at + 8) : -1;
 
 	if (n <= known->least || n > known->most + 1)
-		return wrong(world, "count is %d, not in %d to %d", n,
-			     known->least + 1, known->most + 1);
+		return world_wrong(world, "count is %d, not in %d to %d", n,
+				   known->least + 1, known->most + 1);
 	known->least = known->most = n;
 	return true;
 }
@@ -200,25 +176,25 @@ static bool judge_look(struct world *world)
 	bool blue = says(world, "\"color\":\"blue\"");
 
 	if (!says(world, "\"more\":{\"numbers\":[1.5,null]"))
-		return wrong(world, "look: %s", world->client.answer);
+		return world_wrong(world, "look: %s", world->client.answer);
 	if (blue ? known->blue
 		 : !known->blue || known->doubtful || known->ended)
 		return true;
-	return wrong(world, "the color is %s", blue ? "there" : "lost");
+	return world_wrong(world, "the color is %s", blue ? "there" : "lost");
 }
 
 static bool judge_paint(struct world *world)
 {
 	world->known.blue = true;
 	return says(world, "{\"color\":\"blue\"}") ||
-	       wrong(world, "paint: %s", world->client.answer);
+	       world_wrong(world, "paint: %s", world->client.answer);
 }
 
 static bool judge_note(struct world *world)
 {
 	world->known.noted = world->known.maybe_noted = true;
 	return says(world, "{\"note\":\"hallo\"}") ||
-	       wrong(world, "note: %s", world->client.answer);
+	       world_wrong(world, "note: %s", world->client.answer);
 }
 
 static bool judge_login(struct world *world)
@@ -226,20 +202,20 @@ static bool judge_login(struct world *world)
 	return (says(world, "Location: https://login.example.com/") &&
 		says(world, "X-Login: max") &&
 		says(world, "Set-Cookie: theme=dark")) ||
-	       wrong(world, "login: %s", world->client.answer);
+	       world_wrong(world, "login: %s", world->client.answer);
 }
 
 static bool judge_large(struct world *world)
 {
 	return world->client.len > 39999 ||
-	       wrong(world, "large: %zu", world->client.len);
+	       world_wrong(world, "large: %zu", world->client.len);
 }
 
 static bool judge_logout(struct world *world)
 {
 	world->known.ended = true;
 	return says(world, "bye") ||
-	       wrong(world, "logout: %s", world->client.answer);
+	       world_wrong(world, "logout: %s", world->client.answer);
 }
 
 /* In doubt after a request that was not answered with what was asked. */
@@ -307,7 +283,7 @@ static bool take_step(struct world *world, const struct step *step)
 {
 	int status;
 
-	say(world, step->request.path);
+	world_say(world, step->request.path);
 	status = client_ask(&world->client, &step->request);
 	look_at_cookie(world);
 	if (status == step->status)
@@ -316,8 +292,8 @@ static bool take_step(struct world *world, const struct step *step)
 	if (step->doubt)
 		step->doubt(&world->known);
 	return may_be_refused(world, status) ||
-	       wrong(world, "%s: %d, %s", step->request.path, status,
-		     world->client.answer);
+	       world_wrong(world, "%s: %d, %s", step->request.path, status,
+			   world->client.answer);
 }
 
 static bool take_steps(struct world *world, const struct step *steps, size_t n)
@@ -330,124 +306,6 @@ static bool take_steps(struct world *world, const struct step *steps, size_t n)
 
 #define TAKE(world, steps)                                                     \
 	take_steps(world, steps, sizeof(steps) / sizeof(*(steps)))
-
-/* ---- the store, past the program --------------------------------------- */
-
-static void set_flag(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-static void await(struct world *world, const bool *flag)
-{
-	struct kri_link *link = world->loop->stages.link;
-
-	link->store->ops->flush(link);
-	while (!*flag) {
-		client_turn(world->loop);
-		if (!*flag)
-			client_wait(world->loop, -1);
-	}
-}
-
-static enum kr_err peek(struct world *world, struct kri_record *record)
-{
-	struct kri_link *link = world->loop->stages.link;
-	bool flag = false;
-
-	link->store->ops->peek(link, &record, 1, set_flag, &flag);
-	await(world, &flag);
-	return record->err;
-}
-
-/* A store that has lost its connection may take a while. */
-static enum kr_err peek_until(struct world *world, struct kri_record *record)
-{
-	int64_t until = kri_clock_ms() + RECOVERY;
-
-	while (peek(world, record) && record->err != KR_ERR_NOT_FOUND &&
-	       kri_clock_ms() < until)
-		client_turn(world->loop);
-	return record->err;
-}
-
-static bool has(const struct kri_record *record, const char *key,
-		const char *data)
-{
-	const struct kri_value *value =
-		kri_record_find(record, kri_text_of(key));
-
-	return value && kri_text_equal(value->data, kri_text_of(data));
-}
-
-static int count_of(const struct kri_record *record)
-{
-	const struct kri_value *value =
-		kri_record_find(record, KRI_TEXT("count"));
-
-	return value ? atoi(value->data.data) : 0;
-}
-
-static bool judge_record(struct world *world, const struct kri_record *record)
-{
-	const struct known *known = &world->known;
-	int n = count_of(record);
-	bool noted = has(record, "note", "hallo");
-
-	if (has(record, "color", "blue") != known->blue)
-		return wrong(world, "the stored color is another");
-	if (n < known->least || n > known->most)
-		return wrong(world, "the stored count is %d, not %d to %d", n,
-			     known->least, known->most);
-	if (noted ? !known->maybe_noted : known->noted)
-		return wrong(world, "the stored note is another");
-	return true;
-}
-
-/* It holds what was promised, whatever has failed. */
-static bool look_into_store(struct world *world)
-{
-	struct kri_arena arena;
-	struct kri_record record = {.arena = &arena};
-	bool good = true;
-
-	if (!*world->known.id)
-		return true;
-	kri_arena_init(&arena, 4096, 1 << 20);
-	memcpy(record.id, world->known.id, sizeof(record.id));
-	if (peek_until(world, &record))
-		wrong(world, "the session: %s", kr_strerror(record.err));
-	else
-		good = judge_record(world, &record);
-	kri_arena_free(&arena);
-	return good && !record.err;
-}
-
-struct counted {
-	bool flag;
-	enum kr_err err;
-};
-
-static void counted(void *arg, enum kr_err err, int64_t n)
-{
-	*(struct counted *)arg = (struct counted){true, n < 0 ? KR_OK : err};
-}
-
-static void walk(struct world *world)
-{
-	struct counted result = {0};
-	size_t removed;
-
-	say(world, "walk");
-	if (kri_store_count(world->loop->stages.link, counted, &result))
-		return;
-	await(world, &result.flag);
-	if (result.err)
-		world->life->refused++;
-	(void)kri_store_away(world->store);
-	if (world->store->ops->sweep(world->store, &removed))
-		world->life->refused++;
-}
 
 /* ---- all of it -------------------------------------------------------- */
 
@@ -470,7 +328,7 @@ static bool recovers(struct world *world)
 		}
 		client_turn(world->loop);
 	} while (kri_clock_ms() < until);
-	return wrong(world, "is still refused: %s", world->client.answer);
+	return world_wrong(world, "is still refused: %s", world->client.answer);
 }
 
 static void live(struct world *world)
@@ -478,10 +336,10 @@ static void live(struct world *world)
 	bool good = TAKE(world, before);
 
 	allocator_disarm();
-	good = good && look_into_store(world);
+	good = good && world_look(world);
 	allocator_go_on();
 	good = good && TAKE(world, after);
-	walk(world);
+	world_walk(world);
 	allocator_disarm();
 	good = good && recovers(world);
 	allocator_go_on();
@@ -494,7 +352,7 @@ static void live_late(struct world *world)
 	if (open_loop(world))
 		recovers(world);
 	else
-		wrong(world, "no loop after one that failed");
+		world_wrong(world, "no loop after one that failed");
 	allocator_go_on();
 }
 
@@ -508,7 +366,7 @@ bool life_run(struct life *life)
 	life->refused = 0;
 	*life->why = '\0';
 	allocator_arm(life->n, life->how);
-	say(&world, "the beginning");
+	world_say(&world, "the beginning");
 	if (begin(&world))
 		live(&world);
 	else if (world.store)
@@ -516,6 +374,6 @@ bool life_run(struct life *life)
 	end(&world);
 	life->asked = allocator_disarm();
 	if (!life->n && life->refused)
-		wrong(&world, "refused without a failure");
+		world_wrong(&world, "refused without a failure");
 	return !*life->why;
 }
