@@ -69,8 +69,7 @@ static void warn_of_readers(const char *path)
 static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_sqlite_store *store = (struct kri_sqlite_store *)base;
-	enum kr_err err =
-		kri_sqlite_open(store, &store->threads[0].file, why);
+	enum kr_err err = kri_sqlite_open(store, &store->threads[0].file, why);
 
 	if (err)
 		return err;

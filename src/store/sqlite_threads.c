@@ -253,7 +253,8 @@ static void *run_writer(void *arg)
 {
 	struct kri_sqlite_thread *thread = arg;
 	struct kri_sqlite_store *store = thread->store;
-	/* Not at once: what is wrong with the file, the start finds and says. */
+	/* Not at once: what is wrong with the file, the start finds and says.
+	 */
 	int64_t sweep_at = kri_clock_ms() + SWEEP_TICK;
 	bool more = true;
 
