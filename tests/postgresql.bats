@@ -411,7 +411,7 @@ ended_are() { # N
 	ask '/session/login?user=max'
 	cookie=$(cookie_value)
 	postgresql_dump >"$STACK/dump-now.sql"
-	grep -q "${cookie:0:22}" "$STACK/dump-now.sql"
-	run grep -F "${cookie:22}" "$STACK/dump-now.sql"
+	grep -q -e "${cookie:0:22}" "$STACK/dump-now.sql"
+	run grep -F -e "${cookie:22}" "$STACK/dump-now.sql"
 	[ "$status" -eq 1 ]
 }

@@ -151,9 +151,9 @@ acknowledged_is_kept() {
 	warm_session
 	ask_as "$cookie" '/session/login?user=max'
 	[ -s "$SQLITE-wal" ]
-	! grep -aF "${cookie:22}" "$STACK/store/"* || fail "it is"
+	! grep -aF -e "${cookie:22}" "$STACK/store/"* || fail "it is"
 	sql .dump >"$STACK/dumped"
-	grep -qF "${cookie:0:22}" "$STACK/dumped"
+	grep -qF -e "${cookie:0:22}" "$STACK/dumped"
 	! grep -F -f "$STACK/secrets" "$STACK/dumped" || fail "it is dumped"
 }
 
