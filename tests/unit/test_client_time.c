@@ -9,7 +9,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#define MS 400 /* io_timeout and connect_timeout */
+#define MS 200 /* io_timeout and connect_timeout */
 
 /* ---- a resolver that does not answer ------------------------------------ */
 
