@@ -62,6 +62,6 @@ bats_require_minimum_version 1.5.0
 	up --port "$port" --redis "redis://:wrong@127.0.0.1:$PORT"
 	expect_complaint 1 "dev: the Redis of --redis does not answer;\
  krsessiond says: error redis 127.0.0.1:$PORT: WRONGPASS invalid\
- username-password pair or user is disabled.; sessions answer 503 until it\
- is back"
+ username-password pair or user is disabled; sessions answer 503 until\
+ user, password and rights are put right (its ACL LOG tells what it refused)"
 }

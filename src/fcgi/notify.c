@@ -152,5 +152,10 @@ void kri_notify_status(struct kri_notify *notify, const char *status)
 
 void kri_notify_ping(struct kri_notify *notify)
 {
+	int64_t now = kri_clock_ms();
+
+	if (!notify->watchdog || now < notify->ping_due)
+		return;
+	notify->ping_due = now + notify->watchdog / 2000;
 	say(notify, "WATCHDOG=1\n", NULL, false);
 }

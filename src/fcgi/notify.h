@@ -20,6 +20,7 @@ struct kri_notify {
 	socklen_t size;
 	bool warned;      /* that it cannot be reached */
 	int64_t watchdog; /* us within which it wants to hear of us; 0: not */
+	int64_t ping_due; /* kri_clock_ms() of the next word to it */
 };
 
 /* Never fails: a socket that is not there is said in the log, once. */
@@ -35,7 +36,8 @@ void kri_notify_reloading(struct kri_notify *notify, const char *status);
 void kri_notify_stopping(struct kri_notify *notify, const char *status);
 void kri_notify_status(struct kri_notify *notify, const char *status);
 
-/* We are alive. */
+/* We are alive: said twice in the watchdog's time, however often this is
+ * called, and never if there is none. */
 void kri_notify_ping(struct kri_notify *notify);
 
 #endif

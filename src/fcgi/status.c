@@ -127,11 +127,6 @@ static bool is_alive(struct kri_status *status)
 
 void kri_status_ping(struct kri_status *status)
 {
-	int64_t now = kri_clock_ms();
-
-	if (!status->notify.watchdog || now < status->ping_due)
-		return;
-	status->ping_due = now + status->notify.watchdog / 2000;
 	kri_notify_ping(&status->notify);
 }
 
@@ -151,8 +146,8 @@ int kri_status_timeout(const struct kri_status *status)
 
 	if (!kri_notify_is_on(&status->notify))
 		return -1;
-	if (status->notify.watchdog && status->ping_due < due)
-		due = status->ping_due;
+	if (status->notify.watchdog && status->notify.ping_due < due)
+		due = status->notify.ping_due;
 	left = due - kri_clock_ms();
 	return left < 1 ? 1 : (int)left;
 }

@@ -19,7 +19,6 @@ struct kri_status {
 	struct kri_buffer refused; /* why the last reload was; empty: not */
 	char said[KRI_STATUS_MAX]; /* the line that was said last */
 	int64_t look_due;          /* kri_clock_ms() */
-	int64_t ping_due;          /* likewise */
 	bool stuck;                /* no loop comes round, and it was said */
 };
 

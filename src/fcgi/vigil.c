@@ -21,7 +21,6 @@
 struct vigil {
 	struct kri_standin standin;
 	struct kri_notify notify;
-	int64_t ping_due; /* kri_clock_ms() */
 	int signals;
 	bool ending; /* SIGTERM has come */
 };
@@ -41,20 +40,10 @@ static void begin(struct vigil *vigil, const char *why)
 	kri_buffer_free(&status);
 }
 
-static void ping(struct vigil *vigil)
-{
-	int64_t now = kri_clock_ms();
-
-	if (!vigil->notify.watchdog || now < vigil->ping_due)
-		return;
-	vigil->ping_due = now + vigil->notify.watchdog / 2000;
-	kri_notify_ping(&vigil->notify);
-}
-
 static int timeout_of(const struct vigil *vigil)
 {
 	int standin = kri_standin_timeout(&vigil->standin);
-	int64_t left = vigil->ping_due - kri_clock_ms();
+	int64_t left = vigil->notify.ping_due - kri_clock_ms();
 
 	if (!vigil->notify.watchdog)
 		return standin;
@@ -99,7 +88,7 @@ static bool wait(struct vigil *vigil)
 		};
 
 		poll(ready, 2, timeout_of(vigil));
-		ping(vigil);
+		kri_notify_ping(&vigil->notify);
 		hear(vigil);
 		number = kri_signals_read(vigil->signals);
 		if (number == SIGTERM || number == SIGINT)

@@ -60,6 +60,7 @@ static struct trial {
 	struct kri_topology *topology;
 	struct kri_client *client;
 	uv_timer_t patience;
+	uv_timer_t drip; /* of a test; here, as a test that fails leaves it */
 } trial;
 
 /* ---- a server ----------------------------------------------------------- */
@@ -430,6 +431,8 @@ static int teardown(void **state)
 	for (int i = 0; i < SERVERS; i++)
 		close_server(&trial.servers[i]);
 	uv_close((uv_handle_t *)&trial.patience, NULL);
+	if (trial.drip.loop && !uv_is_closing((uv_handle_t *)&trial.drip))
+		uv_close((uv_handle_t *)&trial.drip, NULL);
 	uv_run(&trial.loop, UV_RUN_DEFAULT);
 	for (int i = 0; i < SERVERS; i++)
 		kri_buffer_free(&trial.servers[i].heard);

@@ -211,32 +211,31 @@ static void trickle(struct peer *peer, const char *command)
 	}
 }
 
-static void start_dripping(uv_timer_t *timer)
+static void start_dripping(void)
 {
 	trial.servers[0].serve = trickle;
-	uv_timer_init(&trial.loop, timer);
-	uv_timer_start(timer, drip_one, 100, 5);
+	uv_timer_init(&trial.loop, &trial.drip);
+	uv_timer_start(&trial.drip, drip_one, 100, 5);
 }
 
-static void stop_dripping(uv_timer_t *timer)
+static void stop_dripping(void)
 {
-	uv_close((uv_handle_t *)timer, NULL);
+	uv_close((uv_handle_t *)&trial.drip, NULL);
 	uv_run(&trial.loop, UV_RUN_NOWAIT);
 }
 
 static void a_reply_that_trickles_ends_in_time(void **state)
 {
 	int64_t began;
-	uv_timer_t timer;
 
 	(void)state;
 	open_first(MS);
 	assert_int_equal(try_get("warm"), KR_OK);
 	began = kri_clock_ms();
-	start_dripping(&timer);
+	start_dripping();
 	assert_int_equal(try_get("slow"), KR_ERR_TIMEOUT);
 	assert_in_range(kri_clock_ms() - began, MS - 10, 3 * MS);
-	stop_dripping(&timer);
+	stop_dripping();
 	/* Who says something is not away. */
 	assert_int_equal(try_get("b"), KR_OK);
 	assert_int_equal(trial.servers[0].connections, 2);
@@ -245,12 +244,11 @@ static void a_reply_that_trickles_ends_in_time(void **state)
 static void others_on_a_connection_that_hangs_go_to_a_new_one(void **state)
 {
 	struct trip slow = {0}, quick = {0};
-	uv_timer_t timer;
 
 	(void)state;
 	open_first(MS);
 	assert_int_equal(try_get("warm"), KR_OK);
-	start_dripping(&timer);
+	start_dripping();
 	get(&slow, "slow");
 	submit(&slow);
 	run_until(&trial.servers[0].served[0], 1);
@@ -262,7 +260,7 @@ static void others_on_a_connection_that_hangs_go_to_a_new_one(void **state)
 	assert_int_equal(slow.calls[0].err, KR_ERR_TIMEOUT);
 	assert_said(&quick.calls[0], "OK");
 	assert_int_equal(quick.calls[1].err, KR_ERR_UNAVAILABLE);
-	stop_dripping(&timer);
+	stop_dripping();
 	end_trip(&slow);
 	end_trip(&quick);
 }
