@@ -62,15 +62,6 @@ enum kr_err kri_token_digest(const struct kri_token *token,
 		out);
 }
 
-bool kri_token_proves(const struct kri_token *token,
-		      const unsigned char digest[KRI_DIGEST_SIZE])
-{
-	unsigned char own[KRI_DIGEST_SIZE];
-
-	return !kri_token_digest(token, own) &&
-	       kri_equal_secret(own, digest, KRI_DIGEST_SIZE);
-}
-
 void kri_token_print(const struct kri_token *token, char out[KRI_TOKEN_LEN + 1])
 {
 	memcpy(out, token->id, KRI_ID_LEN);

@@ -33,11 +33,6 @@ enum kr_err kri_token_renew(struct kri_token *token,
 enum kr_err kri_token_digest(const struct kri_token *token,
 			     unsigned char out[KRI_DIGEST_SIZE]) KR_MUST_CHECK;
 
-/* Whether the secret has that digest, in constant time; for tests, as it does
- * not tell a want of memory from another secret. */
-bool kri_token_proves(const struct kri_token *token,
-		      const unsigned char digest[KRI_DIGEST_SIZE]);
-
 /* The cookie's value, with a NUL. */
 void kri_token_print(const struct kri_token *token,
 		     char out[KRI_TOKEN_LEN + 1]);

@@ -33,9 +33,8 @@ static enum kr_err sweep(struct kri_store *base, size_t *removed)
 static enum kr_err check(struct kri_store *base, struct kri_buffer *why)
 {
 	struct kri_redis_store *store = (struct kri_redis_store *)base;
-	enum kr_err err = KR_OK;
-
 	const char *fault = NULL;
+	enum kr_err err = KR_OK;
 
 	if (kri_topology_aborts(store->topology))
 		err = kri_topology_ping(store->topology, &fault);

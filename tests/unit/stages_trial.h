@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "fake_store.h"
+#include "proof.h"
 
 #define BATCH 8
 #define REQUESTS 32 /* of one test, at a time */
@@ -375,7 +376,7 @@ static inline struct fake_session *session_of(struct trial *t, int i)
 
 	assert_int_equal(kri_token_parse(cookie_value(t, i), &token), KR_OK);
 	session = fake_find(&t->store, token.id);
-	return session && kri_token_proves(&token, session->auth) ? session
+	return session && proves(&token, session->auth) ? session
 								  : NULL;
 }
 

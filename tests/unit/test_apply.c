@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "proof.h"
 
 #define ID "AAAAAAAAAAAAAAAAAAAAAA"
 #define IDLE 20000       /* ms */
@@ -192,7 +193,7 @@ static void renewing_replaces_the_digest_and_no_more(void **state)
 	assert_int_equal(f->record.operation, KRI_OP_UPDATE);
 	assert_true(f->record.renewed);
 	assert_string_equal(f->record.id, ID);
-	assert_true(kri_token_proves(&f->session.token, f->record.auth));
+	assert_true(proves(&f->session.token, f->record.auth));
 	assert_change(f, "color", KRI_CHANGE_KEPT, "purple");
 	assert_int_equal(kri_session_cookie(&f->session), KRI_COOKIE_SET);
 }
@@ -218,7 +219,7 @@ static void renewing_twice_in_one_request_is_one_renewal(void **state)
 	assert_int_equal(kri_session_renew(&f->session), KR_OK);
 	apply(&f->session);
 	assert_memory_equal(f->record.was, f->auth, KRI_DIGEST_SIZE);
-	assert_true(kri_token_proves(&f->session.token, f->record.auth));
+	assert_true(proves(&f->session.token, f->record.auth));
 }
 
 static void without_renewing_the_digest_stays(void **state)
@@ -383,7 +384,7 @@ static void the_digest_of_a_renewal_outlives_other_changes(void **state)
 	set(&f->other, "color", "red");
 	apply(&f->other);
 	assert_true(f->record.renewed);
-	assert_true(kri_token_proves(&f->session.token, f->record.auth));
+	assert_true(proves(&f->session.token, f->record.auth));
 }
 
 static void an_end_counts_more_than_an_update(void **state)

@@ -3,6 +3,7 @@
  * left of it for the next.
  */
 #include "exchange_trial.h"
+#include "proof.h"
 
 static enum kr_err hello(struct kr_context *c)
 {
@@ -103,7 +104,7 @@ static void a_session_that_was_made_comes_with_its_cookie(void **state)
 		kri_token_parse(kri_text(cookie + 18, KRI_TOKEN_LEN), &token),
 		KR_OK);
 	assert_string_equal(token.id, kr_session_id(kr_session(&t->c)));
-	assert_true(kri_token_proves(&token, t->c.visit.session.record->auth));
+	assert_true(proves(&token, t->c.visit.session.record->auth));
 	assert_non_null(strstr(cookie, "; HttpOnly"));
 }
 

@@ -3,6 +3,8 @@
  */
 #include "session_trial.h"
 
+#include "proof.h"
+
 static int setup(void **state)
 {
 	return set_up(state, 16, 256);
@@ -260,7 +262,7 @@ static void a_made_session_is_proven_by_its_token(void **state)
 	assert_set(&f->session, "a", "1");
 	apply(&f->session);
 	assert_true(
-		kri_token_proves(&f->session.token, f->session.record->auth));
+		proves(&f->session.token, f->session.record->auth));
 	assert_int_equal(kri_session_cookie(&f->session), KRI_COOKIE_SET);
 }
 
