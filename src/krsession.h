@@ -100,8 +100,7 @@ enum kr_err {
 	KR_ERR_INPUT = 5,        /* the client's request is malformed: 400 */
 	KR_ERR_NOT_FOUND = 6,    /* no such value, session or option: 500 */
 	KR_ERR_TYPE = 7,         /* it is there, but not of that type: 500 */
-	KR_ERR_RESERVED = 8,     /* a key or name that is not the caller's: 400
-				  */
+	KR_ERR_RESERVED = 8,     /* a key or name, empty or not yours: 400 */
 	KR_ERR_LIMIT = 9,        /* past a limit of section [session]: 413 */
 	KR_ERR_GONE = 10,        /* the session ended meanwhile: 503 */
 	KR_ERR_CONFLICT = 11,    /* others kept changing the session: 503 */
@@ -475,11 +474,12 @@ void kr_log(struct kr_context *c, enum kr_log_level level, const char *format,
 struct kr_session *kr_session(struct kr_context *c);
 
 /*
- * Keys are 1 to session.max_key bytes and do not begin with '@' (KR_ERR_LIMIT,
- * KR_ERR_RESERVED). A getter without such a value is KR_ERR_NOT_FOUND. A setter
- * begins a session if there is none; past session.max_value, max_values or
- * max_size it is KR_ERR_LIMIT and changes nothing. KR_ERR_MEMORY;
- * KR_ERR_SYSTEM if the system has no random bytes for a new secret.
+ * A key that is empty or begins with '@' is KR_ERR_RESERVED, and one of more
+ * than session.max_key bytes KR_ERR_LIMIT, in getters too. A getter without
+ * such a value is KR_ERR_NOT_FOUND. A setter begins a session if there is none;
+ * past session.max_value, max_values or max_size it is KR_ERR_LIMIT and changes
+ * nothing. KR_ERR_MEMORY; KR_ERR_SYSTEM if the system has no random bytes for a
+ * new secret.
  *
  * What changes the session is KR_ERR_CROSS_SITE where the cross-site rule
  * forbids it, and nothing is stored before the handler has succeeded.
