@@ -1,7 +1,9 @@
 /*
  * Owns the form of a log line; log_queue.c brings it to standard error.
  * Level and format are the only global state here, and atomic: any thread
- * may log at any time. Knows nothing of who logs what.
+ * may log at any time. Lines are made on the stack, and their JSON here: that
+ * memory has run out is said when there is none. Knows nothing of who logs
+ * what.
  */
 #include "base/log.h"
 
@@ -12,9 +14,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include <json-c/json.h>
-
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log_output.h"
 #include "base/log_queue.h"
@@ -118,84 +117,114 @@ static void set_time(char *out, size_t size)
 	snprintf(out, size, "%s.%03dZ", seconds, (int)(now.tv_nsec / 1000000));
 }
 
-static void put_text(const struct line *line, struct kri_buffer *out)
+/* What has no room is cut off; the assertion above says that there is some. */
+static void put(struct kri_log_line *out, const char *text)
 {
-	kri_buffer_printf(out, "%s %s ", line->time, level_names[line->level]);
-	if (line->request[0])
-		kri_buffer_printf(out, "request=%s ", line->request);
-	if (line->session[0])
-		kri_buffer_printf(out, "session=%s ", line->session);
-	kri_buffer_string(out, line->message);
+	size_t len = strlen(text), room = sizeof(out->data) - out->len;
+
+	len = len < room ? len : room;
+	memcpy(out->data + out->len, text, len);
+	out->len += len;
 }
 
-static void add(struct json_object *object, const char *key, const char *value)
+static void put_byte(struct kri_log_line *out, char byte)
 {
-	struct json_object *string;
+	if (out->len < sizeof(out->data))
+		out->data[out->len++] = byte;
+}
 
+static void put_id(struct kri_log_line *out, const char *name, const char *id)
+{
+	if (!id[0])
+		return;
+	put(out, name);
+	put(out, id);
+	put(out, " ");
+}
+
+static void put_text(struct kri_log_line *out, const struct line *line)
+{
+	put(out, line->time);
+	put(out, " ");
+	put(out, level_names[line->level]);
+	put(out, " ");
+	put_id(out, "request=", line->request);
+	put_id(out, "session=", line->session);
+	put(out, line->message);
+}
+
+/* A string of JSON. Texts were made tidy: they are UTF-8 without control
+ * characters, so two characters alone need an escape (RFC 8259, section 7). */
+static void put_string(struct kri_log_line *out, const char *text)
+{
+	put(out, "\"");
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			put(out, "\\");
+		put_byte(out, *text);
+	}
+	put(out, "\"");
+}
+
+static void put_member(struct kri_log_line *out, const char *name,
+		       const char *value)
+{
 	if (!value[0])
 		return;
-	string = json_object_new_string(value);
-	if (string && json_object_object_add(object, key, string))
-		json_object_put(string);
+	put(out, ",\"");
+	put(out, name);
+	put(out, "\":");
+	put_string(out, value);
 }
 
-static void put_json(const struct line *line, struct kri_buffer *out)
+static void put_json(struct kri_log_line *out, const struct line *line)
 {
-	const int form =
-		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-	struct json_object *object = json_object_new_object();
-
-	if (!object) {
-		out->failed = true;
-		return;
-	}
-	add(object, "time", line->time);
-	add(object, "level", level_names[line->level]);
-	add(object, "request", line->request);
-	add(object, "session", line->session);
-	add(object, "message", line->message);
-	kri_buffer_string(out, json_object_to_json_string_ext(object, form));
-	json_object_put(object);
+	put(out, "{\"time\":");
+	put_string(out, line->time);
+	put_member(out, "level", level_names[line->level]);
+	put_member(out, "request", line->request);
+	put_member(out, "session", line->session);
+	put_member(out, "message", line->message);
+	put(out, "}");
 }
 
 /* In the journal, a line's priority stands before it (sd-daemon(3)), and is
  * taken away again: journalctl -p err finds errors. */
-static void put_priority(const struct line *line, struct kri_buffer *out)
+static void put_priority(struct kri_log_line *out, enum kri_log_level level)
 {
-	static const char priorities[] = {
-		[KRI_LOG_ERROR] = '3',
-		[KRI_LOG_WARNING] = '4',
-		[KRI_LOG_INFO] = '6',
-		[KRI_LOG_DEBUG] = '7',
+	static const char *const priorities[] = {
+		[KRI_LOG_ERROR] = "<3>",
+		[KRI_LOG_WARNING] = "<4>",
+		[KRI_LOG_INFO] = "<6>",
+		[KRI_LOG_DEBUG] = "<7>",
 	};
 
 	if (kri_log_to_journal())
-		kri_buffer_printf(out, "<%c>", priorities[line->level]);
+		put(out, priorities[level]);
 }
 
-static void put_line(const struct line *line, struct kri_buffer *out)
+static void put_line(struct kri_log_line *out, const struct line *line)
 {
-	put_priority(line, out);
+	out->len = 0;
+	put_priority(out, line->level);
 	if (atomic_load_explicit(&current_format, memory_order_relaxed) ==
 	    KRI_LOG_JSON)
-		put_json(line, out);
+		put_json(out, line);
 	else
-		put_text(line, out);
-	kri_buffer_byte(out, '\n');
+		put_text(out, line);
+	put(out, "\n");
 }
 
 static void emit(const struct line *line)
 {
-	struct kri_buffer out = KRI_BUFFER_EMPTY;
+	struct kri_log_line out;
 
-	put_line(line, &out);
-	if (!out.failed)
-		kri_log_queue_put(kri_buffer_text(&out));
-	kri_buffer_free(&out);
+	put_line(&out, line);
+	kri_log_queue_put(kri_text(out.data, out.len));
 }
 
 /* Said at any level: it may have been errors. */
-static void put_lost(struct kri_buffer *out, uint64_t n)
+static void put_lost(struct kri_log_line *out, uint64_t n)
 {
 	struct line line = {.level = KRI_LOG_WARNING};
 
@@ -204,7 +233,7 @@ static void put_lost(struct kri_buffer *out, uint64_t n)
 		 "read fast enough, or could not be written",
 		 n, n == 1 ? " was" : "s were");
 	set_time(line.time, sizeof(line.time));
-	put_line(&line, out);
+	put_line(out, &line);
 }
 
 KR_PRINTF(3, 0)

@@ -48,15 +48,13 @@ static pthread_cond_t ended;  /* the thread did, and running is false */
 /* Says that lines were lost; returns how many are still to be told of. */
 static uint64_t say(uint64_t lost)
 {
-	struct kri_buffer line = KRI_BUFFER_EMPTY;
+	struct kri_log_line line;
 
 	if (!lost)
 		return 0;
 	say_lost(&line, lost);
-	if (!line.failed && !kri_log_write_lines(kri_buffer_text(&line), stop))
-		lost = 0;
-	kri_buffer_free(&line);
-	return lost;
+	return kri_log_write_lines(kri_text(line.data, line.len), stop) ? lost
+									: 0;
 }
 
 /* `lost`: of earlier batches, and not yet said. Returns what is now. */

@@ -6,11 +6,16 @@
 #ifndef KRI_BASE_LOG_QUEUE_H
 #define KRI_BASE_LOG_QUEUE_H
 
-#include "base/buffer.h"
 #include "base/log_output.h"
 
-/* Makes the line, with its end, which says that `n` lines were lost. */
-typedef void kri_log_lost(struct kri_buffer *out, uint64_t n);
+/* A line with its end; no memory of the heap's. */
+struct kri_log_line {
+	char data[KRI_LOG_LINE_MAX];
+	size_t len;
+};
+
+/* Makes the line which says that `n` lines were lost. */
+typedef void kri_log_lost(struct kri_log_line *out, uint64_t n);
 
 /* Starts the thread; KR_OK if it is there already, else KR_ERR_SYSTEM. */
 enum kr_err kri_log_queue_start(kri_log_lost *lost) KR_MUST_CHECK;

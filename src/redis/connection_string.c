@@ -176,10 +176,13 @@ static enum kr_err read_key(struct kri_endpoint *endpoint, struct kri_text name,
 			    struct kri_text value, struct kri_buffer *why)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		enum kr_err err;
+
 		if (!kri_text_equal_nocase(name, kri_text_of(keys[i].name)))
 			continue;
-		if (!keys[i].read(endpoint, value, keys[i].offset))
-			return KR_OK;
+		err = keys[i].read(endpoint, value, keys[i].offset);
+		if (!err || err == KR_ERR_MEMORY)
+			return err;
 		kri_buffer_printf(why, "redis.endpoint: %s must be %s",
 				  keys[i].name, keys[i].allowed);
 		return KR_ERR_CONFIG;

@@ -22,6 +22,7 @@
 
 #include "fcgi/gateway.h"
 #include "life.h"
+#include "parts.h"
 
 #define PATIENCE 20    /* s that a life may take */
 #define FAULTS_MOST 20 /* after so many we have seen enough */
@@ -257,9 +258,10 @@ int main(int argc, char **argv)
 	allocator_setup();
 	if (kri_gateway_setup())
 		return 2;
+	faults = parts_run();
 	if (optind < argc)
-		faults = run_store((const char *const *)argv + optind);
+		faults += run_store((const char *const *)argv + optind);
 	else
-		faults = run_memory() + run_sqlite();
+		faults += run_memory() + run_sqlite();
 	return faults > 0;
 }
