@@ -248,20 +248,56 @@ opens() { # COOKIE VALUE
 	[ "$(rcli dbsize)" -eq 1 ]
 }
 
-@test "a replaced cookie is known for a minute, then it is like any other" {
+# A login 61 seconds ago: the digest as it is, with a time that much older.
+renewed_long_ago() {
 	local was
-	kr_start
 	new_session
 	ask_as "$cookie" '/session/login?user=max'
+	renewed=$(cookie_value)
 	was=$(rcli --no-raw hget "$key" @was)
 	[[ $was =~ [0-9]{13}\"$ ]]
-	# The digest as it is, with a time that is 61 seconds older.
 	rcli eval "local was = redis.call('HGET', KEYS[1], '@was')
 		return redis.call('HSET', KEYS[1], '@was', was:sub(1, 32) ..
 			string.format('%d', was:sub(33) - 61000))" 1 "$key"
+}
+
+@test "a replaced cookie is known for a minute, then it is like any other" {
+	kr_start
+	renewed_long_ago
 	ask_as "$cookie" /session/counter
 	expect 200 '{"message":"Counter incremented","counter":1}'
 	[[ $(cookie_value) != "${cookie:0:22}"* ]]
+}
+
+has_no_was() {
+	[[ $(rcli hexists "$key" @was) == 0 ]]
+}
+
+@test "a read leaves the replaced digest, and the next write takes it away" {
+	local before after
+	kr_start
+	renewed_long_ago
+	before=$(rcli memory usage "$key")
+	ask_as "$renewed" /session/whoami
+	expect 200 '{"user":"max"}'
+	[ "$(rcli hexists "$key" @was)" -eq 1 ]
+	ask_as "$renewed" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":1}'
+	has_no_was
+	after=$(rcli memory usage "$key")
+	((after < before && after <= 250)) ||
+		fail "$before bytes before, $after after"
+}
+
+@test "a touch takes the replaced digest away too" {
+	kr_start
+	renewed_long_ago
+	pass_time 5000
+	ask_as "$renewed" /session/whoami
+	expect 200 '{"user":"max"}'
+	within 5 has_no_was
+	ask_as "$renewed" /session/whoami
+	expect 200 '{"user":"max"}'
 }
 
 # ---- time ---------------------------------------------------------------

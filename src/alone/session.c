@@ -221,7 +221,9 @@ static void make_loaded(struct kri_record *record)
 	if (record->ttl)
 		record->seen = kri_clock_epoch_ms();
 	record->operation = KRI_OP_NONE;
-	record->exact = record->renewed = false;
+	if (record->outlived)
+		record->was_at = 0;
+	record->exact = record->renewed = record->outlived = false;
 	record->ttl = 0;
 }
 

@@ -74,6 +74,7 @@ static enum kr_err renew(struct kr_session *session)
 	memcpy(record->auth, digest, sizeof(record->auth));
 	record->was_at = kri_clock_epoch_ms();
 	record->renewed = true;
+	record->outlived = false;
 	return KR_OK;
 }
 

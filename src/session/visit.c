@@ -54,6 +54,13 @@ static bool was_replaced_just_now(const struct kri_record *record)
 	       gone < SUPERSEDED_FOR && gone > -SUPERSEDED_FOR;
 }
 
+/* For good; by a clock that is before ours it may be known for longer. */
+static bool was_replaced_long_ago(const struct kri_record *record)
+{
+	return record->was_at && record->was_at < kri_clock_epoch_ms() &&
+	       !was_replaced_just_now(record);
+}
+
 /* Where it cannot be found out, nothing is proven, and the client must not be
  * told that it has no session. */
 static enum kr_err prove(const struct kri_candidate *candidate,
@@ -93,6 +100,7 @@ static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 {
 	struct kri_record *record = candidate->record;
 
+	record->outlived = was_replaced_long_ago(record);
 	if (record->operation == KRI_OP_NONE &&
 	    kri_session_is_due(visit->config, record)) {
 		record->operation = KRI_OP_TOUCH;

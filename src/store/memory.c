@@ -124,6 +124,15 @@ static void renew(struct kri_memory_session *session,
 	session->was_at = record->was_at;
 }
 
+static void forget(struct kri_memory_session *session,
+		   const struct kri_record *record)
+{
+	if (!record->outlived || session->was_at != record->was_at)
+		return;
+	memset(session->was, 0, KRI_DIGEST_SIZE);
+	session->was_at = 0;
+}
+
 static enum kr_err update(const struct visit *visit, struct kri_record *record)
 {
 	struct kri_memory_session *session =
@@ -137,6 +146,7 @@ static enum kr_err update(const struct visit *visit, struct kri_record *record)
 		return err;
 	if (record->renewed)
 		renew(session, record);
+	forget(session, record);
 	if (record->ttl)
 		set_end(session, record->ttl, visit->now);
 	record->version = session->version;
@@ -148,8 +158,10 @@ static enum kr_err touch(const struct visit *visit, struct kri_record *record)
 	struct kri_memory_session *session =
 		kri_memory_shard_find(visit->shard, record->id, visit->now);
 
-	if (session)
-		set_end(session, record->ttl, visit->now);
+	if (!session)
+		return KR_OK;
+	forget(session, record);
+	set_end(session, record->ttl, visit->now);
 	return KR_OK;
 }
 

@@ -30,6 +30,12 @@ static struct kri_text id_of(const struct kri_record *record)
 	return kri_text(record->id, KRI_ID_LEN);
 }
 
+static void put_id(struct kri_pg_params *params,
+		   const struct kri_record *record)
+{
+	kri_pg_put_text(params, id_of(record));
+}
+
 static void put_ids(struct kri_postgresql_batch *batch, enum kri_operation op)
 {
 	struct kri_pg_params *params = &batch->link->params;
@@ -101,10 +107,11 @@ static void put_new_auth(struct kri_pg_params *params,
 		kri_pg_put_null(params);
 }
 
+/* Of a digest to be kept, or to be taken away if it is still of that time. */
 static void put_was_at(struct kri_pg_params *params,
 		       const struct kri_record *record)
 {
-	if (record->renewed)
+	if (record->renewed || record->outlived)
 		kri_pg_put_time(params, record->was_at);
 	else
 		kri_pg_put_null(params);
@@ -386,6 +393,17 @@ static size_t count_touches(struct kri_record **records, size_t n)
 	return touches;
 }
 
+/* An element of an array for each of them, by `add`. */
+static void put_touched(struct kri_pg_params *params,
+			struct kri_record **records, size_t n,
+			void (*add)(struct kri_pg_params *params,
+				    const struct kri_record *record))
+{
+	for (size_t i = 0; i < n; i++)
+		if (records[i]->operation == KRI_OP_TOUCH)
+			add(params, records[i]);
+}
+
 /* The records are the caller's again at once, so the parameters are made
  * here. */
 static void touch(struct kri_postgresql_link *link, struct kri_record **records,
@@ -399,14 +417,12 @@ static void touch(struct kri_postgresql_link *link, struct kri_record **records,
 	params = &batch->params;
 	kri_pg_params_clear(params);
 	kri_pg_put_array(params, KRI_PG_TEXT, touches);
-	for (size_t i = 0; i < n; i++)
-		if (records[i]->operation == KRI_OP_TOUCH)
-			kri_pg_put_text(params, id_of(records[i]));
+	put_touched(params, records, n, put_id);
 	kri_pg_put_array(params, KRI_PG_INT8, touches);
-	for (size_t i = 0; i < n; i++)
-		if (records[i]->operation == KRI_OP_TOUCH)
-			kri_pg_put_int(params, records[i]->ttl);
+	put_touched(params, records, n, put_ttl);
 	kri_pg_put_time(params, kri_clock_epoch_ms());
+	kri_pg_put_array(params, KRI_PG_TIMESTAMPTZ, touches);
+	put_touched(params, records, n, put_was_at);
 	batch->job.put = put_touches;
 	batch->job.done = touched;
 	batch->job.repeatable = true;

@@ -43,9 +43,14 @@ static const char commit[] =
 	"version = version + 1\n"
 	"call('HSET', key, '@ver', string.format('%d', version),\n"
 	"  unpack(argv, 4, last))\n"
-	"if argv[last + 1] then\n"
-	"  call('HDEL', key, unpack(argv, last + 1))\n"
+	"local gone = last + 1\n"
+	"if argv[gone] == '@was' then\n"
+	"  if call('HGET', key, '@was') == argv[gone + 1] then\n"
+	"    call('HDEL', key, '@was')\n"
+	"  end\n"
+	"  gone = gone + 2\n"
 	"end\n"
+	"if argv[gone] then call('HDEL', key, unpack(argv, gone)) end\n"
 	"if ttl ~= '' then call('PEXPIRE', key, ttl) end\n"
 	"return version\n";
 
@@ -56,6 +61,9 @@ static const char commit[] =
 static const char touch[] =
 	"if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end\n"
 	"redis.call('HSET', KEYS[1], '@seen', ARGV[2])\n"
+	"if ARGV[3] and redis.call('HGET', KEYS[1], '@was') == ARGV[3] then\n"
+	"  redis.call('HDEL', KEYS[1], '@was')\n"
+	"end\n"
 	"return 1\n";
 
 enum kr_err kri_redis_scripts_init(struct kri_redis_scripts *scripts)

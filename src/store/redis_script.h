@@ -20,10 +20,12 @@ enum kri_redis_script {
 	/* ARGV: ms to live, or "" to leave it; the version demanded, or "";
 	 * the index of the last argument that belongs to the fields to set;
 	 * those, each followed by its value, and @was before all others: then
-	 * the digest in it is demanded; the fields to remove. Answers the new
-	 * version, or one of the below. */
+	 * the digest in it is demanded; the fields to remove, and @was before
+	 * all others: then with its value, without which it stays. Answers the
+	 * new version, or one of the below. */
 	KRI_SCRIPT_COMMIT,
-	/* ARGV: ms to live, @seen. Answers whether it did so, 1 or 0. */
+	/* ARGV: ms to live, @seen; the value of @was, if that is to be removed
+	 * where it still has it. Answers whether it did so, 1 or 0. */
 	KRI_SCRIPT_TOUCH,
 	KRI_SCRIPTS
 };

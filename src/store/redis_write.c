@@ -93,15 +93,21 @@ static struct kri_text digest(const unsigned char bytes[KRI_DIGEST_SIZE])
 	return kri_text((const char *)bytes, KRI_DIGEST_SIZE);
 }
 
-static void put_was(struct kri_buffer *out, const struct kri_record *record)
+static void put_was_value(struct kri_buffer *out,
+			  const struct kri_record *record)
 {
 	char both[KRI_DIGEST_SIZE + KRI_INT_SIZE], room[KRI_INT_SIZE];
 	struct kri_text when = kri_text_of_int(record->was_at, room);
 
 	memcpy(both, record->was, KRI_DIGEST_SIZE);
 	memcpy(both + KRI_DIGEST_SIZE, when.data, when.len);
-	kri_command_text(out, KRI_FIELD_WAS);
 	kri_command_text(out, kri_text(both, KRI_DIGEST_SIZE + when.len));
+}
+
+static void put_was(struct kri_buffer *out, const struct kri_record *record)
+{
+	kri_command_text(out, KRI_FIELD_WAS);
+	put_was_value(out, record);
 }
 
 /* The values that were set, each key before its value. */
@@ -175,14 +181,17 @@ static size_t put_update(const struct kri_redis_writer *writer,
 {
 	size_t last = 3 + 2 * (count(record, KRI_CHANGE_SET) +
 			       (record->ttl != 0) + 2 * record->renewed);
-	size_t key = put_script(writer, record, KRI_SCRIPT_COMMIT,
-				last + count(record, KRI_CHANGE_REMOVED), out);
+	size_t gone = count(record, KRI_CHANGE_REMOVED) + 2 * record->outlived;
+	size_t key =
+		put_script(writer, record, KRI_SCRIPT_COMMIT, last + gone, out);
 
 	put_int_if(out, record->ttl != 0, record->ttl);
 	put_int_if(out, record->exact, record->version);
 	kri_command_int(out, (int64_t)last);
 	put_own(writer, record, out);
 	put_values(out, record);
+	if (record->outlived)
+		put_was(out, record);
 	for (size_t i = 0; i < record->n; i++)
 		if (record->values[i].change == KRI_CHANGE_REMOVED)
 			kri_command_text(out, record->values[i].key);
@@ -192,10 +201,13 @@ static size_t put_update(const struct kri_redis_writer *writer,
 static size_t put_touch(const struct kri_redis_writer *writer,
 			const struct kri_record *record, struct kri_buffer *out)
 {
-	size_t key = put_script(writer, record, KRI_SCRIPT_TOUCH, 2, out);
+	size_t key = put_script(writer, record, KRI_SCRIPT_TOUCH,
+				2 + record->outlived, out);
 
 	kri_command_int(out, record->ttl);
 	kri_command_int(out, writer->now);
+	if (record->outlived)
+		put_was_value(out, record);
 	return key;
 }
 

@@ -46,8 +46,8 @@ const int64_t kri_sqlite_version = sizeof(steps) / sizeof(steps[0]);
 #define UPDATE(times)                                                          \
 	"UPDATE sessions SET version = version + 1,"                           \
 	"  auth = iif(?4 IS NULL, auth, ?5),"                                  \
-	"  was = iif(?4 IS NULL, was, ?4),"                                    \
-	"  was_at = iif(?4 IS NULL, was_at, ?6)" times                         \
+	"  was = iif(?4 IS NULL, iif(was_at = ?6, NULL, was), ?4),"            \
+	"  was_at = iif(?4 IS NULL, iif(was_at = ?6, 0, was_at), ?6)" times    \
 	" WHERE id = ?1 AND ends > ?2 AND (?3 IS NULL OR version = ?3)"        \
 	"  AND (?4 IS NULL OR auth = ?4)"                                      \
 	" RETURNING version"
@@ -75,7 +75,9 @@ const char *const kri_sqlite_sql[KRI_SQLITE_STATEMENTS] = {
 		" VALUES (?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT (id) DO NOTHING",
 	[KRI_SQLITE_UPDATE] = UPDATE(""),
 	[KRI_SQLITE_UPDATE_AND_TOUCH] = UPDATE(", seen = ?7, ends = ?8"),
-	[KRI_SQLITE_TOUCH] = "UPDATE sessions SET seen = ?3, ends = ?4"
+	[KRI_SQLITE_TOUCH] = "UPDATE sessions SET seen = ?3, ends = ?4,"
+			     "  was = iif(was_at = ?5, NULL, was),"
+			     "  was_at = iif(was_at = ?5, 0, was_at)"
 			     " WHERE id = ?1 AND ends > ?2",
 	[KRI_SQLITE_SET] =
 		"INSERT INTO session_values (id, key, data) VALUES (?1, ?2, ?3)"

@@ -156,11 +156,12 @@ static void bind_demands(const struct task *task,
 		kri_sqlite_bind_null(file, which, parameter);
 	if (record->exact)
 		kri_sqlite_bind_int(file, which, 3, record->version);
+	if (record->renewed || record->outlived)
+		kri_sqlite_bind_int(file, which, 6, record->was_at);
 	if (!record->renewed)
 		return;
 	kri_sqlite_bind_bytes(file, which, 4, digest(record->was));
 	kri_sqlite_bind_bytes(file, which, 5, digest(record->auth));
-	kri_sqlite_bind_int(file, which, 6, record->was_at);
 }
 
 /* Why the update found no row. Nobody else writes meanwhile. */
@@ -207,12 +208,17 @@ static enum kr_err update(const struct task *task)
 static enum kr_err touch(const struct task *task)
 {
 	struct kri_sqlite_file *file = task->file;
-	int64_t ends = task->given + task->record->ttl;
+	const struct kri_record *record = task->record;
+	int64_t ends = task->given + record->ttl;
 
-	kri_sqlite_bind_text(file, KRI_SQLITE_TOUCH, 1, id_of(task->record));
+	kri_sqlite_bind_text(file, KRI_SQLITE_TOUCH, 1, id_of(record));
 	kri_sqlite_bind_int(file, KRI_SQLITE_TOUCH, 2, task->now);
 	kri_sqlite_bind_int(file, KRI_SQLITE_TOUCH, 3, task->given);
 	kri_sqlite_bind_int(file, KRI_SQLITE_TOUCH, 4, ends);
+	if (record->outlived)
+		kri_sqlite_bind_int(file, KRI_SQLITE_TOUCH, 5, record->was_at);
+	else
+		kri_sqlite_bind_null(file, KRI_SQLITE_TOUCH, 5);
 	return kri_sqlite_run(file, KRI_SQLITE_TOUCH);
 }
 

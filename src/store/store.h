@@ -61,6 +61,9 @@ struct kri_record {
 	/* auth is new; only if the stored one is still `was`, which is kept
 	 * as the replaced one with was_at. */
 	bool renewed;
+	/* What was loaded as `was` is of no use any more: an UPDATE or TOUCH
+	 * takes it away, if what is stored is still of that time. */
+	bool outlived;
 	/* ms to live from now on, and `seen` is to be written with it; 0:
 	 * both stay as they are. Not 0 for CREATE and TOUCH. */
 	int64_t ttl;

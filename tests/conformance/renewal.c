@@ -110,6 +110,94 @@ static void other_updates_leave_both_digests(void **state)
 	assert_int_equal(record->was_at, AT);
 }
 
+/* Loaded again, as it is after a renewal whose old digest is known no more. */
+static struct kri_record *outlived(struct trial *trial)
+{
+	struct kri_record *record;
+
+	created(trial, 1);
+	record = renewal(trial, AUTH, 'b');
+	set(record, "n", KRI_TEXT("1"));
+	assert_int_equal(commit(trial, record, KRI_OP_UPDATE), KR_OK);
+	record = stored(trial, 1);
+	record->outlived = true;
+	return record;
+}
+
+static void assert_forgotten(struct trial *trial)
+{
+	struct kri_record *record = stored(trial, 1);
+
+	assert_int_equal(record->was_at, 0);
+	assert_digest(record->was, 0);
+	assert_digest(record->auth, 'b');
+}
+
+static void an_update_takes_an_outlived_digest_away(void **state)
+{
+	struct kri_record *record = outlived(*state);
+
+	record->values[0].change = KRI_CHANGE_REMOVED;
+	set(record, "color", KRI_TEXT("blue"));
+	assert_int_equal(commit(*state, record, KRI_OP_UPDATE), KR_OK);
+	assert_forgotten(*state);
+	record = stored(*state, 1);
+	assert_no_value(record, "n");
+	assert_value(record, "color", KRI_TEXT("blue"));
+	assert_int_equal(record->version, 3);
+}
+
+static void an_update_that_prolongs_takes_it_away_too(void **state)
+{
+	struct kri_record *record = outlived(*state);
+
+	record->ttl = 10 * LONG;
+	assert_int_equal(commit(*state, record, KRI_OP_UPDATE), KR_OK);
+	assert_forgotten(*state);
+	assert_prolonged(*state, 1);
+}
+
+static void a_touch_takes_an_outlived_digest_away(void **state)
+{
+	struct kri_record *record = outlived(*state);
+
+	record->ttl = 10 * LONG;
+	assert_int_equal(commit(*state, record, KRI_OP_TOUCH), KR_OK);
+	assert_prolonged(*state, 1);
+	assert_forgotten(*state);
+	assert_value(stored(*state, 1), "n", KRI_TEXT("1"));
+}
+
+/* Another renewed after ours was loaded. */
+static void only_what_is_stored_since_then_stays(void **state)
+{
+	struct kri_record *old = outlived(*state);
+	struct kri_record *record = renewal(*state, 'b', 'c');
+
+	record->was_at = AT + 5;
+	assert_int_equal(commit(*state, record, KRI_OP_UPDATE), KR_OK);
+	old->ttl = 10 * LONG;
+	assert_int_equal(commit(*state, old, KRI_OP_TOUCH), KR_OK);
+	assert_prolonged(*state, 1);
+	assert_int_equal(commit(*state, old, KRI_OP_UPDATE), KR_OK);
+	record = stored(*state, 1);
+	assert_digest(record->was, 'b');
+	assert_int_equal(record->was_at, AT + 5);
+}
+
+static void a_touch_leaves_both_digests(void **state)
+{
+	struct kri_record *record = outlived(*state);
+
+	record->outlived = false;
+	record->ttl = 10 * LONG;
+	assert_int_equal(commit(*state, record, KRI_OP_TOUCH), KR_OK);
+	assert_prolonged(*state, 1);
+	record = stored(*state, 1);
+	assert_digest(record->was, AUTH);
+	assert_int_equal(record->was_at, AT);
+}
+
 static void a_renewal_of_what_has_ended_is_gone(void **state)
 {
 	assert_int_equal(
@@ -146,6 +234,11 @@ int run_renewal(void)
 		TEST(a_second_renewal_keeps_only_the_last_digest),
 		TEST(a_digest_may_hold_any_byte),
 		TEST(other_updates_leave_both_digests),
+		TEST(an_update_takes_an_outlived_digest_away),
+		TEST(an_update_that_prolongs_takes_it_away_too),
+		TEST(a_touch_takes_an_outlived_digest_away),
+		TEST(only_what_is_stored_since_then_stays),
+		TEST(a_touch_leaves_both_digests),
 		TEST(a_renewal_of_what_has_ended_is_gone),
 		TEST(an_exact_renewal_wants_both),
 	};

@@ -223,6 +223,35 @@ static void a_renewal_names_the_proven_digest_before_all(void **state)
 				 "$4\r\nuser\r\n$3\r\nmax\r\n"));
 }
 
+static void an_outlived_digest_is_the_first_to_be_removed(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
+	f->record.outlived = true;
+	f->record.was_at = 1700000000999;
+	memcpy(f->record.was, WAS, KRI_DIGEST_SIZE);
+	add(f, KRI_CHANGE_REMOVED, KRI_TEXT("old"), KRI_TEXT("1"));
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(SCRIPT("10", SHA1) NOTHING NOTHING
+			    "$1\r\n3\r\n$4\r\n@was\r\n$45\r\n" WAS
+			    "1700000000999\r\n$3\r\nold\r\n"));
+}
+
+static void a_touch_names_an_outlived_digest(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_TOUCH);
+	f->record.outlived = true;
+	f->record.was_at = 1700000000999;
+	memcpy(f->record.was, WAS, KRI_DIGEST_SIZE);
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(SCRIPT("7", TOUCH_SHA1) "$4\r\n1500\r\n" NOW
+			    "$45\r\n" WAS "1700000000999\r\n"));
+}
+
 static void a_touch_sends_time_to_live_and_time(void **state)
 {
 	struct fixture *f = *state;
@@ -316,6 +345,8 @@ int main(void)
 		TEST(an_exact_update_names_the_version_it_was_made_from),
 		TEST(a_time_to_live_goes_with_the_time_of_the_touch),
 		TEST(a_renewal_names_the_proven_digest_before_all),
+		TEST(an_outlived_digest_is_the_first_to_be_removed),
+		TEST(a_touch_names_an_outlived_digest),
 		TEST(a_touch_sends_time_to_live_and_time),
 		TEST(what_was_forgotten_is_sent_with_the_script_itself),
 		TEST(each_script_is_found_by_its_name),

@@ -154,6 +154,50 @@ static void after_a_minute_a_replaced_secret_is_a_plain_visitors(void **state)
 	assert_string_not_equal(t->visit.session.record->id, ID_A);
 }
 
+/* OTHER's visit, after so many ms. */
+static void come_renewed(struct trial *t, int64_t ago)
+{
+	renew_elsewhere(t, ago);
+	come(t, &t->visit, "sid=" ID_A OTHER);
+	assert_non_null(id_of(&t->visit));
+}
+
+static void within_a_minute_the_replaced_digest_stays(void **state)
+{
+	struct trial *t = *state;
+
+	come_renewed(t, MINUTE / 2);
+	assert_false(t->record.outlived);
+}
+
+static void after_a_minute_the_replaced_digest_may_go(void **state)
+{
+	struct trial *t = *state;
+
+	come_renewed(t, MINUTE + 1);
+	assert_true(t->record.outlived);
+}
+
+/* A clock that is behind must not take from others what they need. */
+static void a_digest_replaced_in_the_far_future_stays(void **state)
+{
+	struct trial *t = *state;
+
+	come_renewed(t, -2 * MINUTE);
+	assert_false(t->record.outlived);
+}
+
+static void a_renewal_after_a_minute_keeps_the_last_digest(void **state)
+{
+	struct trial *t = *state;
+
+	come_renewed(t, MINUTE + 1);
+	login(&t->visit);
+	assert_true(leave(&t->visit));
+	assert_true(t->record.renewed);
+	assert_false(t->record.outlived);
+}
+
 static void a_secret_replaced_in_the_far_future_is_a_plain_visitors(
 	void **state)
 {
@@ -569,6 +613,10 @@ int main(void)
 		TEST(within_a_minute_a_replaced_secret_cannot_log_out),
 		TEST(within_a_minute_a_replaced_secret_cannot_clear),
 		TEST(after_a_minute_a_replaced_secret_is_a_plain_visitors),
+		TEST(within_a_minute_the_replaced_digest_stays),
+		TEST(after_a_minute_the_replaced_digest_may_go),
+		TEST(a_digest_replaced_in_the_far_future_stays),
+		TEST(a_renewal_after_a_minute_keeps_the_last_digest),
 		TEST(a_secret_replaced_in_the_far_future_is_a_plain_visitors),
 		TEST(clocks_may_differ_by_less_than_a_minute),
 		TEST(a_replaced_secret_does_not_end_a_session_too_old),
