@@ -9,6 +9,10 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 # shellcheck source=lib/readme.bash
 source "$BATS_TEST_DIRNAME/lib/readme.bash"
+# shellcheck source=lib/topologies.bash
+source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/postgresql.bash
+source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 # shellcheck source=lib/install.bash
 source "$BATS_TEST_DIRNAME/lib/install.bash"
 # shellcheck source=tools/manuals.sh
@@ -27,6 +31,7 @@ setup() {
 teardown() {
 	cd /
 	unset LD_LIBRARY_PATH
+	postgresql_end
 	stack_close
 }
 
@@ -106,27 +111,33 @@ examples_of() { # PAGE
 	expect_it_counts ./counter
 }
 
-# One that needs a server has a suite of its own, but for Redis.
 options_for() { # KIND
 	case $1 in
 	sqlite) printf '%s\n' -o "store.path=$STACK/sessions.sqlite" ;;
+	postgresql) postgresql_options ;;
 	esac
 }
 
+# Comes up on that store.
+serve_on() { # KIND PROGRAM
+	local options
+	mapfile -t options < <(options_for "$1")
+	kr_listen krsessiond "$2" "unix:$KR_SOCKET" \
+		-o "store.kind=$1" "${options[@]}"
+	within 10 kr_answers "$KR_SOCKET" /nowhere 404
+}
+
 @test "kr_app_open(3)'s program counts on each store" {
-	local kind kinds options
+	local kind kinds
 	examples_of "$KR_ROOT/man/kr_app_open.3"
 	compile cc -o counter kr_app_open.3-1.c
 	redis_start
 	kinds=$(sed -n '/^\.It Cm kind/,/^\.It/s/^.*Value: one of \(.*\)\.$/\1/p' \
 		"$man/man5/krsessiond.conf.5")
 	[[ $kinds == *redis*memory* ]]
+	[[ $kinds != *postgresql* ]] || postgresql_make
 	for kind in ${kinds//,/}; do
-		[ "$kind" != postgresql ] || continue
-		mapfile -t options < <(options_for "$kind")
-		kr_listen krsessiond "$STACK/counter" "unix:$KR_SOCKET" \
-			-o "store.kind=$kind" "${options[@]}"
-		within 10 kr_answers "$KR_SOCKET" /nowhere 404
+		serve_on "$kind" "$STACK/counter"
 		ask /counter
 		expect 200 '{"counter":1}'
 		ask_as "$(cookie_value)" /counter
@@ -216,6 +227,80 @@ life_program() {
 			"$KR_ROOT/man/krsession-store.7" |
 			sed 's/ , /\n/g' | sort
 	)
+}
+
+# The commands below EXAMPLES of krsession-store(7) for that program, as
+# printed.
+store_example() { # PROGRAM
+	mandoc -T ascii "$KR_ROOT/man/krsession-store.7" | col -b | awk -v program="$1" '
+		/^[A-Z]/ { on = $0 == "EXAMPLES" }
+		on && $1 == program { block = 1 }
+		block && /^$/ { exit }
+		block' >"$STACK/example"
+	[ -s "$STACK/example" ]
+	bash "$STACK/example"
+}
+
+# The columns of that table on the page, sorted.
+page_columns() { # SECTION TABLE
+	awk -v section="$1" -v table="$2" '
+		/^\.Sh / { inside = $2 == section }
+		inside && /^\.(It|El)/ { on = $2 == "Li" && $3 == table; next }
+		inside && on && /^\.Cm / { gsub(/[,;]/, ""); for (i = 2; i <= NF; i++)
+			if ($i !~ /^[.@]/) print $i }' \
+		"$KR_ROOT/man/krsession-store.7" | sort
+}
+
+@test "krsession-store(7) counts the sessions in Redis" {
+	life_program
+	redis_start
+	kr_listen krsessiond "$STACK/life" "unix:$KR_SOCKET" \
+		-o redis.instance_name=krsession:
+	within 10 kr_answers "$KR_SOCKET" /nowhere 404
+	for _ in 1 2 3; do ask /login; done
+	mkdir bin
+	printf '#!/bin/sh\nexec "%s" -s "%s" "$@"\n' \
+		"$(command -v redis-cli)" "$STACK/redis.sock" >bin/redis-cli
+	chmod +x bin/redis-cli
+	[ "$(PATH=$STACK/bin:$PATH store_example redis-cli)" -eq 3 ]
+}
+
+@test "krsession-store(7) is right about SQLite" {
+	local sqlite=(sqlite3 "$STACK/sessions.sqlite")
+	life_program
+	serve_on sqlite "$STACK/life"
+	ask /login
+	[ "$(store_example sqlite3)" = "$(cookie_value | cut -c1-22)|max" ]
+	diff <(page_columns SQLITE sessions) \
+		<("${sqlite[@]}" "SELECT name FROM pragma_table_info('sessions')" | sort)
+	diff <(page_columns SQLITE session_values) \
+		<("${sqlite[@]}" "SELECT name FROM pragma_table_info('session_values')" | sort)
+	grep -qx "0x$(printf %x "$("${sqlite[@]}" 'PRAGMA application_id')") and the version of the tables, $(
+		"${sqlite[@]}" 'PRAGMA user_version'), as" "$KR_ROOT/man/krsession-store.7"
+	[ "$("${sqlite[@]}" 'SELECT length(id), length(auth), was IS NULL, was_at,
+		abs(born - unixepoch()) < 60, version, abs(seen / 1000 - unixepoch()) < 60,
+		ends > seen FROM sessions')" = '22|32|1|0|1|1|1|1' ]
+}
+
+@test "krsession-store(7) is right about PostgreSQL" {
+	life_program
+	postgresql_make
+	serve_on postgresql "$STACK/life"
+	ask /login
+	export PGHOST=$PG PGPORT=$PORT PGUSER=operator
+	store_example psql | grep -qE "^ *$(cookie_value | cut -c1-22) *\| max$"
+	columns() { # TABLE [CONDITION]
+		sql "SELECT column_name FROM information_schema.columns
+			WHERE table_schema = 'krsession' AND table_name = '$1' ${2-}" |
+			sort
+	}
+	diff <(page_columns SQLITE sessions) \
+		<(columns sessions "AND column_name <> 'sweep'")
+	diff <(page_columns SQLITE session_values) <(columns session_values)
+	[ "$(columns sessions "AND data_type = 'timestamp with time zone'" | xargs)" = \
+		'born ends seen sweep was_at' ]
+	[ "$(columns session_values "AND data_type = 'bytea'" | xargs)" = 'data key' ]
+	[ "$(sql 'SELECT number FROM version')" -eq 1 ]
 }
 
 @test "krsessiond(8) has the options that krsessiond -h has" {

@@ -280,6 +280,41 @@ documented() { # FIRST WORDS
 	sql postgres 'DROP ROLE web'
 }
 
+# The statements of docs/stores.md that are indented below a line.
+looks() { # BEGINNING OF A LINE
+	awk -v begin="$1" '
+		index($0, begin) == 1 { on = 1; next }
+		on && /^    / { print substr($0, 5); seen = 1; next }
+		on && seen { exit }' "$KR_ROOT/docs/stores.md"
+}
+
+@test "the looks that docs/stores.md prints work, and end all sessions" {
+	start
+	ask_as "$cookie" '/session/login?user=max'
+	cookie=$(cookie_value)
+	looks 'A look, in psql' | sed "s/'\.\.\.'/'${cookie:0:22}'/" >"$STACK/looks.sql"
+	[ "$(wc -l <"$STACK/looks.sql")" -eq 4 ]
+	psql -qXAt -v ON_ERROR_STOP=1 -h "$PG" -p "$PORT" -U operator krsession \
+		<"$STACK/looks.sql" >"$STACK/seen"
+	head -n 1 "$STACK/seen" | grep -qE "^${cookie:0:22}\|max\|-?00:00:0"
+	grep -qx 'color|purple' "$STACK/seen"
+	[ "$(sessions)" -eq 0 ]
+	ask_as "$cookie" /session/whoami
+	expect 401 '{"error":"No active session or user not set"}'
+}
+
+@test "the tables may be made UNLOGGED as docs/stores.md prints it" {
+	local statement
+	start
+	statement=$(grep -o 'ALTER TABLE session_values SET UNLOGGED' \
+		"$KR_ROOT/docs/stores.md")
+	sql "$statement"
+	sql "${statement/session_values/sessions}"
+	[ "$(sql "SELECT count(*) FROM pg_class WHERE relpersistence = 'u'
+		AND relname IN ('sessions', 'session_values')")" -eq 2 ]
+	session_opens
+}
+
 # Without what differs from dump to dump.
 statements() { # DUMP
 	grep -vE -e '^--' -e '^.(un)?restrict ' "$1"

@@ -309,3 +309,44 @@ documented() {
 	[ "$(documented | bash -e)" = "${cookie:0:22}|max"$'\n1' ]
 	[ "$(sqlite3 backup.sqlite 'SELECT count(*) FROM sessions')" -eq 1 ]
 }
+
+# Does what docs/stores.md prints for a damaged file, and puts the new one in
+# its place.
+recover() {
+	sed -n '/^Of a damaged file/,/^Never/s/^    //p' "$KR_ROOT/docs/stores.md" \
+		>"$STACK/recover"
+	grep -q sqlite3 "$STACK/recover"
+	(cd "$STACK/store" && bash "$STACK/recover")
+	rm -f "$SQLITE" "$SQLITE"-*
+	mv "$STACK/store/new.sqlite" "$SQLITE"
+}
+
+@test "what docs/stores.md saves of a file serves in its place" {
+	sqlite_serve
+	warm_session
+	server_stop krsessiond
+	recover
+	sqlite_serve
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":3}'
+	[ "$(stat -c %a "$SQLITE")" = 600 ]
+	run ! grep -a warning "$STACK/krsessiond.log"
+}
+
+@test "what docs/stores.md saves of a damaged file is most of it" {
+	sqlite_serve
+	server_stop krsessiond
+	sql "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 2000)
+		INSERT INTO sessions SELECT printf('%022d', i), x'00', NULL, 0, 1, 1, 1,
+			(unixepoch() + 3600) * 1000 + i FROM n;
+		INSERT INTO session_values SELECT id, 'k', 'value' FROM sessions;
+		PRAGMA wal_checkpoint(TRUNCATE)"
+	yes | dd of="$SQLITE" bs=4096 seek=40 count=1 iflag=fullblock conv=notrunc status=none
+	[ "$(sql 'PRAGMA integrity_check')" != ok ]
+	recover
+	is_whole
+	(($(sql 'SELECT count(*) FROM sessions') > 1000))
+	(($(sql 'SELECT count(*) FROM session_values') > 1000))
+	sqlite_serve
+	warm_session
+}
