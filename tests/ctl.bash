@@ -205,52 +205,7 @@ rows() {
 	expect_output 0 1
 }
 
-# ---- many -----------------------------------------------------------------
-
-# With so little memory that all of them at once have no room in it.
-bounded() { # COMMAND...
-	if [[ $KR_SANITIZE ]]; then
-		"$@"
-	else
-		(ulimit -v 262144 && "$@")
-	fi
-}
-
-@test "a hundred thousand sessions are listed, each once, in bounded memory" {
-	serve
-	"plant_$STORE" 100000
-	ctl_line
-	bounded "${CTL[@]}" list >"$STACK/list"
-	[ "$(wc -l <"$STACK/list")" -eq 100001 ]
-	[ "$(awk 'NR > 1 { print $1 }' "$STACK/list" | sort -u | wc -l)" -eq 100000 ]
-	[ "$(bounded "${CTL[@]}" count)" = 100000 ]
-	[ "$(bounded "${CTL[@]}" stats | sed -n 3p)" = "users               1" ]
-}
-
-@test "on a terminal, it is shown how far it is" {
-	serve
-	"plant_$STORE" 100000
-	ctl_line
-	script -qec "$(printf '%q ' "${CTL[@]}" stats)" /dev/null </dev/null \
-		>"$STACK/seen"
-	grep -qaE $'\r[0-9]+ sessions looked at' "$STACK/seen"
-	grep -qa $'\r\e\[K.*sessions  *100000' "$STACK/seen"
-	"${CTL[@]}" stats 2>"$STACK/said" >/dev/null
-	[ ! -s "$STACK/said" ]
-}
-
-@test "who stops reading ends it, without a word" {
-	serve
-	"plant_$STORE" 20000
-	ctl_line
-	local ended
-	timeout 20 "${CTL[@]}" list 2>"$STACK/said" 3>&- |
-		head -n 1 >"$STACK/list"
-	ended=("${PIPESTATUS[@]}")
-	[ "${ended[0]}" -eq 1 ]
-	[ ! -s "$STACK/said" ] || fail "$(<"$STACK/said")"
-	[ "$(wc -l <"$STACK/list")" -eq 1 ]
-}
+# ---- when it cannot ---------------------------------------------------------
 
 @test "output that cannot be written is 1" {
 	serve
@@ -258,34 +213,6 @@ bounded() { # COMMAND...
 	ctl_line
 	run -1 --separate-stderr bash -c '"$@" >/dev/full' - "${CTL[@]}" list
 	[[ $stderr == *"cannot write its output: No space left on device" ]]
-}
-
-@test "ten thousand ids are ended by one command" {
-	local ids
-	serve
-	"plant_$STORE" 10000
-	mapfile -t ids < <(for ((i = 1; i <= 10000; i++)); do planted "$i"; echo; done)
-	ctl end "${ids[@]}"
-	expect_output 0 "ended 10000"
-	ctl count
-	expect_output 0 0
-}
-
-@test "two that end all at once are in nobody's way, and a list goes on" {
-	serve
-	"plant_$STORE" 5000
-	ctl_line
-	local other looker
-	"${CTL[@]}" end --all >"$STACK/other" 3>&- 4>&- &
-	other=$!
-	"${CTL[@]}" list >"$STACK/list" 3>&- 4>&- &
-	looker=$!
-	ctl end --all
-	[ "$status" -eq 0 ] || fail "$output" "$stderr"
-	wait "$other" || fail "$(<"$STACK/other")"
-	wait "$looker"
-	ctl count
-	expect_output 0 0
 }
 
 @test "a store that hangs is 1 after io_timeout" {

@@ -134,9 +134,10 @@ keep_unit_result() {
 # ---- suites --------------------------------------------------------------
 
 # Those in containers build images and need an engine, those in fresh roots
-# make a Debian: --all has them.
+# make a Debian, and many sessions are tried on one store: --all has them all.
 timely() {
-	[[ -z $tags || ${1##*/} != @(*docker*|fresh_*) ]]
+	[[ -z $tags ||
+		${1##*/} != @(*docker*|fresh_*|ctl_many_sqlite.*|ctl_many_postgresql.*) ]]
 }
 
 # Root makes them, nobody else can.

@@ -20,6 +20,23 @@ as_postgres() { # COMMAND...
 	fi
 }
 
+# A new server's data, made once in a run of bats and copied from then on.
+postgresql_data() {
+	local template=$BATS_RUN_TMPDIR/postgresql folder
+	exec {template_lock}>"$template.lock"
+	flock "$template_lock"
+	if [[ ! -d $template ]]; then
+		folder=$PG/template
+		as_postgres "$PG_BIN/initdb" -D "$folder" -U operator -A trust \
+			--locale=C -E UTF8 --no-sync --no-instructions \
+			>"$STACK/initdb.log" 2>&1 ||
+			fail "initdb" "$(<"$STACK/initdb.log")" || return
+		mv "$folder" "$template"
+	fi
+	exec {template_lock}>&-
+	cp -a "$template" "$PG/data"
+}
+
 # The data of a new server, with its users and the database.
 postgresql_make() {
 	free_port PORT
@@ -27,9 +44,7 @@ postgresql_make() {
 	export PG PG_SOCKET=$PG/.s.PGSQL.$PORT
 	chmod 755 "$PG"
 	((EUID != 0)) || chown postgres:postgres "$PG"
-	as_postgres "$PG_BIN/initdb" -D "$PG/data" -U operator -A trust \
-		--locale=C -E UTF8 --no-sync --no-instructions \
-		>"$STACK/initdb.log" 2>&1 || fail "initdb" "$(<"$STACK/initdb.log")"
+	postgresql_data
 	postgresql_start_server
 	sql postgres 'CREATE USER krsession'
 	sql postgres 'CREATE DATABASE krsession OWNER krsession'
