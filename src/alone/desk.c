@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/uv.h"
 
 #define STALE 100 /* ms that what is half done may lie there */
 
@@ -23,15 +24,16 @@ static void close_desk(struct kri_desk *desk)
 static enum kr_err make(struct kri_desk **desk)
 {
 	struct kri_desk *made = calloc(1, sizeof(*made));
+	enum kr_err err;
 
 	if (!made)
 		return KR_ERR_MEMORY;
-	if (uv_loop_init(&made->loop)) {
+	err = kri_err_of_uv(uv_loop_init(&made->loop));
+	if (err)
 		free(made);
-		return KR_ERR_SYSTEM;
-	}
-	*desk = made;
-	return KR_OK;
+	else
+		*desk = made;
+	return err;
 }
 
 static struct kri_desk *take_idle(struct kr_store *store)

@@ -9,6 +9,7 @@
 #include "api/rehearsal.h"
 #include "api/test_jar.h"
 #include "base/encoding.h"
+#include "base/uv.h"
 #include "fcgi/stages.h"
 
 #define PARAMS 12 /* beside the headers */
@@ -105,10 +106,10 @@ static void forget_request(struct kr_test *test)
 static enum kr_err open_stages(struct kr_test *test,
 			       const struct kri_rehearsal *rehearsal)
 {
-	enum kr_err err;
+	enum kr_err err = kri_err_of_uv(uv_loop_init(&test->loop));
 
-	if (uv_loop_init(&test->loop))
-		return KR_ERR_SYSTEM;
+	if (err)
+		return err;
 	err = kri_stages_open(&test->stages, &rehearsal->site, rehearsal->store,
 			      &test->loop);
 	test->stages.alone = true;

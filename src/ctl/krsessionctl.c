@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/uv.h"
 #include "ctl/ctl.h"
 
 static const struct option long_options[] = {
@@ -112,10 +113,10 @@ static enum kr_err configure(struct ctl *ctl, const struct command_line *line,
 
 static enum kr_err open_store(struct ctl *ctl, struct kri_buffer *why)
 {
-	enum kr_err err;
+	enum kr_err err = kri_err_of_uv(uv_loop_init(&ctl->loop));
 
-	if (uv_loop_init(&ctl->loop))
-		return KR_ERR_SYSTEM;
+	if (err)
+		return err;
 	err = kri_store_open(&ctl->config, &ctl->store, why);
 	if (err) {
 		uv_loop_close(&ctl->loop);

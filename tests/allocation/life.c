@@ -18,20 +18,15 @@
 
 void world_say(struct world *world, const char *doing)
 {
-	struct life *life = world->life;
-
-	snprintf(life->doing, sizeof(life->doing), "%s", doing);
+	life_say(world->life, doing);
 }
 
-/* The first is kept. */
 bool world_wrong(struct world *world, const char *format, ...)
 {
-	struct life *life = world->life;
 	va_list args;
 
 	va_start(args, format);
-	if (!*life->why)
-		vsnprintf(life->why, sizeof(life->why), format, args);
+	life_wrong_list(world->life, format, args);
 	va_end(args);
 	return false;
 }
@@ -41,12 +36,7 @@ bool world_wrong(struct world *world, const char *format, ...)
 /* A call may fail for want of memory, and for nothing else. */
 static bool may_fail(struct world *world, const char *what, enum kr_err err)
 {
-	if (!err)
-		return true;
-	world->life->refused++;
-	if (err != KR_ERR_MEMORY)
-		world_wrong(world, "%s: %s", what, kr_strerror(err));
-	return false;
+	return life_goes_on(world->life, what, err);
 }
 
 static bool configure(struct world *world)
@@ -356,24 +346,63 @@ static void live_late(struct world *world)
 	allocator_go_on();
 }
 
-bool life_run(struct life *life)
+void life_of_a_program(struct life *life)
 {
 	static struct world world;
 
 	memset(&world, 0, sizeof(world));
 	world.life = life;
 	world.client.fd = -1;
-	life->refused = 0;
-	*life->why = '\0';
-	allocator_arm(life->n, life->how);
-	world_say(&world, "the beginning");
 	if (begin(&world))
 		live(&world);
 	else if (world.store)
 		live_late(&world);
 	end(&world);
+}
+
+/* ---- of every life ---------------------------------------------------- */
+
+bool life_run(struct life *life)
+{
+	life->refused = 0;
+	*life->why = '\0';
+	life_say(life, "the beginning");
+	allocator_arm(life->n, life->how);
+	life->lead(life);
 	life->asked = allocator_disarm();
 	if (!life->n && life->refused)
-		world_wrong(&world, "refused without a failure");
+		life_wrong(life, "refused without a failure");
 	return !*life->why;
+}
+
+void life_say(struct life *life, const char *doing)
+{
+	snprintf(life->doing, sizeof(life->doing), "%s", doing);
+}
+
+/* The first is kept. */
+void life_wrong_list(struct life *life, const char *format, va_list args)
+{
+	if (!*life->why)
+		vsnprintf(life->why, sizeof(life->why), format, args);
+}
+
+bool life_wrong(struct life *life, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	life_wrong_list(life, format, args);
+	va_end(args);
+	return false;
+}
+
+bool life_goes_on(struct life *life, const char *what, enum kr_err err)
+{
+	if (!err)
+		return true;
+	life->refused++;
+	if (err != KR_ERR_MEMORY)
+		life_wrong(life, "%s: %s", what, kr_strerror(err));
+	return false;
 }

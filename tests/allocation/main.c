@@ -195,9 +195,23 @@ static int run_mode(enum failing how)
 
 static int run_store(const char *const *options)
 {
+	static const struct {
+		const char *name;
+		void (*lead)(struct life *life);
+	} lives[] = {
+		{"a program", life_of_a_program},
+		{"the session layer alone", life_alone},
+		{"a handler's test", life_of_a_test},
+	};
+	int faults = 0;
+
 	shared->life.options = options;
-	printf("# %s\n", options[0]);
-	return run_mode(FAIL_ONE) + run_mode(FAIL_REST);
+	for (size_t i = 0; i < sizeof(lives) / sizeof(*lives); i++) {
+		printf("# %s: %s\n", options[0], lives[i].name);
+		shared->life.lead = lives[i].lead;
+		faults += run_mode(FAIL_ONE) + run_mode(FAIL_REST);
+	}
+	return faults;
 }
 
 /* ---- the stores that need no server ------------------------------------ */

@@ -8,8 +8,6 @@
 #include "life.h"
 #include "store/store.h"
 
-#define RECOVERY 10000 /* ms that a store may take to come back */
-
 /* Of the session whose cookie the client has. */
 struct known {
 	char id[KRI_ID_LEN + 1]; /* "": it has none */
