@@ -2,8 +2,8 @@
 #
 # Each allocation of a program's life, of the session layer's alone and of a
 # handler's test fails in turn, alone and with all after it, on each store:
-# tests/allocation. In an ordinary run it is one in so many,
-# and each day begins with another; those tagged slow try every one.
+# tests/allocation. In an ordinary run it is one in so many, and each day begins
+# with another; those tagged slow try every one.
 
 # shellcheck source=lib/stack.bash
 source "$BATS_TEST_DIRNAME/lib/stack.bash"

@@ -135,14 +135,15 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 {
 	struct kri_attempt *attempt = arg;
 	struct kri_wire *wire = attempt->wire;
-	enum kr_err err = wire->sink.over
-				  ? KR_ERR_PROTOCOL
-				  : kri_greeting_check(reply, attempt->left);
+	const char *why;
+	enum kr_err err = kri_sink_check(&wire->sink, &why);
 
+	if (!err) {
+		err = kri_greeting_check(reply, attempt->left);
+		why = reply->text.data;
+	}
 	if (err) {
-		fail(attempt, err,
-		     wire->sink.over ? "a reply beyond all measure"
-				     : reply->text.data);
+		fail(attempt, err, why);
 		return;
 	}
 	if (--attempt->left)

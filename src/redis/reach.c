@@ -181,9 +181,11 @@ static void on_role(struct kri_reach *reach, const struct kri_reply *reply)
 static void on_reply(void *arg, const struct kri_reply *reply)
 {
 	struct kri_reach *reach = arg;
+	const char *why;
+	enum kr_err err = kri_sink_check(&reach->wire->sink, &why);
 
-	if (reach->wire->sink.over)
-		fail_try(reach, KR_ERR_PROTOCOL, "a reply beyond all measure");
+	if (err)
+		fail_try(reach, err, why);
 	else if (reach->primary.host)
 		on_role(reach, reply);
 	else

@@ -49,6 +49,17 @@ static inline void kri_sink_set(struct kri_sink *sink, struct kri_arena *arena,
 	sink->over = sink->starved = false;
 }
 
+/* Whether the reply is whole, for those that a sane server keeps short; if it
+ * is not, *why is for the log. KR_ERR_PROTOCOL, KR_ERR_MEMORY. */
+static inline enum kr_err kri_sink_check(const struct kri_sink *sink,
+					 const char **why)
+{
+	if (!sink->over)
+		return KR_OK;
+	*why = sink->starved ? "out of memory" : "a reply beyond all measure";
+	return sink->starved ? KR_ERR_MEMORY : KR_ERR_PROTOCOL;
+}
+
 /* Whether an error reply begins with that code, such as "NOSCRIPT". */
 bool kri_reply_is_error(const struct kri_reply *reply, const char *code);
 

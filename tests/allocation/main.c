@@ -1,6 +1,6 @@
 /*
- * Has each allocation of a life fail in turn, alone and with all after it, on
- * the store that the command line names:
+ * Has each allocation of each kind of life fail in turn, alone and with all
+ * after it, on the store that the command line names:
  *
  *     allocation [-f FROM] [-e EVERY] [-t] [SECTION.KEY=VALUE]...
  *
