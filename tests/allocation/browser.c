@@ -80,7 +80,8 @@ static bool take_step(struct tester *tester, const struct step *step)
 		return judge(tester, step);
 	if (status != 503 && !(status == 409 && tester->life->refused))
 		return life_wrong(tester->life, "%s: %d, %s", step->target,
-				  status, kr_test_answer(tester->browser, NULL));
+				  status,
+				  kr_test_answer(tester->browser, NULL));
 	tester->life->refused++;
 	return true;
 }

@@ -243,7 +243,7 @@ static int run_sqlite(void)
 	if (!mkdtemp(folder))
 		return 1;
 	if (every == 1)
-		every = 61; /* of thousands; tests/allocation.bats has the rest */
+		every = 61; /* the rest is for tests/allocation.bats */
 	snprintf(path, sizeof(path), "store.path=%s/sessions", folder);
 	faults = run_store(options);
 	snprintf(command, sizeof(command), "rm -r %s", folder);

@@ -376,8 +376,7 @@ static inline struct fake_session *session_of(struct trial *t, int i)
 
 	assert_int_equal(kri_token_parse(cookie_value(t, i), &token), KR_OK);
 	session = fake_find(&t->store, token.id);
-	return session && proves(&token, session->auth) ? session
-								  : NULL;
+	return session && proves(&token, session->auth) ? session : NULL;
 }
 
 #endif

@@ -249,7 +249,8 @@ static void a_touch_names_an_outlived_digest(void **state)
 	memcpy(f->record.was, WAS, KRI_DIGEST_SIZE);
 	assert_put(f, kri_redis_put_commit, 1,
 		   KRI_TEXT(SCRIPT("7", TOUCH_SHA1) "$4\r\n1500\r\n" NOW
-			    "$45\r\n" WAS "1700000000999\r\n"));
+						    "$45\r\n" WAS
+						    "1700000000999\r\n"));
 }
 
 static void a_touch_sends_time_to_live_and_time(void **state)

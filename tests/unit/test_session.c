@@ -261,8 +261,7 @@ static void a_made_session_is_proven_by_its_token(void **state)
 
 	assert_set(&f->session, "a", "1");
 	apply(&f->session);
-	assert_true(
-		proves(&f->session.token, f->session.record->auth));
+	assert_true(proves(&f->session.token, f->session.record->auth));
 	assert_int_equal(kri_session_cookie(&f->session), KRI_COOKIE_SET);
 }
 
