@@ -9,9 +9,9 @@
  *     @seen   ms since the epoch of the last touch, decimal; sessions of 0.1
  *             have none
  *     @was    the digest that @auth replaced, 32 bytes, and when, ms since
- *             the epoch, decimal; only after a renewal, until a write or touch
- * finds it outlived <key>   a value, as it is; session/ has some with '@' too,
- * which the store knows nothing of: @user, @login, @idle
+ *             the epoch, decimal; only after a renewal, until it is outlived
+ *     <key>   a value, as it is; session/ has some with '@' too, which the
+ *             store knows nothing of: @user, @login, @idle
  */
 #ifndef KRI_STORE_REDIS_WIRE_H
 #define KRI_STORE_REDIS_WIRE_H
