@@ -626,8 +626,9 @@ bool kr_session_is_authenticated(struct kr_session *session, int64_t within);
  *
  * Processes. A store belongs to the process that opened it: a program that
  * forks (spawn-fcgi -F, workers) opens it in each process, after fork(). In
- * another process every call on it, its sessions and links is KR_ERR_ARGUMENT,
- * and closing gives back as little as does not disturb the parent.
+ * another process to open, commit or reload a session of it, to attach a loop
+ * and to ask for a cookie is KR_ERR_ARGUMENT, and closing gives back as little
+ * as does not disturb the parent.
  *
  * Signals. The calls that block keep SIGPIPE from their thread. Who uses a link
  * ignores it, as libuv's users do. Log lines go to stderr.

@@ -12,7 +12,7 @@ setup() {
 	for part in conf configure.ac debian examples man src tools; do
 		cp -R "$ROOT/$part" "$COPY"
 	done
-	cd "$COPY"
+	cd "$COPY" || return
 }
 
 # What the checks of these names have against the copy.
