@@ -715,8 +715,8 @@ void kr_session_close(struct kr_session **session);
 
 struct uv_loop_s;
 
-/* A loop's way to the store, with connections of its own. KR_ERR_MEMORY,
- * KR_ERR_SYSTEM. */
+/* A loop's way to the store, with connections of its own, which may keep the
+ * loop alive until it is detached. KR_ERR_MEMORY, KR_ERR_SYSTEM. */
 enum kr_err kr_store_attach(struct kr_store *store, struct uv_loop_s *loop,
 			    struct kr_link **link) KR_MUST_CHECK;
 
