@@ -34,9 +34,11 @@
  * threads; one request's handler runs on one. A struct kr_context, and all
  * that is got from it, is that handler's alone until it returns. What a
  * program shares between requests it guards itself. A handler has 256 KiB of
- * stack at least. An app and a configuration are used by one thread at a time,
- * and not at all while kr_app_main() runs. Only kr_log() with NULL,
- * kr_strerror() and kr_version() may be called by any thread at any time.
+ * stack at least; with KR_BLOCKING, in a CGI program and under
+ * kr_test_request() it has what the system gives (RLIMIT_STACK). An app and a
+ * configuration are used by one thread at a time, and not at all while
+ * kr_app_main() runs. Only kr_log() with NULL, kr_strerror() and kr_version()
+ * may be called by any thread at any time.
  *
  * What a function lends (const pointers) lives until the handler returns, or
  * until the handle that lent it is closed. Texts are UTF-8 and end with NUL.
@@ -225,9 +227,10 @@ struct kr_config *kr_app_config(struct kr_app *app);
  * To be called once, by main()'s thread, before there are others. To its
  * process it does this: it has SIGPIPE ignored, and blocks SIGTERM, SIGINT,
  * SIGHUP, SIGUSR1 and SIGUSR2 in its thread and in all that it starts; it sets
- * UV_THREADPOOL_SIZE in the environment; without -l it listens on descriptor 0
- * (spawn-fcgi) or on systemd's; it writes its log to stderr, and the answers to
- * -V and -h to stdout.
+ * UV_THREADPOOL_SIZE in the environment; the threads of its loops are of the
+ * batch scheduling class; without -l it listens on descriptor 0 (spawn-fcgi) or
+ * on systemd's; it writes its log to stderr, and the answers to -V and -h to
+ * stdout.
  *
  * SIGHUP reloads: the program's file, as it is then, is executed again with
  * `argv`, which must be what main() was given, and with the environment; once
