@@ -177,8 +177,8 @@ static bool is_dashed_id(char **argument)
 
 /*
  * One id in 64 begins with "-", and whoever copies it from a log does not think
- * of "--": so they go behind one. None without them, or an option that lacks its
- * value would take it for that. Room for argc + 2, ended by NULL.
+ * of "--": so they go behind one. None without them, or an option that lacks
+ * its value would take it for that. Room for argc + 2, ended by NULL.
  */
 static int put_ids_last(int argc, char **argv, char **sorted)
 {

@@ -4,7 +4,6 @@
  */
 #include "redis_trial.h"
 
-
 /* ---- replies ------------------------------------------------------------ */
 
 static void replies_go_to_the_calls_that_asked(void **state)
