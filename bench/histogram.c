@@ -1,4 +1,7 @@
-/* The latency histogram. */
+/*
+ * Which bucket a latency goes into, and which latency a bucket stands for: by
+ * shifts alone, so that counting does not disturb what is measured.
+ */
 #include "histogram.h"
 
 /* Values below 2^FINE have a bucket each. Above, the highest FINE + 1 bits

@@ -34,9 +34,11 @@
  * threads; one request's handler runs on one. A struct kr_context, and all
  * that is got from it, is that handler's alone until it returns. What a
  * program shares between requests it guards itself. A handler has 256 KiB of
- * stack at least. An app and a configuration are used by one thread at a time,
- * and not at all while kr_app_main() runs. Only kr_log() with NULL,
- * kr_strerror() and kr_version() may be called by any thread at any time.
+ * stack at least; with KR_BLOCKING, in a CGI program and under
+ * kr_test_request() it has what the system gives (RLIMIT_STACK). An app and a
+ * configuration are used by one thread at a time, and not at all while
+ * kr_app_main() runs. Only kr_log() with NULL, kr_strerror() and kr_version()
+ * may be called by any thread at any time.
  *
  * What a function lends (const pointers) lives until the handler returns, or
  * until the handle that lent it is closed. Texts are UTF-8 and end with NUL.
@@ -224,9 +226,10 @@ struct kr_config *kr_app_config(struct kr_app *app);
  * To be called once, by main()'s thread, before there are others. To its
  * process it does this: it has SIGPIPE ignored, and blocks SIGTERM, SIGINT,
  * SIGHUP, SIGUSR1 and SIGUSR2 in its thread and in all that it starts; it sets
- * UV_THREADPOOL_SIZE in the environment; without -l it listens on descriptor 0
- * (spawn-fcgi) or on systemd's; it writes its log to stderr, and the answers to
- * -V and -h to stdout.
+ * UV_THREADPOOL_SIZE in the environment; the threads of its loops are of the
+ * batch scheduling class; without -l it listens on descriptor 0 (spawn-fcgi) or
+ * on systemd's; it writes its log to stderr, and the answers to -V and -h to
+ * stdout.
  *
  * SIGHUP reloads: the program's file, as it is then, is executed again with
  * `argv`, which must be what main() was given, and with the environment; once
@@ -626,8 +629,9 @@ bool kr_session_is_authenticated(struct kr_session *session, int64_t within);
  *
  * Processes. A store belongs to the process that opened it: a program that
  * forks (spawn-fcgi -F, workers) opens it in each process, after fork(). In
- * another process every call on it, its sessions and links is KR_ERR_ARGUMENT,
- * and closing gives back as little as does not disturb the parent.
+ * another process to open, commit or reload a session of it, to attach a loop
+ * and to ask for a cookie is KR_ERR_ARGUMENT, and closing gives back as little
+ * as does not disturb the parent.
  *
  * Signals. The calls that block keep SIGPIPE from their thread. Who uses a link
  * ignores it, as libuv's users do. Log lines go to stderr.
@@ -714,8 +718,8 @@ void kr_session_close(struct kr_session **session);
 
 struct uv_loop_s;
 
-/* A loop's way to the store, with connections of its own. KR_ERR_MEMORY,
- * KR_ERR_SYSTEM. */
+/* A loop's way to the store, with connections of its own, which may keep the
+ * loop alive until it is detached. KR_ERR_MEMORY, KR_ERR_SYSTEM. */
 enum kr_err kr_store_attach(struct kr_store *store, struct uv_loop_s *loop,
 			    struct kr_link **link) KR_MUST_CHECK;
 

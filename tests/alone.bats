@@ -8,6 +8,8 @@
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/topologies.bash
 source "$BATS_TEST_DIRNAME/lib/topologies.bash"
+# shellcheck source=lib/postgresql.bash
+source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 
 setup() {
 	stack_open
@@ -15,6 +17,7 @@ setup() {
 
 teardown() {
 	[[ ! ${LINES_PID-} ]] || kill "$LINES_PID" 2>/dev/null || :
+	postgresql_end
 	stack_close
 }
 
@@ -243,4 +246,16 @@ counts() {
 	[ "$(($(connections) - before))" -eq 2 ]
 	alone loop 100 10 store.kind=memory
 	[ "$last" = 'n=1000 errors=0' ]
+}
+
+@test "a loop has them on SQLite" {
+	alone loop 20 10 store.kind=sqlite "store.path=$STACK/sessions.sqlite"
+	[ "$last" = 'n=200 errors=0' ]
+}
+
+@test "and on PostgreSQL" {
+	postgresql_start
+	alone loop 20 10 store.kind=postgresql \
+		"postgresql.conninfo=$(conninfo_of "$PG" krsession)"
+	[ "$last" = 'n=200 errors=0' ]
 }

@@ -41,6 +41,21 @@ refused() { # WORDS ARGUMENT...
 	[[ $stderr == usage:* ]]
 }
 
+@test "an option that lacks its value does nothing" {
+	local line
+
+	for line in 'end --user' 'end --user --' 'list --user' 'count -c' \
+		'count -o'; do
+		# shellcheck disable=SC2086 # words
+		ctl $line
+		[ "$status" -eq 2 ] || fail "$line: $status, $output"
+		[[ $stderr == *'requires an argument'*usage:* ]] ||
+			fail "$line" "$stderr"
+	done
+	refused '--user takes the name of a user' end --user ''
+	refused '--user takes the name of a user' list --user=
+}
+
 @test "a bad configuration is krsessiond's own line, and 2" {
 	refused "-o session.idle_timeout=never" -o session.idle_timeout=never count ||
 		fail "$stderr"

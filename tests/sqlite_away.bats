@@ -217,3 +217,31 @@ counting_goes_on_somehow() {
 		expect 200 'Hello, Session World!'
 	done
 }
+
+# The commands of docs/stores.md, in the folder of the file.
+rescue() {
+	sed -n '/^    (umask 077/,/^    }/p' "$KR_ROOT/docs/stores.md" |
+		(cd "$STACK/store" && bash)
+}
+
+@test "what docs/stores.md prints saves what can be read of a damaged file" {
+	sqlite_serve
+	for _ in {1..30}; do
+		ask "/session/set?key=k&value=$BIG"
+		[ "$code" = 200 ]
+	done
+	warm_session
+	server_stop krsessiond
+	dd if=/dev/urandom of="$SQLITE" bs=4096 seek=5 count=20 \
+		conv=notrunc status=none
+	run -1 is_whole
+	[ "$(basename "$SQLITE")" = sessions.sqlite ]
+	rescue
+	mv "$STACK/store/new.sqlite" "$SQLITE"
+	[ "$(stat -c %a "$SQLITE")" = 600 ]
+	is_whole
+	(($(sessions) > 0))
+	sqlite_serve
+	ask_as "$cookie" /session/counter
+	[ "$code" = 200 ]
+}

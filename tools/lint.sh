@@ -21,6 +21,10 @@ declare -Ar only_in=(
 	['sqlite3\.h']='src/store/sqlite[^/]*'
 	['libpq-fe\.h']='src/postgresql/[^/]*'
 	['json-c/.*']='src/(http/json_builder|ctl/print)\.c'
+	['openssl/.*']='src/(base/crypto|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
+	['ini\.h']='src/config/load\.c'
+	['uriparser/.*']='src/redis/url\.c'
+	['uv\.h']='src/(base|redis|postgresql|store|alone|fcgi|ctl)/[^/]*'
 )
 
 readonly max_file=500 max_function=80 # lines; tests and the header are lists
@@ -92,10 +96,14 @@ check_scripts() {
 
 readonly include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 
-# Every include of our own, as: file including, file included.
+# Every include of our own, as: file including, file included. One of a layer
+# is ours in angle brackets too.
 own_includes() {
-	grep -rE "$include\"" src --include='*.[ch]' |
-		sed -E 's/^([^:]+):.*"(.*)".*$/\1 \2/'
+	local folders
+
+	folders=$(IFS='|' && printf '%s' "${layers[*]}|app")
+	grep -rE "$include(\"|<($folders)/)" src --include='*.[ch]' |
+		sed -E 's/^([^:]+):[^"<]*["<]([^">]*)[">].*$/\1 \2/'
 }
 
 check_layers() {
@@ -105,6 +113,17 @@ check_layers() {
 		may_include "$file" "$included" ||
 			complain "$file: must not include $included"
 	done < <(own_includes)
+	complain_each "more than the C library" < <(foreign_includes)
+	complain_each "more than the public header" < <(
+		grep -nE "$include(\"|<[a-z]+/[a-z_]+\.h>)" examples/*.c |
+			grep -vE '<(sys|net|netinet|arpa)/' | cut -d: -f1,2)
+}
+
+# A program needs the headers of no other library to use ours.
+foreign_includes() {
+	grep -nE "$include" src/krsession.h |
+		grep -vE '<std(bool|def|int)\.h>' |
+		sed -E 's|^([0-9]+):.*|src/krsession.h:\1|'
 }
 
 may_include() {
@@ -194,10 +213,14 @@ check_heads() {
 	complain_each "does not begin with what it owns" < <(headless)
 }
 
-# C files whose first line begins no comment.
+# C files that begin with no comment, or with one of fewer than five words.
 headless() {
-	sources '*.[ch]' | xargs -d '\n' awk \
-		'FNR == 1 && !/^\/\*/ { print FILENAME }'
+	sources '*.[ch]' | xargs -d '\n' awk '
+	FNR == 1 { words = 0; head = /^\/\*/ }
+	head { words += gsub(/[A-Za-z]+/, "") }
+	head && /\*\// { head = 0; enough[FILENAME] = words >= 5 }
+	{ seen[FILENAME] }
+	END { for (file in seen) if (!enough[file]) print file }' | sort
 }
 
 # Written apart, so that this file does not hold them.

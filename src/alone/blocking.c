@@ -1,44 +1,11 @@
 /*
- * A peer that has gone makes the system send SIGPIPE to the thread that writes
- * to it, which would end a program that has not thought of it. Signals are the
- * program's: so the thread does not take this one meanwhile, and what came of
- * us is taken away.
+ * Each step is begun at a desk, on the caller's thread, which runs the desk's
+ * loop until it is done.
  */
 #include "alone/blocking.h"
 
-#include <signal.h>
-
 #include "alone/desk.h"
-
-struct hush {
-	sigset_t before, pipe;
-	bool pending; /* it was, before us */
-};
-
-static bool is_pending(void)
-{
-	sigset_t pending;
-
-	sigpending(&pending);
-	return sigismember(&pending, SIGPIPE);
-}
-
-static void hush_begin(struct hush *hush)
-{
-	sigemptyset(&hush->pipe);
-	sigaddset(&hush->pipe, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &hush->pipe, &hush->before);
-	hush->pending = is_pending();
-}
-
-static void hush_end(const struct hush *hush)
-{
-	const struct timespec now = {0};
-
-	if (!hush->pending && is_pending())
-		sigtimedwait(&hush->pipe, NULL, &now);
-	pthread_sigmask(SIG_SETMASK, &hush->before, NULL);
-}
+#include "alone/hush.h"
 
 static void finished(struct kri_alone *alone, enum kr_err err)
 {
@@ -66,12 +33,12 @@ static enum kr_err serve(struct kri_alone *alone, start *step)
 
 static enum kr_err serve_hushed(struct kri_alone *alone, start *step)
 {
-	struct hush hush;
+	struct kri_hush hush;
 	enum kr_err err;
 
-	hush_begin(&hush);
+	kri_hush_begin(&hush);
 	err = serve(alone, step);
-	hush_end(&hush);
+	kri_hush_end(&hush);
 	return err;
 }
 

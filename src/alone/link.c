@@ -2,7 +2,7 @@
  * Who waits for an end is told by the link's timer, not by the store's call:
  * a step may end while the program is still inside the call that began it,
  * and what it is told may make it close the session. The memory of a link
- * stays until its last session and its timer are closed.
+ * stays until its last session and its handles are closed.
  */
 #include "alone/link.h"
 
@@ -16,9 +16,29 @@ static void release(struct kr_link *link)
 		free(link);
 }
 
-static void on_closed(uv_handle_t *timer)
+static void on_closed(uv_handle_t *handle)
 {
-	release(timer->data);
+	release(handle->data);
+}
+
+/* What was asked for in a turn of the loop goes out before it waits. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct kr_link *link = prepare->data;
+
+	if (link->link)
+		link->link->store->ops->flush(link->link);
+}
+
+/* The loop may end though the link is there. */
+static void open_handles(struct kr_link *link, uv_loop_t *loop)
+{
+	uv_timer_init(loop, &link->timer);
+	uv_prepare_init(loop, &link->prepare);
+	uv_prepare_start(&link->prepare, on_prepare);
+	uv_unref((uv_handle_t *)&link->prepare);
+	link->timer.data = link->prepare.data = link;
+	link->users = 2;
 }
 
 enum kr_err kri_link_attach(struct kr_store *store, uv_loop_t *loop,
@@ -36,19 +56,18 @@ enum kr_err kri_link_attach(struct kr_store *store, uv_loop_t *loop,
 	}
 	made->store = store;
 	made->last = &made->ended;
-	uv_timer_init(loop, &made->timer);
-	made->timer.data = made;
-	made->users = 1;
+	open_handles(made, loop);
 	*link = made;
 	return KR_OK;
 }
 
-static void close_timer(struct kr_link *link)
+static void close_handles(struct kr_link *link)
 {
 	if (link->closing || link->link || link->ended || link->calls)
 		return;
 	link->closing = true;
 	uv_close((uv_handle_t *)&link->timer, on_closed);
+	uv_close((uv_handle_t *)&link->prepare, on_closed);
 }
 
 void kri_link_detach(struct kr_link **link)
@@ -59,7 +78,7 @@ void kri_link_detach(struct kr_link **link)
 	ended->calls++;
 	ended->link->store->ops->detach(&ended->link);
 	ended->calls--;
-	close_timer(ended);
+	close_handles(ended);
 }
 
 /* ---- the ends --------------------------------------------------------- */
@@ -106,7 +125,7 @@ static void tell_all(uv_timer_t *timer)
 			link->last = &link->ended;
 		tell(alone);
 	}
-	close_timer(link);
+	close_handles(link);
 }
 
 /* Those that end while a call of the program's begins or detaches them wait

@@ -14,11 +14,12 @@ struct kr_link {
 	struct kr_store *store;
 	struct kri_link *link;   /* NULL: it has been detached */
 	uv_timer_t timer;        /* tells of those below, at once */
+	uv_prepare_t prepare;    /* before the loop waits: flushes the link */
 	struct kri_alone *ended; /* steps that ended within a call */
 	struct kri_alone **last;
 	unsigned calls; /* of ours that have not returned */
-	bool closing;   /* the timer is */
-	size_t users;   /* sessions, and the timer: the last one frees it */
+	bool closing;   /* timer and prepare are */
+	size_t users;   /* sessions, and those two: the last one frees it */
 };
 
 /* KR_ERR_MEMORY, KR_ERR_SYSTEM. */

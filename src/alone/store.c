@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "alone/desk.h"
+#include "alone/hush.h"
 
 bool kri_alone_store_is_ours(const struct kr_store *store)
 {
@@ -41,6 +42,7 @@ enum kr_err kri_alone_store_open(const struct kri_config *config,
 				 struct kri_buffer *why)
 {
 	struct kr_store *made = calloc(1, sizeof(*made));
+	struct kri_hush hush;
 	enum kr_err err;
 
 	if (!made)
@@ -53,7 +55,9 @@ enum kr_err kri_alone_store_open(const struct kri_config *config,
 	made->cookie = kri_cookie_of(&made->config);
 	made->pid = getpid();
 	pthread_mutex_init(&made->lock, NULL);
+	kri_hush_begin(&hush);
 	err = open_store(made, why);
+	kri_hush_end(&hush);
 	if (err)
 		kri_alone_store_close(&made);
 	else
@@ -64,13 +68,16 @@ enum kr_err kri_alone_store_open(const struct kri_config *config,
 void kri_alone_store_close(struct kr_store **store)
 {
 	struct kr_store *closed = *store;
+	struct kri_hush hush;
 
 	*store = NULL;
 	if (!closed || !kri_alone_store_is_ours(closed))
 		return;
+	kri_hush_begin(&hush);
 	kri_desks_close(closed);
 	if (closed->store)
 		closed->store->ops->close(&closed->store);
+	kri_hush_end(&hush);
 	pthread_mutex_destroy(&closed->lock);
 	kri_config_free(&closed->config);
 	free(closed);

@@ -3,6 +3,7 @@
  */
 #include "api/app.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include "api/rehearsal.h"
@@ -202,6 +203,9 @@ int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test)
 	enum kr_err err;
 	int status;
 
+	/* hiredis writes without MSG_NOSIGNAL, and libfcgi, which ignores it
+	 * too, is not there yet when the store is asked at the start. */
+	signal(SIGPIPE, SIG_IGN);
 	kri_log_setup((enum kri_log_level)app->config.log_level,
 		      (enum kri_log_format)app->config.log_format);
 	err = check(app, &cookie, handover, &outcome.why);

@@ -28,7 +28,8 @@ static enum kr_err end_page(struct ctl *ctl, struct ctl_page *page, int64_t *n)
 
 /* ---- those that are named --------------------------------------------- */
 
-/* Those that exist stay in the page; of the others it is said. */
+/* Sessions that exist stay in the page; the others are named on stderr, and
+ * make the exit status another. */
 static enum kr_err keep_known(struct ctl_page *page, bool *all_known)
 {
 	size_t n = 0;

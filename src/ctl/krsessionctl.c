@@ -178,23 +178,27 @@ static bool is_dashed_id(char **argument)
 
 /*
  * One id in 64 begins with "-", and whoever copies it from a log does not think
- * of "--": so they go behind one. Room for argc + 2, ended by NULL.
+ * of "--": so they go behind one. None without them, or an option that lacks
+ * its value would take it for that. Room for argc + 2, ended by NULL.
  */
 static int put_ids_last(int argc, char **argv, char **sorted)
 {
 	static char dashes[] = "--";
-	int n = 0, at = 1;
+	int n = 0, at = 1, options;
 
 	sorted[n++] = argv[0];
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++)
 		if (!is_dashed_id(&argv[at]))
 			sorted[n++] = argv[at];
+	options = n;
 	sorted[n++] = dashes;
 	for (int i = at + 1; i < argc; i++)
 		sorted[n++] = argv[i];
 	for (int i = 1; i < at; i++)
 		if (is_dashed_id(&argv[i]))
 			sorted[n++] = argv[i];
+	if (n == options + 1)
+		n = options;
 	sorted[n] = NULL;
 	return n;
 }
@@ -219,6 +223,9 @@ static int check_line(const struct ctl *ctl, const struct command *command)
 		return refuse("--json is not for", command->name);
 	if (ctl->user && !(takes & TAKES_USER))
 		return refuse("--user is not for", command->name);
+	/* Or a script whose variable is empty would end all that have none. */
+	if (ctl->user && !*ctl->user)
+		return refuse("--user takes the name of a user", NULL);
 	if (ctl->all && !(takes & TAKES_ALL))
 		return refuse("--all is not for", command->name);
 	if (ctl->n && !(takes & TAKES_IDS))

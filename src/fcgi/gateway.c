@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,9 +29,23 @@ struct kri_gateway {
 	bool linger; /* it may not all have been read */
 };
 
+/* The signals that libfcgi handles: so that accept() ends, which we do not let
+ * it call. */
+static const int handled[] = {SIGTERM, SIGUSR1};
+#define HANDLED (sizeof(handled) / sizeof(*handled))
+
 enum kr_err kri_gateway_setup(void)
 {
-	return FCGX_Init() ? KR_ERR_SYSTEM : KR_OK;
+	struct sigaction before[HANDLED];
+	int failed;
+
+	for (size_t i = 0; i < HANDLED; i++)
+		sigaction(handled[i], NULL, &before[i]);
+	failed = FCGX_Init();
+	for (size_t i = 0; i < HANDLED; i++)
+		sigaction(handled[i], &before[i], NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return failed ? KR_ERR_SYSTEM : KR_OK;
 }
 
 enum kr_err kri_gateway_open(struct kri_gateway **gateway)

@@ -18,7 +18,8 @@ enum kri_fate {
 	KRI_FATE_LINGER /* the peer may still be sending */
 };
 
-/* Readies libfcgi, once a process. It sets SIGPIPE to be ignored. */
+/* Readies libfcgi, once a process. SIGPIPE is ignored then, other signals are
+ * as they were. */
 enum kr_err kri_gateway_setup(void) KR_MUST_CHECK;
 
 enum kr_err kri_gateway_open(struct kri_gateway **gateway) KR_MUST_CHECK;

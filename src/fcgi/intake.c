@@ -36,7 +36,8 @@ static ssize_t read_some(struct kri_window *window, int fd, int flags)
 	return 0;
 }
 
-/* They are few and small: where they do not fit, the peer does not read. */
+/* Replies are few and small: a socket that does not take them is that of a
+ * peer that does not read, and is given up. */
 static bool send_replies(struct kri_buffer *replies, int fd)
 {
 	ssize_t n = replies->len ? send(fd, replies->data, replies->len,

@@ -172,7 +172,8 @@ static void tell_refused(struct kri_reload *reload)
 	refuse(reload, why->failed ? "out of memory" : why->data);
 }
 
-/* It stood in. An orderly end it has logged itself. */
+/* A stand-in has ended after it stood in. If that was an orderly end, it has
+ * logged it itself. */
 static void tell_ended(struct kri_reload *reload)
 {
 	struct kri_buffer how = KRI_BUFFER_EMPTY;

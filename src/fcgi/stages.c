@@ -44,7 +44,7 @@ void kri_stages_wake(struct kri_stages *stages)
 
 /* ---- respond ---------------------------------------------------------- */
 
-/* Those that waited for it have their turn. */
+/* The exchanges that waited in line behind `c` go into the next batch. */
 static void leave_line(struct kri_stages *stages, struct kr_context *c)
 {
 	struct kr_context *waiting = kri_lines_leave(&stages->lines, c);
@@ -126,9 +126,10 @@ static int64_t due_of(struct kri_batch *batch)
 	       (batch->stages->random >> 16) % (1u << (tries < 6 ? tries : 6));
 }
 
-/* It keeps its session's turn meanwhile, or the next batch of this loop would
- * make it lose once more; the batch that it leaves is not to be joined, as
- * soon it may be another. */
+/* An exchange that lost a version race keeps its session's turn until it has
+ * run again, or the next batch of this loop would make it lose once more. Its
+ * line names no batch meanwhile: the old one is reused, and who joined it then
+ * would be among strangers. */
 static void repeat(struct kri_stages *stages, struct kr_context *c, int64_t due)
 {
 	if (c->line)
@@ -302,7 +303,8 @@ static void place(struct kri_stages *stages, struct kr_context *c,
 	}
 }
 
-/* Those that need no load do not wait for those that do. */
+/* Exchanges without a session to load are handled at once, and do not wait for
+ * the store with those that have one. */
 static void walk(struct kri_stages *stages)
 {
 	struct kri_batch *loading = NULL, *ready = NULL;

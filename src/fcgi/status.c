@@ -50,7 +50,7 @@ static void tidy(char *text)
 			*text = ' ';
 }
 
-/* The line as it is now. Whether it is another than was said last. */
+/* Composes the line; tells whether systemd was sent another one last. */
 static bool renew(struct kri_status *status)
 {
 	struct kri_buffer line = KRI_BUFFER_EMPTY;

@@ -4,7 +4,8 @@
  * server, one that Sentinels name, or a cluster. Nothing blocks: names,
  * connecting, TLS, login, Sentinel look-up and slot map happen on the loop.
  *
- * A client belongs to one thread. The topology it was opened on is shared.
+ * A client belongs to one thread, which must not take SIGPIPE: hiredis writes
+ * without MSG_NOSIGNAL. The topology it was opened on is shared.
  */
 #ifndef KRI_REDIS_CLIENT_H
 #define KRI_REDIS_CLIENT_H

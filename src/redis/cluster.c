@@ -89,7 +89,8 @@ static void ask_next(struct kri_cluster *cluster)
 			    &cluster->call);
 }
 
-/* Those that waited try again; with no map to be had, they fail. */
+/* Calls that waited for the slot map look up their server again; if none of the
+ * servers gave a map, they fail. */
 static void end_wait(struct kri_cluster *cluster, bool known)
 {
 	struct kri_calls waiting = cluster->waiting;

@@ -4,7 +4,6 @@
  */
 #include "redis/topology.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -140,9 +139,6 @@ enum kr_err kri_topology_open(const struct kri_topology_options *options,
 
 	if (!made)
 		return KR_ERR_MEMORY;
-	/* hiredis writes without MSG_NOSIGNAL, and who asks at the start is
-	 * earlier than libfcgi, which ignores it too. */
-	signal(SIGPIPE, SIG_IGN);
 	kri_outages_init(&made->outages);
 	err = fill(made, options, why);
 	if (err)

@@ -72,7 +72,8 @@ const char kri_postgresql_tables[] =
 static const char lock[] = "SELECT FROM sessions WHERE id = ANY ($1::text[])\n"
 			   "ORDER BY id FOR UPDATE";
 
-/* Those that are to end, and those in the way of a new one. */
+/* Ends sessions: with `always`, or only those whose time is over, which would
+ * be in the way of a new one of the same id. */
 static const char end[] =
 	"DELETE FROM sessions s\n"
 	"USING unnest($1::text[], $2::boolean[]) AS a (id, always)\n"
@@ -107,8 +108,8 @@ static const char create[] =
 	")\n"
 	"SELECT id, version FROM made";
 
-/* The last SELECT sees the rows as they were before, and tells of those that
- * were not updated why. */
+/* The last SELECT sees the rows as they were before the UPDATE, and so can tell
+ * of a session that was not updated why: gone, another version or digest. */
 static const char update[] =
 	"WITH a AS (\n"
 	"  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[],\n"

@@ -65,6 +65,7 @@ static void say_where(int number)
 
 static void prepare_child(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* as kr_app_main() does */
 	signal(SIGABRT, say_where);
 	signal(SIGALRM, say_where);
 #ifdef __SANITIZE_ADDRESS__

@@ -3,6 +3,7 @@
  */
 #include "alone_trial.h"
 
+#include <unistd.h>
 #include <uv.h>
 
 struct trial {
@@ -28,6 +29,25 @@ static int setup_loop(void **state)
 	       kr_store_attach(trial->store, &trial->loop, &trial->link);
 }
 
+/* The file of a store in SQLite, in a folder of its own. */
+static char folder[] = "/tmp/kr-link-XXXXXX";
+#define RANDOM_AT (sizeof(folder) - sizeof("XXXXXX"))
+
+static int setup_sqlite_loop(void **state)
+{
+	char path[128];
+	const char *const options[] = {"store.kind=sqlite", path, NULL};
+	struct trial *trial = calloc(1, sizeof(*trial));
+
+	memcpy(folder + RANDOM_AT, "XXXXXX", 6);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "store.path=%s/s", folder);
+	trial->store = open_store(options);
+	*state = trial;
+	return uv_loop_init(&trial->loop) ||
+	       kr_store_attach(trial->store, &trial->loop, &trial->link);
+}
+
 static int teardown_loop(void **state)
 {
 	struct trial *trial = *state;
@@ -39,6 +59,19 @@ static int teardown_loop(void **state)
 	kr_store_close(&trial->store);
 	free(trial);
 	return busy;
+}
+
+static int teardown_sqlite_loop(void **state)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	int busy = teardown_loop(state);
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		snprintf(path, sizeof(path), "%s/s%s", folder, ends[i]);
+		unlink(path);
+	}
+	return busy | rmdir(folder);
 }
 
 static void done(void *arg, enum kr_err err, struct kr_session *session)
@@ -54,7 +87,7 @@ static void done(void *arg, enum kr_err err, struct kr_session *session)
 static enum kr_err await(struct trial *trial, struct end *end)
 {
 	assert_int_equal(end->times, 0);
-	while (!end->times)
+	while (!end->times && uv_loop_alive(&trial->loop))
 		uv_run(&trial->loop, UV_RUN_ONCE);
 	assert_int_equal(end->times, 1);
 	return end->err;
@@ -257,6 +290,11 @@ static void wrong_calls_are_refused(void **state)
 #define TRY(test)                                                              \
 	cmocka_unit_test_setup_teardown(test, setup_loop, teardown_loop)
 
+/* Its threads are given jobs by a flush alone. */
+#define TRY_SQLITE(test)                                                       \
+	cmocka_unit_test_setup_teardown(test, setup_sqlite_loop,               \
+					teardown_sqlite_loop)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +304,11 @@ int main(void)
 		TRY(one_under_way_may_be_closed),
 		TRY(what_a_detached_link_had_under_way_is_told_of),
 		TRY(wrong_calls_are_refused),
+		TRY_SQLITE(a_session_is_begun_and_changed),
+		TRY_SQLITE(a_conflict_is_loaded_again),
+		TRY_SQLITE(who_is_told_may_close),
+		TRY_SQLITE(one_under_way_may_be_closed),
+		TRY_SQLITE(wrong_calls_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
  */
 #include "alone_trial.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 #include <sys/wait.h>
 
@@ -49,6 +51,40 @@ static void a_store_that_must_be_there_is_asked(void **state)
 	assert_int_equal(kr_store_open(config, &store), KR_ERR_UNAVAILABLE);
 	assert_string_not_equal(kr_config_why(config), "");
 	kr_config_close(&config);
+}
+
+/* What the thread does with SIGPIPE, and whether it blocks it. */
+static bool takes_sigpipe(void)
+{
+	struct sigaction action;
+	sigset_t blocked;
+
+	sigaction(SIGPIPE, NULL, &action);
+	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+	return action.sa_handler == SIG_DFL && !sigismember(&blocked, SIGPIPE);
+}
+
+static void signals_stay_the_programs(void **state)
+{
+	static const char *const options[] = {
+		"store.kind=redis", "redis.endpoint=unix:///nowhere.sock",
+		NULL};
+	const char *cookies[] = {
+		"sid=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		"AAAAAAAAAAAAAAA",
+		NULL};
+	struct kr_session *session = NULL;
+	struct kr_store *store;
+
+	(void)state;
+	assert_true(takes_sigpipe());
+	store = open_store(options);
+	assert_true(takes_sigpipe());
+	assert_int_equal(kr_session_open(store, cookies, 0, &session),
+			 KR_ERR_UNAVAILABLE);
+	assert_true(takes_sigpipe());
+	kr_store_close(&store);
+	assert_true(takes_sigpipe());
 }
 
 static void a_store_that_is_away_is_an_error_at_once(void **state)
@@ -525,6 +561,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_store_is_opened_and_closed),
 		cmocka_unit_test(a_store_that_must_be_there_is_asked),
+		cmocka_unit_test(signals_stay_the_programs),
 		cmocka_unit_test(a_store_that_is_away_is_an_error_at_once),
 		TRY(a_value_begins_a_session),
 		TRY(no_cookies_are_a_visitor),

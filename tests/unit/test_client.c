@@ -4,8 +4,6 @@
  */
 #include "redis_trial.h"
 
-#include <signal.h>
-
 /* ---- replies ------------------------------------------------------------ */
 
 static void replies_go_to_the_calls_that_asked(void **state)
@@ -218,15 +216,6 @@ static void a_connection_that_ends_while_idle_costs_nothing(void **state)
 	travel(&trip);
 	assert_said(&trip.calls[0], "OK");
 	end_trip(&trip);
-}
-
-static void a_server_that_has_closed_does_not_kill_us(void **state)
-{
-	(void)state;
-	signal(SIGPIPE, SIG_DFL);
-	open_first(1000);
-	raise(SIGPIPE);
-	assert_int_equal(try_get("a"), KR_OK);
 }
 
 /* ---- what nobody asked for ----------------------------------------------- */
@@ -472,7 +461,6 @@ int main(void)
 		TEST(nothing_is_sent_more_than_twice),
 		TEST(what_has_gone_in_part_is_not_sent_again),
 		TEST(a_connection_that_ends_while_idle_costs_nothing),
-		TEST(a_server_that_has_closed_does_not_kill_us),
 		TEST(an_error_that_nobody_asked_for_ends_the_connection),
 		TEST(a_reply_that_nobody_asked_for_ends_the_connection),
 		TEST(half_a_reply_that_nobody_asked_for_ends_it_too),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -322,6 +323,21 @@ static void a_peer_that_is_gone_is_an_end_and_no_signal(void **state)
 	assert_int_equal(trial->rest.len, 0);
 }
 
+static void no_signal_but_sigpipe_is_touched(void **state)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1,
+				      SIGUSR2};
+	struct sigaction action;
+
+	(void)state;
+	sigaction(SIGPIPE, NULL, &action);
+	assert_ptr_equal(action.sa_handler, SIG_IGN);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		sigaction(numbers[i], NULL, &action);
+		assert_ptr_equal(action.sa_handler, SIG_DFL);
+	}
+}
+
 static int tidy(void **state)
 {
 	(void)state;
@@ -345,6 +361,7 @@ int main(void)
 		TEST(a_large_answer_that_fits_leaves_no_rest),
 		TEST(who_does_not_read_holds_nobody_up),
 		TEST(a_peer_that_is_gone_is_an_end_and_no_signal),
+		TEST(no_signal_but_sigpipe_is_touched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, tidy);
