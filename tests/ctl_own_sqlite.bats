@@ -88,12 +88,19 @@ ctl_as_nobody() { # ARGUMENT...
 	finding bad 'the file is damaged'
 }
 
+# On a busy machine the session that it makes may take longer than that, and
+# then check ends before it looks at the file.
+looks_for_40ms() {
+	ctl -o session.io_timeout=40ms check
+	[[ $output != *'a session cannot be '* ]]
+}
+
 @test "check does not look at a large file for longer than it has" {
 	serve
 	plant_sqlite 100000
-	ctl -o session.io_timeout=40ms check
-	grep -qE '^unknown +(the file|sessions|those)|TIMEOUT|timeout' \
-		<<<"$output$stderr" || fail "$output" "$stderr"
+	within 60 looks_for_40ms || fail "$output" "$stderr"
+	grep -qE '^unknown +(the file|sessions|those)' <<<"$output" ||
+		fail "$output" "$stderr"
 	ctl -o session.io_timeout=1m check
 	[ "$status" -eq 0 ] || fail "$output" "$stderr"
 }

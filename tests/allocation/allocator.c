@@ -26,20 +26,22 @@
 #include <unistd.h>
 #include <uv.h>
 
-/* Where memory comes from: ASan's functions, if it is there. */
+/* Where memory comes from: a sanitizer's functions, if one is there. */
 extern __typeof__(malloc) __libc_malloc, __interceptor_malloc;
 extern __typeof__(calloc) __libc_calloc, __interceptor_calloc;
 extern __typeof__(realloc) __libc_realloc, __interceptor_realloc;
 extern __typeof__(free) __libc_free, __interceptor_free;
 extern __typeof__(memalign) __libc_memalign, __interceptor_memalign;
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 #define SYSTEM(name) __interceptor_##name
 #else
 #define SYSTEM(name) __libc_##name
 #endif
 
-/* They are called before ASan has its tables for what it checks. */
-#define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_undefined))
+/* They are called before a sanitizer has its tables for what it checks. */
+#define UNCHECKED                                                              \
+	__attribute__((no_sanitize_address, no_sanitize_thread,                \
+		       no_sanitize_undefined))
 
 static atomic_long asked, live, fails_at;
 static atomic_bool armed, rest_fails, telling;
@@ -159,7 +161,7 @@ UNCHECKED int posix_memalign(void **memory, size_t to, size_t size)
 	return 0;
 }
 
-/* ASan has its own of these, which would not come by. */
+/* Sanitizers have their own of these, which would not come by. */
 UNCHECKED static char *copy(const char *text, size_t len, const void *caller)
 {
 	char *made = fails(caller) ? NULL : counted(SYSTEM(malloc)(len + 1));
@@ -183,10 +185,11 @@ UNCHECKED char *strndup(const char *text, size_t most)
 
 /* ---- what is spared --------------------------------------------------- */
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 static __typeof__(pthread_getattr_np) *system_getattr;
 
-/* ASan asks each new thread for its stack, and ends the program without it. */
+/* A sanitizer asks each new thread for its stack, and ends the program without
+ * it. */
 UNCHECKED int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
 {
 	int error;

@@ -1,12 +1,16 @@
 /*
  * The program's own malloc and its kin, one of which fails when it is told to.
  * They stand in the program, so that what the libraries ask for on our behalf
- * comes by here too; memory itself is still the C library's or ASan's.
+ * comes by here too; memory itself is still the C library's or a sanitizer's.
  */
 #ifndef TESTS_ALLOCATION_ALLOCATOR_H
 #define TESTS_ALLOCATION_ALLOCATOR_H
 
 #include <stdbool.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
 
 enum failing {
 	FAIL_ONE, /* the nth alone */

@@ -27,8 +27,8 @@
 #define PATIENCE 20    /* s that a life may take */
 #define FAULTS_MOST 20 /* after so many we have seen enough */
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
+#ifdef SANITIZED
+#include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -37,6 +37,16 @@
 const char *__asan_default_options(void)
 {
 	return "leak_check_at_exit=0";
+}
+#endif
+
+#ifdef __SANITIZE_THREAD__
+const char *__tsan_default_options(void);
+
+/* Children leave by _exit, which would not tell the parent of a race. */
+const char *__tsan_default_options(void)
+{
+	return "halt_on_error=1";
 }
 #endif
 
@@ -68,7 +78,7 @@ static void prepare_child(void)
 	signal(SIGPIPE, SIG_IGN); /* as kr_app_main() does */
 	signal(SIGABRT, say_where);
 	signal(SIGALRM, say_where);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 	__sanitizer_set_report_fd((void *)(intptr_t)said);
 #else
 	signal(SIGSEGV, say_where);
@@ -156,8 +166,9 @@ static void report(enum failing how, int status)
 	printf("not ok %ld %s, at %s: %s", life->n,
 	       how == FAIL_ONE ? "alone" : "and the rest", life->doing,
 	       *life->why ? life->why : "ended by ");
-	if (!*life->why && WIFSIGNALED(status))
-		printf("%s", strsignal(WTERMSIG(status)));
+	if (!*life->why)
+		printf("%s", WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+						 : "the sanitizer");
 	printf("\n");
 }
 
