@@ -187,9 +187,18 @@ primary_now() {
 	done
 }
 
+# A failover leaves that much time to look at the replicas first.
+failover_waits() { # MILLISECONDS
+	local name
+	for name in sentinel1 sentinel2 sentinel3; do
+		ncli "$name" sentinel set mymaster down-after-milliseconds "$1"
+	done
+}
+
 # Kills the primary, lets the counters go on, and compares.
 kill_and_compare() {
 	local killed name new
+	failover_waits 6000
 	killed=$(now_ms)
 	server_kill redis
 	within 1 replicas_are_alone
