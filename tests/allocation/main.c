@@ -33,6 +33,8 @@
 #endif
 
 #ifdef __SANITIZE_ADDRESS__
+const char *__asan_default_options(void);
+
 /* What the dynamic linker keeps is no leak of ours; children look for those. */
 const char *__asan_default_options(void)
 {
