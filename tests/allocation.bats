@@ -13,7 +13,7 @@ source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 
 setup_file() {
-	export BATS_TEST_TIMEOUT=900 # every one takes minutes
+	export BATS_TEST_TIMEOUT=1800 # every one takes minutes
 }
 
 setup() {
