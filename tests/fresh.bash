@@ -110,6 +110,19 @@ files_below() { # FOLDER
 		build/packages/all/krsession_*.changes'
 }
 
+# Debian 12 has no Valkey.
+store_server() {
+	case $SUITE in
+	bookworm) echo redis-server ;;
+	*) echo valkey-server ;;
+	esac
+}
+
+@test "./dev test installs what it needs, and every store conforms" {
+	within_root builder ./dev test --redis-server "$(store_server)" conformance
+	within_root builder bash -c "command -v $(store_server)"
+}
+
 @test "the packages install, and serve" {
 	fresh_copy base installed
 	install_packages installed "$FRESH"/packages/*.deb
