@@ -240,6 +240,7 @@ static void list(struct kri_link *link, struct kri_listing *listing,
 static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
 	struct memory_store *store = (struct memory_store *)base;
+
 	*removed = 0;
 	for (size_t i = 0; i < SHARDS; i++) {
 		struct kri_memory_shard *shard = &store->shards[i];

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 
 #define CLOCK_MOST 2000 /* ms that clocks may differ */
-#define LATE                                                                   \
-	3600000 /* ms that what has ended may lie there, beyond the            \
-		 * quarter of an hour that a sweep leaves */
+/* ms that what has ended may lie there, beyond the quarter of an hour that a
+ * sweep leaves. */
+#define LATE 3600000
 
 enum column {
 	SERVER,

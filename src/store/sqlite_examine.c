@@ -20,9 +20,7 @@
 #define MIB (1024.0 * 1024.0)
 #define DISK_LEAST (64 << 20) /* bytes that should be free on the disk */
 #define LATE 3600000          /* ms that what has ended may lie there */
-#define STEPS                                                                  \
-	1000 /* of SQLite's machine, between looks at the                      \
-	      * clock */
+#define STEPS 1000 /* of SQLite's machine, between looks at the clock */
 
 struct look {
 	struct kri_sqlite_file *file;

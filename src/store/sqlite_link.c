@@ -188,10 +188,14 @@ static void expire(uv_timer_t *timer)
 
 /* ---- operations ------------------------------------------------------- */
 
-static void give(struct kri_sqlite_link *link, struct kri_sqlite_job *job)
+/* done: NULL, and nobody waits for it. */
+static void give(struct kri_sqlite_link *link, struct kri_sqlite_job *job,
+		 kri_store_done *done, void *arg)
 {
 	const struct kri_config *config = store_of(link)->config;
 
+	job->done = done;
+	job->arg = arg;
 	job->link = link;
 	job->later = job->next = NULL;
 	job->deadline = kri_clock_ms() + config->io_timeout;
@@ -213,9 +217,7 @@ void kri_sqlite_load(struct kri_link *base, struct kri_record **records,
 	struct kri_sqlite_job *job = n ? take_idle(link) : NULL;
 
 	if (job && !kri_sqlite_job_load(job, records, n)) {
-		job->done = done;
-		job->arg = arg;
-		give(link, job);
+		give(link, job, done, arg);
 		return;
 	}
 	refuse(link, job);
@@ -253,9 +255,7 @@ void kri_sqlite_commit_records(struct kri_link *base,
 		done(arg);
 		return;
 	}
-	job->done = wait ? done : NULL;
-	job->arg = arg;
-	give(link, job);
+	give(link, job, wait ? done : NULL, arg);
 	if (!wait)
 		done(arg);
 }
@@ -273,9 +273,7 @@ void kri_sqlite_list(struct kri_link *base, struct kri_listing *listing,
 		return;
 	}
 	kri_sqlite_job_list(job, listing);
-	job->done = done;
-	job->arg = arg;
-	give(link, job);
+	give(link, job, done, arg);
 }
 
 void kri_sqlite_examine(struct kri_link *base,
@@ -290,9 +288,7 @@ void kri_sqlite_examine(struct kri_link *base,
 		return;
 	}
 	kri_sqlite_job_examine(job, examination);
-	job->done = done;
-	job->arg = arg;
-	give(link, job);
+	give(link, job, done, arg);
 }
 
 /* From one list to the other, in order; and all at once to the threads. */
