@@ -5,20 +5,11 @@
 # what is special to one store is in ctl_own_*.bats.
 bats_require_minimum_version 1.5.0
 
-# shellcheck source=lib/stack.bash
-source "$BATS_TEST_DIRNAME/lib/stack.bash"
-# shellcheck source=lib/client.bash
-source "$BATS_TEST_DIRNAME/lib/client.bash"
-# shellcheck source=lib/topologies.bash
-source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 # shellcheck source=lib/ctl.bash
 source "$BATS_TEST_DIRNAME/lib/ctl.bash"
 
-VARIANT=${BATS_TEST_FILENAME##*_}
-VARIANT=${VARIANT%.bats}
-
 setup() {
-	ctl_open "$VARIANT"
+	ctl_open
 }
 
 teardown() {

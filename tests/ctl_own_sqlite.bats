@@ -3,17 +3,11 @@
 # krsessionctl on a file of SQLite: what it says of the file, and who may look.
 bats_require_minimum_version 1.5.0
 
-# shellcheck source=lib/stack.bash
-source "$BATS_TEST_DIRNAME/lib/stack.bash"
-# shellcheck source=lib/client.bash
-source "$BATS_TEST_DIRNAME/lib/client.bash"
-# shellcheck source=lib/topologies.bash
-source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 # shellcheck source=lib/ctl.bash
 source "$BATS_TEST_DIRNAME/lib/ctl.bash"
 
 setup() {
-	ctl_open sqlite
+	ctl_open
 }
 
 teardown() {

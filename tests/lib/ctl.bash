@@ -1,12 +1,20 @@
 # shellcheck shell=bash disable=SC2119,SC2120,SC2154,SC2034
 #
 # krsessionctl on a store of any kind: how it is run, and how a test puts
-# sessions where it finds them. Comes after lib/stack.bash, lib/client.bash and
-# lib/topologies.bash. The kind is $1 of ctl_open: redis, sqlite, postgresql;
-# its own functions are those that end in its name.
+# sessions where it finds them. The suite's name ends with the kind: redis,
+# sqlite, postgresql; its own functions are those that end in its name.
 
-ctl_open() { # STORE
-	STORE=$1
+KR_LIB=${BASH_SOURCE[0]%/*}
+# shellcheck source=tests/lib/stack.bash
+source "$KR_LIB/stack.bash"
+# shellcheck source=tests/lib/client.bash
+source "$KR_LIB/client.bash"
+# shellcheck source=tests/lib/topologies.bash
+source "$KR_LIB/topologies.bash"
+
+ctl_open() {
+	STORE=${BATS_TEST_FILENAME##*_}
+	STORE=${STORE%.bats}
 	stack_open
 	case $STORE in
 	sqlite)
