@@ -13,21 +13,11 @@ source "$BATS_TEST_DIRNAME/lib/readme.bash"
 source "$BATS_TEST_DIRNAME/lib/install.bash"
 
 setup() {
-	stack_open
-	cd "$STACK" || return
-	export PKG_CONFIG_PATH=$KR_INSTALLED/lib/pkgconfig
-	export LD_LIBRARY_PATH=$KR_INSTALLED/lib # as /usr/lib would be known
+	builder_open
 }
 
 teardown() {
-	cd /
-	unset LD_LIBRARY_PATH
-	stack_close
-}
-
-# Leaves it in $STACK, beside the sockets.
-build_example() { # NAME [LIBRARY...]
-	compile cc -O2 -o "$1" "$KR_ROOT/examples/$1.c" "${@:2}"
+	builder_close
 }
 
 # Built and answering, with sessions in Redis.

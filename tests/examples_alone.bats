@@ -15,10 +15,7 @@ source "$BATS_TEST_DIRNAME/lib/readme.bash"
 source "$BATS_TEST_DIRNAME/lib/install.bash"
 
 setup() {
-	stack_open
-	cd "$STACK" || return
-	export PKG_CONFIG_PATH=$KR_INSTALLED/lib/pkgconfig
-	export LD_LIBRARY_PATH=$KR_INSTALLED/lib # as /usr/lib would be known
+	builder_open
 	redis_start
 	options=("REDIS_URL=unix://$STACK/redis.sock"
 		KRSESSION_COOKIE_NAME=Kr.Session KRSESSION_LOG_LEVEL=debug
@@ -26,14 +23,7 @@ setup() {
 }
 
 teardown() {
-	cd /
-	unset LD_LIBRARY_PATH
-	stack_close
-}
-
-# Leaves it in $STACK, beside the sockets.
-build_example() { # NAME [LIBRARY...]
-	compile cc -O2 -o "$1" "$KR_ROOT/examples/$1.c" "${@:2}"
+	builder_close
 }
 
 # ---- cgi.c --------------------------------------------------------------

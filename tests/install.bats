@@ -21,16 +21,11 @@ setup_file() {
 }
 
 setup() {
-	stack_open
-	cd "$STACK" || return
-	export PKG_CONFIG_PATH=$KR_INSTALLED/lib/pkgconfig
-	export LD_LIBRARY_PATH=$KR_INSTALLED/lib # as /usr/lib would be known
+	builder_open
 }
 
 teardown() {
-	cd /
-	unset LD_LIBRARY_PATH
-	stack_close
+	builder_close
 }
 
 # ---- files --------------------------------------------------------------

@@ -21,18 +21,13 @@ source "$KR_ROOT/tools/manuals.sh"
 bats_require_minimum_version 1.5.0
 
 setup() {
-	stack_open
-	cd "$STACK" || return
-	export PKG_CONFIG_PATH=$KR_INSTALLED/lib/pkgconfig
-	export LD_LIBRARY_PATH=$KR_INSTALLED/lib # as /usr/lib would be known
+	builder_open
 	man=$KR_INSTALLED/share/man
 }
 
 teardown() {
-	cd /
-	unset LD_LIBRARY_PATH
 	postgresql_end
-	stack_close
+	builder_close
 }
 
 # The blocks of C below EXAMPLES, into PAGE-1.c and so on. Others begin with

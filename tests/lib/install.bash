@@ -147,6 +147,20 @@ unmarked_functions() { # FILE
 
 # ---- programs outside -----------------------------------------------------
 
+# In a folder where nothing is known but what is installed, with a stack.
+builder_open() {
+	stack_open
+	cd "$STACK" || return
+	export PKG_CONFIG_PATH=$KR_INSTALLED/lib/pkgconfig
+	export LD_LIBRARY_PATH=$KR_INSTALLED/lib # as /usr/lib would be known
+}
+
+builder_close() {
+	cd /
+	unset LD_LIBRARY_PATH
+	stack_close
+}
+
 # With all warnings as errors. The sanitizers' libraries must come first, so a
 # program needs them where the library has them.
 compile() { # COMPILER ARGUMENT...
@@ -154,6 +168,11 @@ compile() { # COMPILER ARGUMENT...
 	"$@" -Wall -Wextra -Werror $(sanitize_flags) ${FLAGS:-$(
 		pkg-config --cflags --libs krsession
 	)}
+}
+
+# Leaves it in $STACK, beside the sockets.
+build_example() { # NAME [LIBRARY...]
+	compile cc -O2 -o "$1" "$KR_ROOT/examples/$1.c" "${@:2}"
 }
 
 sanitize_flags() {
