@@ -140,11 +140,18 @@ play() { # SECTION [BLOCK]
 	world_redis_start redis --appendonly no
 	play 'Back up and restore' 2
 	within 5 world_counts 2
-	# The AOF has it all: the next start needs no RDB.
+	within 10 aof_has_it_all
+	# The next start needs no RDB.
 	world_redis_stop
 	rm "$STACK/redis-data/dump.rdb"
 	world_redis_start redis
 	within 5 world_counts 3
+}
+
+# A rewrite that waits for its turn is scheduled first.
+aof_has_it_all() {
+	[[ $(in_world 'redis-cli INFO persistence' | tr -d '\r' |
+		grep -cE '^aof_(enabled:1|rewrite_(in_progress|scheduled):0)$') == 3 ]]
 }
 
 world_counts() { # N
