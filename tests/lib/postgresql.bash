@@ -186,10 +186,15 @@ forget_tables() {
 	sql 'DROP SCHEMA IF EXISTS krsession CASCADE' 2>/dev/null
 }
 
-# krsessiond with short times, and a session with color=purple, in $cookie.
-start() { # [KRSESSIOND OPTION...]
+# krsessiond with short times.
+serve_briefly() { # [KRSESSIOND OPTION...]
 	postgresql_serve -o session.io_timeout=500ms \
 		-o postgresql.connect_timeout=500ms "$@"
+}
+
+# And a session with color=purple, in $cookie.
+start() { # [KRSESSIOND OPTION...]
+	serve_briefly "$@"
 	new_session
 }
 
