@@ -113,7 +113,8 @@ enum kr_err {
 	KR_ERR_DENIED = 16,      /* the store refused our user: 503 */
 	KR_ERR_PROTOCOL = 17,    /* the store said what it must not: 503 */
 	KR_ERR_MEDIA = 18,       /* the body is of another type: 415 */
-	KR_ERR_CROSS_SITE = 19   /* another site asked for a change: 403 */
+	KR_ERR_CROSS_SITE = 19,  /* another site asked for a change: 403 */
+	KR_ERR_SESSIONS = 20     /* the user has too many sessions: 403 */
 };
 
 /* A short English text for an error, such as "out of memory". Never NULL. */
@@ -598,6 +599,78 @@ int64_t kr_session_login_age(struct kr_session *session);
 /* Whether a user has logged in at most `within` seconds ago; 0: however long
  * ago. For what wants a fresh proof, such as a new password. */
 bool kr_session_is_authenticated(struct kr_session *session, int64_t within);
+
+/*
+ * How the session is to be told from the user's others in a list, such as
+ * "Firefox on Linux": 0 to 256 bytes of UTF-8 without control characters,
+ * else KR_ERR_INPUT. Begins a session if there is none.
+ */
+enum kr_err kr_session_set_label(struct kr_session *session,
+				 const char *label) KR_MUST_CHECK;
+
+/* ---- the sessions of a user ------------------------------------------- */
+
+/*
+ * Those that kr_session_login() gave a user. Each function asks the store and
+ * blocks, for session.io_timeout at most; so a handler that calls them has
+ * KR_BLOCKING. KR_ERR_INPUT for a name that kr_session_login() would not take;
+ * errors of kr_session_commit().
+ *
+ * Ended means ended: once a function has returned KR_OK, no request that begins
+ * after it, on any process, finds the session.
+ *
+ * session.max_per_user limits how many a user has: a login past it ends those
+ * that would end first, or with session.max_per_user_rule = refuse the commit
+ * is KR_ERR_SESSIONS.
+ */
+
+/* The store of the app, for the functions below, until the handler returns;
+ * NULL unless the route has KR_BLOCKING. */
+struct kr_store *kr_context_store(struct kr_context *c);
+
+/* One of them; texts are lent until the function returns. Times are seconds
+ * since the epoch. */
+struct kr_user_session {
+	const char *id;    /* as kr_session_id() */
+	const char *label; /* "" without one */
+	int64_t created;   /* when the session began */
+	int64_t login;     /* when the user logged in */
+	int64_t seen;      /* the last request, late by a sixteenth of the
+			    * idle timeout at most */
+	int64_t ends;      /* when it ends if there is no further request */
+};
+
+/* Calls `each` for every session of the user, in no order, and stops at the
+ * first error, which it returns. `each` must not call the store. */
+typedef enum kr_err kr_user_sessions_fn(void *arg,
+					const struct kr_user_session *session);
+enum kr_err kr_user_sessions(struct kr_store *store, const char *user,
+			     kr_user_sessions_fn *each,
+			     void *arg) KR_MUST_CHECK;
+
+/* Ends one session, if it is the user's; KR_ERR_NOT_FOUND else. */
+enum kr_err kr_user_end(struct kr_store *store, const char *user,
+			const char *id) KR_MUST_CHECK;
+
+/* Ends all but that one, which need not exist; `*ended` is how many there
+ * were. */
+enum kr_err kr_user_end_others(struct kr_store *store, const char *user,
+			       const char *id, int64_t *ended) KR_MUST_CHECK;
+
+/* Ends all. */
+enum kr_err kr_user_end_all(struct kr_store *store, const char *user,
+			    int64_t *ended) KR_MUST_CHECK;
+
+/*
+ * Adds to a counter in the store that all processes share, for limits on what
+ * somebody tries: `*value` is what it is then. It ends `seconds`, 1 to
+ * 31,536,000, after the first addition. `add` 0 to 1,000,000; 0 only looks.
+ * `name` is 1 to 128 bytes of UTF-8 without control characters. Blocks as the
+ * functions above. KR_ERR_ARGUMENT for another name or number.
+ */
+enum kr_err kr_counter_add(struct kr_store *store, const char *name,
+			   int64_t add, int64_t seconds,
+			   int64_t *value) KR_MUST_CHECK;
 
 /* ---- the session layer alone ------------------------------------------ */
 

@@ -46,6 +46,8 @@ const char *kr_strerror(enum kr_err err)
 		return "body of another media type";
 	case KR_ERR_CROSS_SITE:
 		return "change asked for by another site";
+	case KR_ERR_SESSIONS:
+		return "user has too many sessions";
 	}
 	return "unknown error";
 }

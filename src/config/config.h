@@ -18,6 +18,7 @@ enum kri_store_kind {
 	KRI_STORE_SQLITE,
 	KRI_STORE_POSTGRESQL
 };
+enum kri_user_rule { KRI_USER_END_OLDEST, KRI_USER_REFUSE };
 enum kri_tls_minimum { KRI_TLS_1_2, KRI_TLS_1_3 };
 enum kri_same_site {
 	KRI_SAME_SITE_STRICT,
@@ -61,6 +62,8 @@ struct kri_config {
 	int64_t max_value;        /* bytes of a value */
 	int64_t max_values;       /* values of a session */
 	int64_t max_size;         /* bytes of all keys and values */
+	int64_t max_per_user;     /* sessions of a user; 0: any number */
+	int64_t max_per_user_rule; /* enum kri_user_rule */
 	/* [cookie] */
 	char *cookie_name;
 	char *cookie_domain; /* "" : the host alone */

@@ -24,6 +24,7 @@ static const char *const formats[] = {"text", "json", NULL};
 static const char *const stores[] = {"redis", "memory", "sqlite", "postgresql",
 				     NULL};
 static const char *const same_sites[] = {"strict", "lax", "none", NULL};
+static const char *const user_rules[] = {"end_oldest", "refuse", NULL};
 static const char *const protocols[] = {"1.2", "1.3", NULL};
 static const char *const secures[] = {"always", "same_as_request", "never",
 				      NULL};
@@ -138,6 +139,14 @@ const struct kri_option kri_options[] = {
 	 .type = KRI_OPTION_SIZE, .offset = MEMBER(max_size),
 	 .min = 1, .max = 4 * MIB, .fallback = "256KiB",
 	 .help = "Bytes of all keys and values of a session."},
+	{.section = "session", .key = "max_per_user",
+	 .type = KRI_OPTION_INTEGER, .offset = MEMBER(max_per_user),
+	 .max = 1000, .unit = "sessions", .zero = "no limit", .fallback = "0",
+	 .help = "Sessions that a user may have at once; 0: any number."},
+	{.section = "session", .key = "max_per_user_rule",
+	 .type = KRI_OPTION_CHOICE, .offset = MEMBER(max_per_user_rule),
+	 .choices = user_rules, .fallback = "end_oldest",
+	 .help = "At a login past that number: end the oldest, or refuse."},
 
 	{.section = "cookie", .key = "name",
 	 .type = KRI_OPTION_TEXT, .offset = MEMBER(cookie_name),

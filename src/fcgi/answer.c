@@ -40,6 +40,8 @@ static struct failure failure_of(enum kr_err err)
 	case KR_ERR_CROSS_SITE:
 		return (struct failure){
 			403, "Cross-site requests cannot change state"};
+	case KR_ERR_SESSIONS:
+		return (struct failure){403, "User has too many sessions"};
 	case KR_ERR_GONE:
 		return (struct failure){503,
 					"Session ended while the request ran"};

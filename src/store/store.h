@@ -67,8 +67,38 @@ struct kri_record {
 	/* ms to live from now on, and `seen` is to be written with it; 0:
 	 * both stay as they are. Not 0 for CREATE and TOUCH. */
 	int64_t ttl;
+	/* The user that the session belongs to once this is done, for the
+	 * index by user; empty: nobody. For a DESTROY the user that it had. */
+	struct kri_text user;
+	/* The user has logged in with this CREATE or UPDATE: the store enters
+	 * the session into the index, within session.max_per_user, and only
+	 * then writes it. */
+	bool entering;
 
 	enum kr_err err; /* what became of the load or commit */
+};
+
+/* What is asked about the sessions of one user; answered in place. */
+struct kri_user_query {
+	struct kri_text user;
+	const char *keep;  /* user_end: this id stays; NULL: none does */
+	const char *only;  /* user_end: this id alone; NULL: all */
+	struct kri_arena *arena; /* the ids are made there */
+	const char **ids; /* user_list: n ids; some may have ended, or have
+			   * another user by now: who shows them, peeks */
+	size_t n;
+	int64_t ended; /* user_end: how many were ended */
+	enum kr_err err;
+};
+
+/* A counter in the store, shared by all processes, for a throttle. */
+struct kri_counter {
+	struct kri_text name; /* 1 to 128 bytes */
+	int64_t add;          /* 0: only look */
+	int64_t ttl;          /* ms from the first addition to its end */
+	int64_t value;        /* what it is then; 0: there is none */
+	int64_t left;         /* ms until its end */
+	enum kr_err err;
 };
 
 /* A walk over all sessions, a step at a time; all zero but the arena at
@@ -141,6 +171,11 @@ struct kri_store_ops {
 	 * as then it is this one, created twice. Ending one that has ended
 	 * is KR_OK. After KR_OK, version is the one that is stored.
 	 *
+	 * `entering`: KR_ERR_SESSIONS if the user has session.max_per_user
+	 * already and session.max_per_user_rule is to refuse, and nothing is
+	 * written; by the other rule those that would end first are ended. A
+	 * session that is entered is in user_list before done.
+	 *
 	 * A TOUCH is not waited for: it is KR_OK at once, the record is not
 	 * used after the call, and one that fails is made up for by the next.
 	 */
@@ -163,6 +198,24 @@ struct kri_store_ops {
 	/* One step; with its error in listing->err. */
 	void (*list)(struct kri_link *link, struct kri_listing *listing,
 		     kri_store_done *done, void *arg);
+
+	/* The user's sessions. KR_OK, also with none; errors of load. */
+	void (*user_list)(struct kri_link *link, struct kri_user_query *query,
+			  kri_store_done *done, void *arg);
+
+	/*
+	 * Ends sessions of the user: one that has another user by then stays.
+	 * Once done with KR_OK, no load that begins on any process finds a
+	 * session that the user had logged in to before: not even one that
+	 * the index has lost. `only` that is not the user's ends nothing.
+	 * Errors of commit; then some may have been ended.
+	 */
+	void (*user_end)(struct kri_link *link, struct kri_user_query *query,
+			 kri_store_done *done, void *arg);
+
+	/* Adds to a counter, at once over all processes. Errors of commit. */
+	void (*count_up)(struct kri_link *link, struct kri_counter *counter,
+			 kri_store_done *done, void *arg);
 
 	/* Tells what only this kind of store knows of itself; NULL if that is
 	 * nothing. Comes after a walk: then all servers are known. */
