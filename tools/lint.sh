@@ -42,6 +42,7 @@ dev_lint() {
 	check_manuals
 	check_sizes
 	check_words
+	check_cited_tests
 	check_debian
 	check_heads
 	check_format
@@ -227,6 +228,29 @@ headless() {
 leftovers() {
 	sources '*' | xargs -d '\n' grep -nIwE 'TO''DO|FIX''ME' |
 		cut -d: -f1,2
+}
+
+# docs/security.md names the tests that show what it says.
+check_cited_tests() {
+	local suite title
+
+	while IFS=$'\t' read -r suite title; do
+		is_test "$suite" "$title" ||
+			complain "docs/security.md: no test '$suite: $title'"
+	done < <(cited_tests)
+}
+
+cited_tests() {
+	tr '`' '\n' <docs/security.md |
+		sed -nE 's/^([a-z_-]+): ([^|]+)$/\1\t\2/p'
+}
+
+# A title of a suite, of what several suites load, or a unit test's name.
+is_test() {
+	local files=(tests/"$1".bats tests/"$1".bash tests/unit/"$1".c)
+
+	cat "${files[@]}" 2>/dev/null |
+		grep -qF -e "@test \"$2\" {" -e "cmocka_unit_test($2)"
 }
 
 # ---- debian/ -------------------------------------------------------------
