@@ -220,7 +220,7 @@ static void a_handlers_error_is_an_answer(void **state)
 	/* Nobody has logged in: there is no name to ask for. */
 	expect(t, 0, "/list", 500, "{\"error\":\"Internal error\"}");
 	expect(t, 0, "/login?user=%09", 400,
-	       "{\"error\":\"Parameter with a control character\"}");
+	       "{\"error\":\"Bad request\"}");
 }
 
 /* ---- the limit -------------------------------------------------------- */
