@@ -102,7 +102,7 @@ enum kr_err kr_session_cookie(struct kr_session *session, bool https,
 
 	if (!alone || !text)
 		return KR_ERR_ARGUMENT;
-	cookie = &alone->cookies[kri_cookie_is_secure(&alone->store->config,
+	cookie = &alone->cookies[kri_cookie_is_secure(alone->store->config,
 						      https)];
 	*text = cookie->len ? cookie->data : "";
 	return KR_OK;
