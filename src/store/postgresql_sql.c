@@ -219,13 +219,14 @@ static const char limit[] =
 
 static const char list_user[] = "SELECT v.id " OF_USER("$1");
 
-/* Both rows are locked, that of the session first as in a commit: one that has
- * another user by then is looked at again, and stays. */
+/* $2 stays, $3 alone is ended, unless they are empty. Both rows are locked, that
+ * of the session first as in a commit: one that has another user by then is
+ * looked at again, and stays. */
 static const char end_user[] =
 	"WITH mine AS MATERIALIZED (\n"
 	"  SELECT s.id " OF_USER(
-		"$1") "    AND ($2::text IS NULL OR v.id <> $2)\n"
-		      "    AND ($3::text IS NULL OR v.id = $3)\n"
+		"$1") "    AND ($2::text = '' OR v.id <> $2)\n"
+		      "    AND ($3::text = '' OR v.id = $3)\n"
 		      "  ORDER BY s.id FOR UPDATE OF s, v\n"
 		      "), gone AS (\n"
 		      "  DELETE FROM sessions s USING mine WHERE s.id = "

@@ -23,10 +23,7 @@ static void submit(struct kri_postgresql_batch *batch,
 
 static void put_id(struct kri_pg_params *params, const char *id)
 {
-	if (id)
-		kri_pg_put_text(params, kri_text_of(id));
-	else
-		kri_pg_put_null(params);
+	kri_pg_put_text(params, kri_text_of(id));
 }
 
 /* ---- the limit of a user's sessions -------------------------------------- */
@@ -105,8 +102,8 @@ static void put_end(struct kri_pg_job *job, struct kri_pg_client *client)
 	struct kri_pg_params *params = begin_params(batch);
 
 	kri_pg_put_text(params, batch->query->user);
-	put_id(params, batch->query->keep);
-	put_id(params, batch->query->only);
+	put_id(params, batch->query->keep ? batch->query->keep : "");
+	put_id(params, batch->query->only ? batch->query->only : "");
 	kri_pg_send(client, KRI_SQL_END_USER, params);
 }
 
