@@ -153,7 +153,7 @@ static bool list(struct users *users)
 	enum kr_err err;
 
 	life_say(users->life, "list");
-	err = kr_user_sessions(users->store, "max", meet, &look);
+	err = kr_user_sessions(users->store, "eve", meet, &look);
 	if (err)
 		return refused(users, err);
 	for (size_t i = 0; i < BROWSERS; i++) {
@@ -179,7 +179,7 @@ static bool end_one(struct users *users, struct browser *browser)
 		return true;
 	life_say(users->life, "end one");
 	snprintf(id, sizeof(id), "%s", browser->cookie + 4);
-	err = kr_user_end(users->store, "max", id);
+	err = kr_user_end(users->store, "eve", id);
 	if (err && browser->state == IN)
 		browser->state = DOUBT;
 	if (!err || err == KR_ERR_NOT_FOUND) {
@@ -202,8 +202,8 @@ static bool end_others(struct users *users, struct browser *kept)
 	if (kept)
 		snprintf(id, sizeof(id), "%.22s",
 			 *kept->cookie ? kept->cookie + 4 : "");
-	err = kept ? kr_user_end_others(users->store, "max", id, &ended)
-		   : kr_user_end_all(users->store, "max", &ended);
+	err = kept ? kr_user_end_others(users->store, "eve", id, &ended)
+		   : kr_user_end_all(users->store, "eve", &ended);
 	if (err) {
 		doubt(users, kept);
 		return refused(users, err);
@@ -280,7 +280,7 @@ static bool come_in_all(struct users *users)
 	bool good = true;
 
 	for (size_t i = 0; i < BROWSERS && good; i++)
-		good = log_in(users, &users->browsers[i], "max");
+		good = log_in(users, &users->browsers[i], "eve");
 	for (size_t i = 0; i <= BROWSERS && good; i++)
 		good = log_in(users, &other, "moritz");
 	return good;
