@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "alone/store.h"
 #include "api/rehearsal.h"
 #include "base/log.h"
 #include "fcgi/cgi.h"
@@ -117,14 +118,19 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 			 struct kri_store *store, struct kri_handover *handover,
 			 struct outcome *outcome)
 {
+	enum kr_err err = kri_alone_store_lend(&app->config, store,
+					       &app->blocking);
+
+	if (err)
+		return err;
 	app->site = (struct kri_site){
 		.config = &app->config,
 		.router = &app->router,
 		.cookie = *cookie,
 		.origins = &app->origins,
 		.bodies = &app->bodies,
+		.store = app->blocking,
 	};
-
 	app->bodies.limit = (size_t)app->config.body_memory;
 	if (kri_cgi_is())
 		return kri_cgi_run(&app->site, store, &outcome->why);
@@ -215,6 +221,8 @@ int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test)
 		err = serve(app, &cookie, store, handover, &outcome);
 	status = conclude(err, handover, &outcome);
 	app->left = outcome.end.left;
+	if (!app->left)
+		kri_alone_store_close(&app->blocking);
 	if (store && !app->left)
 		store->ops->close(&store);
 	kri_buffer_free(&outcome.why);

@@ -24,6 +24,7 @@ struct kr_app {
 	struct kri_origins origins;
 	struct kri_body_room bodies;
 	struct kri_site site;            /* while it serves */
+	struct kr_store *blocking;       /* likewise: of handlers that block */
 	struct kri_rehearsal *rehearsal; /* of its tests; NULL: none yet */
 	bool left; /* threads still use all of this: it is kept */
 };

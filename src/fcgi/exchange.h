@@ -24,6 +24,7 @@ struct kri_site {
 	struct kri_cookie cookie;
 	const struct kri_origins *origins; /* that clients may be sent to */
 	struct kri_body_room *bodies;      /* NULL: without a limit */
+	struct kr_store *store; /* for handlers that may block; NULL: none */
 };
 
 /* What an exchange needs next. */
