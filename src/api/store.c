@@ -17,9 +17,12 @@ enum kr_err kr_store_open(struct kr_config *config, struct kr_store **store)
 	return kri_alone_store_open(config->options, store, &config->why);
 }
 
+/* A handler's is the app's. */
 void kr_store_close(struct kr_store **store)
 {
-	if (store)
+	if (store && *store && (*store)->lent)
+		*store = NULL;
+	else if (store)
 		kri_alone_store_close(store);
 }
 
