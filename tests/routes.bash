@@ -184,7 +184,7 @@ stored() { # KEY VALUE
  base-uri 'none'; frame-ancestors 'none'; style-src 'self'; script-src 'self';\
  img-src 'self'; connect-src 'self'; form-action 'self'"
 	expect_header X-Content-Type-Options nosniff
-	expect_header Referrer-Policy no-referrer
+	expect_header Referrer-Policy same-origin
 	expect_no_header Set-Cookie
 }
 

@@ -41,7 +41,7 @@ enum kr_err asset_protect(struct kr_context *c, const char *policy)
 {
 	static const char *const headers[][2] = {
 		{"X-Content-Type-Options", "nosniff"},
-		{"Referrer-Policy", "no-referrer"},
+		{"Referrer-Policy", "same-origin"},
 		{"Cross-Origin-Opener-Policy", "same-origin"},
 		{"Cross-Origin-Resource-Policy", "same-origin"},
 		{"Permissions-Policy", "camera=(), geolocation=(), "
