@@ -84,7 +84,8 @@ struct kr_config;  /* the options */
 struct kr_context; /* one request on its way: request, session, response */
 struct kr_json;    /* a value in a JSON body */
 struct kr_session; /* the session of a request, or the lack of one */
-struct kr_store;   /* where sessions are kept, for programs without an app */
+struct kr_store;   /* where sessions are kept: an app's, or a program's without
+		    * one */
 struct kr_link;    /* a loop's way to such a store */
 struct kr_test;    /* a browser that tests an app's handlers */
 
@@ -221,10 +222,11 @@ enum kr_err kr_map_authorizer(struct kr_app *app, kr_handler *handler,
  * loop waits: it must not block. An error, or no answer filled in, leaves it to
  * the library.
  */
-typedef enum kr_err kr_error_handler(struct kr_context *c, enum kr_err err,
-				     int status, const char *text);
-enum kr_err kr_app_on_error(struct kr_app *app,
-			    kr_error_handler *handler) KR_MUST_CHECK;
+typedef enum kr_err kr_error_handler(struct kr_context *c, void *user,
+				     enum kr_err err, int status,
+				     const char *text);
+enum kr_err kr_app_on_error(struct kr_app *app, kr_error_handler *handler,
+			    void *user) KR_MUST_CHECK;
 
 /*
  * Has kr_app_main() and the first kr_test_open() call `prepare` once all
@@ -700,21 +702,25 @@ enum kr_err kr_session_set_label(struct kr_session *session,
 /* ---- the sessions of a user ------------------------------------------- */
 
 /*
- * Those that kr_session_login() gave a user. Each function asks the store and
- * blocks, for session.io_timeout at most; so a handler that calls them has
- * KR_BLOCKING. KR_ERR_INPUT for a name that kr_session_login() would not take;
- * errors of kr_session_commit().
+ * Those that kr_session_login() gave a user, from its commit on. Each function
+ * asks the store and blocks, for session.io_timeout at most, kr_user_sessions()
+ * for twice that; so a handler that calls them has KR_BLOCKING. KR_ERR_INPUT
+ * for a name that kr_session_login() would not take; KR_ERR_ARGUMENT in another
+ * process than the store's; KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT, KR_ERR_DENIED,
+ * KR_ERR_PROTOCOL, KR_ERR_FULL, KR_ERR_MEMORY, KR_ERR_SYSTEM. After an error
+ * some sessions may have ended.
  *
  * Ended means ended: once a function has returned KR_OK, no request that begins
- * after it, on any process, finds the session.
+ * after it, on any process, finds the session. The request's own session is
+ * ended by kr_session_logout(), which has the cookie expire, too.
  *
  * session.max_per_user limits how many a user has: a login past it ends those
  * that would end first, or with session.max_per_user_rule = refuse the commit
  * is KR_ERR_SESSIONS.
  */
 
-/* The store of the app, for the functions below, until the handler returns;
- * NULL unless the route has KR_BLOCKING. */
+/* The store of the app, for the functions below, until the handler returns; not
+ * to be closed. NULL unless the route has KR_BLOCKING. */
 struct kr_store *kr_context_store(struct kr_context *c);
 
 /* One of them; texts are lent until the function returns. Times are seconds
@@ -726,11 +732,13 @@ struct kr_user_session {
 	int64_t login;     /* when the user logged in */
 	int64_t seen;      /* the last request, late by a sixteenth of the
 			    * idle timeout at most */
-	int64_t ends;      /* when it ends if there is no further request */
+	int64_t ends;      /* when it ends if there is no further request, by
+			    * this program's options */
 };
 
 /* Calls `each` for every session of the user, in no order, and stops at the
- * first error, which it returns. `each` must not call the store. */
+ * first error, which it returns. One that begins or ends meanwhile may be among
+ * them or not. `each` must not call the store. */
 typedef enum kr_err kr_user_sessions_fn(void *arg,
 					const struct kr_user_session *session);
 enum kr_err kr_user_sessions(struct kr_store *store, const char *user,

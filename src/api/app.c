@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "alone/store.h"
 #include "api/rehearsal.h"
 #include "base/log.h"
 #include "fcgi/cgi.h"
@@ -108,11 +109,13 @@ enum kr_err kr_map_authorizer(struct kr_app *app, kr_handler *handler,
 	return KR_OK;
 }
 
-enum kr_err kr_app_on_error(struct kr_app *app, kr_error_handler *handler)
+enum kr_err kr_app_on_error(struct kr_app *app, kr_error_handler *handler,
+			    void *user)
 {
 	if (!app || !handler)
 		return KR_ERR_ARGUMENT;
 	app->on_error = handler;
+	app->on_error_user = user;
 	return KR_OK;
 }
 
@@ -147,6 +150,7 @@ struct kri_site kri_app_site(struct kr_app *app)
 		.authorizer =
 			app->authorizer.handler ? &app->authorizer : NULL,
 		.on_error = app->on_error,
+		.on_error_user = app->on_error_user,
 		.origins = &app->origins,
 		.bodies = &app->bodies,
 	};
@@ -179,9 +183,15 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 			 struct kri_store *store, struct kri_handover *handover,
 			 struct outcome *outcome)
 {
+	enum kr_err err = kri_alone_store_lend(&app->config, store,
+					       &app->blocking);
+
+	if (err)
+		return err;
 	app->site = kri_app_site(app);
 	app->site.config = &app->config;
 	app->site.cookie = *cookie;
+	app->site.store = app->blocking;
 	app->bodies.limit = (size_t)app->config.body_memory;
 	if (kri_cgi_is())
 		return kri_cgi_run(&app->site, store, &outcome->why);
@@ -274,6 +284,8 @@ int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test)
 		err = serve(app, &cookie, store, handover, &outcome);
 	status = conclude(err, handover, &outcome);
 	app->left = outcome.end.left;
+	if (!app->left)
+		kri_alone_store_close(&app->blocking);
 	if (store && !app->left)
 		store->ops->close(&store);
 	kri_buffer_free(&outcome.why);

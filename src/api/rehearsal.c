@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "alone/store.h"
 #include "api/app.h"
 
 void kri_rehearsal_close(struct kri_rehearsal **rehearsal)
@@ -16,6 +17,7 @@ void kri_rehearsal_close(struct kri_rehearsal **rehearsal)
 	*rehearsal = NULL;
 	if (!closed)
 		return;
+	kri_alone_store_close(&closed->site.store);
 	if (closed->store)
 		closed->store->ops->close(&closed->store);
 	kri_config_free(&closed->config);
@@ -40,7 +42,6 @@ static enum kr_err make(struct kr_app *app, struct kri_rehearsal *made,
 
 	if (!err)
 		err = kri_config_copy(&app->config, &made->config);
-
 	if (err)
 		return err;
 	made->config.store_kind = KRI_STORE_MEMORY;
@@ -49,7 +50,11 @@ static enum kr_err make(struct kr_app *app, struct kri_rehearsal *made,
 	made->site.cookie = kri_cookie_of(&made->config);
 	app->bodies.limit = (size_t)made->config.body_memory;
 	err = check(made, why);
-	return err ? err : kri_store_open(&made->config, &made->store, why);
+	if (!err)
+		err = kri_store_open(&made->config, &made->store, why);
+	return err ? err
+		   : kri_alone_store_lend(&made->config, made->store,
+					  &made->site.store);
 }
 
 enum kr_err kri_rehearsal_of(struct kr_app *app,

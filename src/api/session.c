@@ -228,6 +228,13 @@ enum kr_err kr_session_logout(struct kr_session *session)
 	return kr_session_destroy(session);
 }
 
+enum kr_err kr_session_set_label(struct kr_session *session, const char *label)
+{
+	enum kr_err err = label ? refusal(session) : KR_ERR_ARGUMENT;
+
+	return err ? err : kri_session_set_label(session, kri_text_of(label));
+}
+
 const char *kr_session_user(struct kr_session *session)
 {
 	return session ? kri_session_user(session) : NULL;

@@ -18,13 +18,15 @@ struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
 static bool has_page(struct kr_context *c, enum kr_err err, int status,
 		     const char *text)
 {
+	const struct kri_site *site = c->site;
 	bool shown;
 
-	if (!c->site->on_error || c->failing)
+	if (!site->on_error || c->failing)
 		return false;
 	kri_response_reset(&c->response);
 	c->failing = true;
-	shown = !c->site->on_error(c, err, status, text) && c->response.status;
+	shown = !site->on_error(c, site->on_error_user, err, status, text) &&
+		c->response.status;
 	c->failing = false;
 	return shown;
 }

@@ -23,9 +23,11 @@ struct kri_site {
 	const struct kri_router *router;
 	const struct kri_route *authorizer; /* NULL: that role is not served */
 	kr_error_handler *on_error;         /* NULL: errors are JSON */
+	void *on_error_user;
 	struct kri_cookie cookie;
 	const struct kri_origins *origins; /* that clients may be sent to */
 	struct kri_body_room *bodies;      /* NULL: without a limit */
+	struct kr_store *store; /* for handlers that may block; NULL: none */
 };
 
 /* What an exchange needs next. */

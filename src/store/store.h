@@ -16,7 +16,7 @@
 #define KRI_ID_SIZE 16     /* bytes that name a session */
 #define KRI_ID_LEN 22      /* base64url characters of them */
 #define KRI_DIGEST_SIZE 32 /* bytes of a SHA-256 */
-#define KRI_OWN_VALUES 3   /* that session/ keeps beside the program's */
+#define KRI_OWN_VALUES 4   /* that session/ keeps beside the program's */
 
 struct uv_loop_s;
 
