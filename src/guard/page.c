@@ -27,7 +27,8 @@ static void remember_field(struct guard_html *html, int64_t days)
 		return;
 	guard_html_put(html, "<label class=\"check\"><input type=\"checkbox\" "
 			     "name=\"remember\" value=\"1\"> Remember me for ");
-	guard_part_span(html, days * 86400);
+	guard_html_number(html, days);
+	guard_html_put(html, days == 1 ? " day" : " days");
 	guard_html_put(html, "</label>\n");
 }
 

@@ -127,19 +127,22 @@ void guard_part_notice(struct guard_html *html, const char *text)
 	guard_html_put(html, "</p>\n");
 }
 
-void guard_part_span(struct guard_html *html, int64_t seconds)
+void guard_part_span(struct guard_html *html, int64_t seconds, bool up)
 {
 	static const struct {
-		int64_t seconds;
+		int64_t from, seconds;
 		const char *one;
-	} units[] = {{86400, " day"}, {3600, " hour"}, {60, " minute"},
-		     {1, " second"}};
+	} units[] = {{172800, 86400, " day"},
+		     {7200, 3600, " hour"},
+		     {60, 60, " minute"},
+		     {0, 1, " second"}};
 	size_t i = 0;
 	int64_t n;
 
-	while (i < 3 && seconds < 2 * units[i].seconds)
+	while (i < 3 && seconds < units[i].from)
 		i++;
-	n = seconds / units[i].seconds + (seconds % units[i].seconds != 0);
+	n = seconds / units[i].seconds;
+	n += up && seconds % units[i].seconds;
 	guard_html_number(html, n);
 	guard_html_put(html, units[i].one);
 	guard_html_put(html, n == 1 ? "" : "s");
@@ -155,7 +158,7 @@ bool guard_part_error(struct guard_html *html, const char *text, int64_t wait)
 	if (wait > 0) {
 		guard_html_put(html, guard_has(text) ? " " : "");
 		guard_html_put(html, "Try again in ");
-		guard_part_span(html, wait);
+		guard_part_span(html, wait, true);
 		guard_html_put(html, ".");
 	}
 	guard_html_put(html, "</p>\n");

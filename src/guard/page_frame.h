@@ -63,7 +63,9 @@ void guard_part_way(struct guard_html *html, const char *href,
 		    const char *rest, const char *text);
 void guard_part_ways_end(struct guard_html *html);
 
-/* "3 minutes", "1 hour": of seconds, rounded up. */
-void guard_part_span(struct guard_html *html, int64_t seconds);
+/* Seconds as people say them, "3 minutes", in the largest unit that there are two
+ * of, or minutes;
+ * rounded up or down. */
+void guard_part_span(struct guard_html *html, int64_t seconds, bool up);
 
 #endif

@@ -46,7 +46,7 @@ static void moment(struct guard_html *html, int64_t when, int64_t now)
 		guard_html_put(html, "now");
 	} else {
 		guard_html_put(html, ago < 0 ? "in " : "");
-		guard_part_span(html, ago < 0 ? -ago : ago);
+		guard_part_span(html, ago < 0 ? -ago : ago, ago < 0);
 		guard_html_put(html, ago < 0 ? "" : " ago");
 	}
 	guard_html_put(html, "</time>");
