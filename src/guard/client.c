@@ -93,6 +93,11 @@ enum kr_err guard_style(struct kr_context *c)
 	return guard_page_style(c);
 }
 
+enum kr_err guard_icon(struct kr_context *c)
+{
+	return guard_page_icon(c);
+}
+
 /* ---- errors ----------------------------------------------------------- */
 
 static const char *sentence_of(enum kr_err err, int status)

@@ -70,7 +70,7 @@ kr_handler guard_login_get, guard_login_post;                   /* login.c */
 kr_handler guard_step_up_get, guard_step_up_post;               /* step_up.c */
 kr_handler guard_logout_get, guard_logout_post, guard_denied;   /* logout.c */
 kr_handler guard_sessions_get, guard_sessions_post;             /* sessions.c */
-kr_handler guard_style;                                         /* client.c */
+kr_handler guard_style, guard_icon;                             /* client.c */
 kr_error_handler guard_error;                                   /* client.c */
 
 #endif

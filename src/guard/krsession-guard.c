@@ -28,6 +28,7 @@ static const struct {
 	{KR_POST, "/sessions", guard_sessions_post, KR_SESSION | KR_BLOCKING},
 	{KR_GET, "/denied", guard_denied, KR_SESSION},
 	{KR_GET, "/style.css", guard_style, 0},
+	{KR_GET, "/icon.svg", guard_icon, 0},
 };
 
 static enum kr_err map_all(struct kr_app *app, struct guard *guard)
