@@ -7,7 +7,6 @@
  *
  *     echo HTTP-SOCKET FASTCGI-SOCKET BODY-FILE
  */
-#define _GNU_SOURCE
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <stdbool.h>
