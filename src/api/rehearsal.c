@@ -38,18 +38,16 @@ static enum kr_err check(const struct kri_rehearsal *made,
 static enum kr_err make(struct kr_app *app, struct kri_rehearsal *made,
 			struct kri_buffer *why)
 {
-	enum kr_err err = kri_config_copy(&app->config, &made->config);
+	enum kr_err err = kri_app_prepare(app, why);
 
+	if (!err)
+		err = kri_config_copy(&app->config, &made->config);
 	if (err)
 		return err;
 	made->config.store_kind = KRI_STORE_MEMORY;
-	made->site = (struct kri_site){
-		.config = &made->config,
-		.router = &app->router,
-		.cookie = kri_cookie_of(&made->config),
-		.origins = &app->origins,
-		.bodies = &app->bodies,
-	};
+	made->site = kri_app_site(app);
+	made->site.config = &made->config;
+	made->site.cookie = kri_cookie_of(&made->config);
 	app->bodies.limit = (size_t)made->config.body_memory;
 	err = check(made, why);
 	if (!err)

@@ -9,7 +9,7 @@
 
 struct kr_session *kr_session(struct kr_context *c)
 {
-	if (!c || !c->route || !(c->route->flags & KR_SESSION))
+	if (!c || !c->route || !(c->route->flags & KR_SESSION) || c->failing)
 		return NULL;
 	return &c->visit.session;
 }
