@@ -48,7 +48,7 @@ conforms() { # [OPTION...]
 		>"$STACK/conformance.log" 2>&1 3>&- ||
 		fail "does not conform" \
 			"$(grep -aE 'FAILED|ERROR|LINE|redis' "$STACK/conformance.log")"
-	[ "$(grep -ac '^\[  PASSED' "$STACK/conformance.log")" -eq 9 ]
+	[ "$(grep -ac '^\[  PASSED' "$STACK/conformance.log")" -eq 12 ]
 }
 
 conforms_on_redis() { # [OPTION...]

@@ -6,6 +6,8 @@
 . "$root/tools/mirror.sh"
 # shellcheck source=tools/fronts.sh
 . "$root/tools/fronts.sh"
+# shellcheck source=tools/browser.sh
+. "$root/tools/browser.sh"
 
 readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libfcgi-dev libuv1-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev

@@ -101,7 +101,7 @@ readonly include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 own_includes() {
 	local folders
 
-	folders=$(IFS='|' && printf '%s' "${layers[*]}|app")
+	folders=$(IFS='|' && printf '%s' "${layers[*]}|app|www")
 	grep -rE "$include(\"|<($folders)/)" src --include='*.[ch]' |
 		sed -E 's/^([^:]+):[^"<]*["<]([^">]*)[">].*$/\1 \2/'
 }
@@ -133,7 +133,8 @@ may_include() {
 	[[ $from == */* && $to == */* ]] || return 1
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
-	app:*) return 1 ;; # on the public header alone
+	app:www/* | www:www/*) return 0 ;;
+	app:* | www:* | *:www/*) return 1 ;; # on the public header alone
 	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]

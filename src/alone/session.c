@@ -224,6 +224,7 @@ static void make_loaded(struct kri_record *record)
 	if (record->outlived)
 		record->was_at = 0;
 	record->exact = record->renewed = record->outlived = false;
+	record->entering = false;
 	record->ttl = 0;
 }
 

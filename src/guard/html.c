@@ -8,15 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 2048
+#define FIRST_ROOM 4096
+#define MOST_ROOM 1048576 /* no page of ours is near that */
+#define NO_CHARACTER "\xEF\xBF\xBD" /* U+FFFD */
+#define NAME_MOST 256
 
 static bool grow(struct guard_html *html, size_t more)
 {
 	size_t cap = html->cap ? html->cap : FIRST_ROOM;
 	char *data;
 
-	if (html->failed)
+	if (html->failed || more >= MOST_ROOM - html->len) {
+		html->failed = true;
 		return false;
+	}
 	while (cap - html->len <= more)
 		cap *= 2;
 	if (cap == html->cap)
@@ -63,16 +68,72 @@ static const char *reference_of(char c)
 	}
 }
 
+static bool follows(char c)
+{
+	return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Bytes of the UTF-8 character at `text`, which is not its end; 0 if it is
+ * none, or a control character other than those that are white space. */
+static size_t length_of(const char *text)
+{
+	unsigned char first = (unsigned char)text[0];
+	unsigned char second = (unsigned char)text[1];
+
+	if (first < 0x80)
+		return (first >= 0x20 && first != 0x7F) ||
+		       strchr("\t\n\r", first);
+	if (first < 0xC2 || first > 0xF4 || !follows(text[1]))
+		return 0;
+	if (first == 0xC2 && second < 0xA0) /* C1 */
+		return 0;
+	if (first < 0xE0)
+		return 2;
+	if ((first == 0xE0 && second < 0xA0) ||
+	    (first == 0xED && second >= 0xA0) || !follows(text[2]))
+		return 0;
+	if (first < 0xF0)
+		return 3;
+	if ((first == 0xF0 && second < 0x90) ||
+	    (first == 0xF4 && second >= 0x90) || !follows(text[3]))
+		return 0;
+	return 4;
+}
+
+/* One character; returns what follows it. */
+static const char *add_character(struct guard_html *html, const char *text)
+{
+	const char *reference = reference_of(*text);
+	size_t len = length_of(text);
+
+	if (reference)
+		guard_html_put(html, reference);
+	else if (len)
+		add(html, text, len);
+	else
+		guard_html_put(html, NO_CHARACTER);
+	return text + (len ? len : 1);
+}
+
 void guard_html_text(struct guard_html *html, const char *text)
 {
-	for (; text && *text; text++) {
-		const char *reference = reference_of(*text);
+	while (text && *text && !html->failed)
+		text = add_character(html, text);
+}
 
-		if (reference)
-			guard_html_put(html, reference);
-		else
-			add(html, text, 1);
-	}
+void guard_html_short(struct guard_html *html, const char *text, size_t most)
+{
+	while (text && *text && !html->failed && most-- > 0)
+		text = add_character(html, text);
+	if (text && *text)
+		guard_html_put(html, "\xE2\x80\xA6"); /* U+2026 */
+}
+
+void guard_html_name(struct guard_html *html, const char *text)
+{
+	guard_html_put(html, "<bdi>");
+	guard_html_short(html, text, NAME_MOST);
+	guard_html_put(html, "</bdi>");
 }
 
 void guard_html_attribute(struct guard_html *html, const char *name,

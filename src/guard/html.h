@@ -1,6 +1,6 @@
 /*
- * HTML on its way: a text that grows, with what is put into it escaped. Errors
- * wait for the end.
+ * HTML on its way: a text that grows up to a bound, with what is put into it
+ * escaped. Errors wait for the end.
  */
 #ifndef GUARD_HTML_H
 #define GUARD_HTML_H
@@ -13,15 +13,23 @@
 struct guard_html {
 	char *data;
 	size_t len, cap;
-	bool failed; /* out of memory: nothing more is added */
+	bool failed; /* out of memory or bounds: nothing more is added */
 };
 
 /* Adds HTML as it is: for literals. */
 void guard_html_put(struct guard_html *html, const char *literal);
 
 /* Adds text, escaped so that it is text and nothing else in an element and in
- * a quoted attribute. NULL is none. */
+ * a quoted attribute. What is not UTF-8, and control characters, come out as
+ * U+FFFD. NULL is none. */
 void guard_html_text(struct guard_html *html, const char *text);
+
+/* The same, with "..." in place of what is beyond `most` characters. */
+void guard_html_short(struct guard_html *html, const char *text, size_t most);
+
+/* Adds text whose direction is its own, in an element that keeps it from
+ * reordering what stands beside it (bdi). */
+void guard_html_name(struct guard_html *html, const char *text);
 
 /* Adds ` name="value"`, escaped. */
 void guard_html_attribute(struct guard_html *html, const char *name,

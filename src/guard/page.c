@@ -1,125 +1,35 @@
 /*
- * Owns the markup of every page and the headers that go with it.
+ * Owns the markup of the pages that people sign in and out by.
  */
 #include "guard/page.h"
 
-#include "guard/html.h"
+#include "guard/page_frame.h"
 
-/* No script, no frame around it, nothing from elsewhere. */
-static enum kr_err put_headers(struct kr_context *c)
-{
-	static const char *const headers[][2] = {
-		{"Content-Security-Policy",
-		 "default-src 'none'; style-src 'self'; img-src 'self'; "
-		 "base-uri 'none'; frame-ancestors 'none'"},
-		{"Referrer-Policy", "same-origin"},
-		{"X-Content-Type-Options", "nosniff"},
-		{"X-Frame-Options", "DENY"},
-	};
-	enum kr_err err = KR_OK;
-
-	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers) && !err; i++)
-		err = kr_header(c, headers[i][0], headers[i][1]);
-	return err;
-}
-
-static void begin(struct guard_html *html, const struct guard_site *site,
-		  const char *heading)
-{
-	guard_html_put(html, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-			     "<meta charset=\"utf-8\">\n"
-			     "<meta name=\"viewport\" "
-			     "content=\"width=device-width\">\n<title>");
-	guard_html_text(html, heading);
-	guard_html_put(html, " - ");
-	guard_html_text(html, site->title);
-	guard_html_put(html, "</title>\n<link rel=\"stylesheet\" href=\"");
-	guard_html_text(html, site->path);
-	guard_html_put(html, "/style.css\">\n</head>\n<body>\n<main>\n<h1>");
-	guard_html_text(html, heading);
-	guard_html_put(html, "</h1>\n");
-}
-
-static enum kr_err end(struct guard_html *html, struct kr_context *c,
-		       int status)
-{
-	enum kr_err err = put_headers(c);
-
-	guard_html_put(html, "</main>\n</body>\n</html>\n");
-	if (err) {
-		guard_html_free(html);
-		return err;
-	}
-	return guard_html_send(html, c, status);
-}
-
-static void paragraph(struct guard_html *html, const char *role,
-		      const char *text)
-{
-	if (!text || !*text)
-		return;
-	guard_html_put(html, "<p");
-	if (role)
-		guard_html_attribute(html, "role", role);
-	guard_html_put(html, ">");
-	guard_html_text(html, text);
-	guard_html_put(html, "</p>\n");
-}
-
-static void wait_note(struct guard_html *html, int64_t seconds)
-{
-	if (seconds <= 0)
-		return;
-	guard_html_put(html, "<p role=\"alert\">Try again in ");
-	guard_html_number(html, (seconds + 59) / 60);
-	guard_html_put(html, " min.</p>\n");
-}
-
-static void begin_form(struct guard_html *html, const struct guard_site *site,
-		       const char *action)
-{
-	guard_html_put(html, "<form method=\"post\" action=\"");
-	guard_html_text(html, site->path);
-	guard_html_put(html, action);
-	guard_html_put(html, "\">\n");
-}
-
-static void hidden(struct guard_html *html, const char *name,
-		   const char *value)
-{
-	if (!value || !*value)
-		return;
-	guard_html_put(html, "<input type=\"hidden\"");
-	guard_html_attribute(html, "name", name);
-	guard_html_attribute(html, "value", value);
-	guard_html_put(html, ">\n");
-}
-
-static void password_field(struct guard_html *html)
+static void name_field(struct guard_html *html, const char *user, bool first,
+		       bool bad)
 {
 	guard_html_put(html,
-		       "<p><label for=\"password\">Password</label>\n"
-		       "<input id=\"password\" name=\"password\" "
-		       "type=\"password\" autocomplete=\"current-password\" "
-		       "required></p>\n");
+		       "<div class=\"field\"><label for=\"user\">Name</label>\n"
+		       "<input id=\"user\" name=\"user\" "
+		       "autocomplete=\"username\" autocapitalize=\"none\" "
+		       "spellcheck=\"false\" required");
+	if (guard_has(user))
+		guard_html_attribute(html, "value", user);
+	if (bad)
+		guard_html_put(html, " aria-invalid=\"true\" "
+				     "aria-describedby=\"error\"");
+	guard_html_put(html, first ? " autofocus></div>\n" : "></div>\n");
 }
 
-static void button(struct guard_html *html, const char *text)
+static void remember_field(struct guard_html *html, int64_t days)
 {
-	guard_html_put(html, "<p><button>");
-	guard_html_text(html, text);
-	guard_html_put(html, "</button></p>\n");
-}
-
-static void link_to(struct guard_html *html, const char *href,
-		    const char *rest, const char *text)
-{
-	guard_html_put(html, "<p><a href=\"");
-	guard_html_text(html, href);
-	guard_html_put(html, rest);
-	guard_html_put(html, "\">");
-	guard_html_text(html, text);
-	guard_html_put(html, "</a></p>\n");
+	if (days <= 0)
+		return;
+	guard_html_put(html, "<label class=\"check\"><input type=\"checkbox\" "
+			     "name=\"remember\" value=\"1\"> Remember me for ");
+	guard_html_number(html, days);
+	guard_html_put(html, days == 1 ? " day" : " days");
+	guard_html_put(html, "</label>\n");
 }
 
 enum kr_err guard_page_login(struct kr_context *c, int status,
@@ -127,27 +37,47 @@ enum kr_err guard_page_login(struct kr_context *c, int status,
 			     const struct guard_login_page *page)
 {
 	struct guard_html html = {0};
+	bool named = guard_has(page->user);
+	struct guard_frame frame = {
+		.site = site,
+		.heading = "Sign in",
+		.bad = guard_has(page->error) || page->wait > 0,
+		.aim = page->rd,
+	};
 
-	begin(&html, site, "Sign in");
-	paragraph(&html, "status", page->notice);
-	paragraph(&html, "alert", page->error);
-	wait_note(&html, page->wait);
-	begin_form(&html, site, "/login");
-	hidden(&html, "rd", page->rd);
-	guard_html_put(&html, "<p><label for=\"user\">Name</label>\n"
-			      "<input id=\"user\" name=\"user\" "
-			      "autocomplete=\"username\" required");
-	guard_html_attribute(&html, "value", page->user);
-	guard_html_put(&html, "></p>\n");
-	password_field(&html);
-	if (page->remember)
-		guard_html_put(&html,
-			       "<p><label><input type=\"checkbox\" "
-			       "name=\"remember\" value=\"1\"> Remember me"
-			       "</label></p>\n");
-	button(&html, "Sign in");
-	guard_html_put(&html, "</form>\n");
-	return end(&html, c, status);
+	guard_frame_begin(&html, &frame);
+	guard_part_notice(&html, page->notice);
+	guard_part_error(&html, page->error, page->wait);
+	guard_part_form(&html, site, "/login");
+	guard_part_hidden(&html, "rd", page->rd);
+	name_field(&html, page->user, !named, frame.bad);
+	guard_part_password(&html, NULL, named, frame.bad);
+	remember_field(&html, page->remember);
+	guard_part_submit(&html, "Sign in");
+	return guard_frame_end(&html, c, status, &frame);
+}
+
+/* "Signed in as max", with more behind it. */
+static void lead(struct guard_html *html, const char *user, const char *rest)
+{
+	if (!guard_has(user))
+		return;
+	guard_html_put(html, "<p class=\"lead quiet\">Signed in as "
+			     "<span class=\"who\">");
+	guard_html_name(html, user);
+	guard_html_put(html, "</span>");
+	guard_html_put(html, rest);
+	guard_html_put(html, "</p>\n");
+}
+
+static void big_link(struct guard_html *html, const char *href,
+		     const char *text)
+{
+	guard_html_put(html, "<a class=\"button\"");
+	guard_html_attribute(html, "href", href);
+	guard_html_put(html, ">");
+	guard_html_text(html, text);
+	guard_html_put(html, "</a>\n");
 }
 
 enum kr_err guard_page_welcome(struct kr_context *c, int status,
@@ -155,13 +85,17 @@ enum kr_err guard_page_welcome(struct kr_context *c, int status,
 			       const struct guard_welcome_page *page)
 {
 	struct guard_html html = {0};
+	struct guard_frame frame = {.site = site, .heading = "Welcome back"};
 
-	begin(&html, site, "Signed in");
-	paragraph(&html, NULL, page->user);
-	link_to(&html, page->rd, "", "Continue");
-	link_to(&html, site->path, "/sessions", "Your sessions");
-	link_to(&html, site->path, "/logout", "Sign out");
-	return end(&html, c, status);
+	guard_frame_begin(&html, &frame);
+	lead(&html, page->user, ".");
+	big_link(&html, guard_has(page->rd) ? page->rd : site->home,
+		 "Continue");
+	guard_part_ways(&html);
+	guard_part_way(&html, site->path, "/sessions", "Your sessions");
+	guard_part_way(&html, site->path, "/logout", "Sign out");
+	guard_part_ways_end(&html);
+	return guard_frame_end(&html, c, status, &frame);
 }
 
 enum kr_err guard_page_step_up(struct kr_context *c, int status,
@@ -169,17 +103,40 @@ enum kr_err guard_page_step_up(struct kr_context *c, int status,
 			       const struct guard_step_up_page *page)
 {
 	struct guard_html html = {0};
+	struct guard_frame frame = {
+		.site = site,
+		.heading = "Confirm that it is you",
+		.bad = guard_has(page->error) || page->wait > 0,
+		.aim = page->rd,
+	};
 
-	begin(&html, site, "Confirm that it is you");
-	paragraph(&html, NULL, page->user);
-	paragraph(&html, "alert", page->error);
-	wait_note(&html, page->wait);
-	begin_form(&html, site, "/step-up");
-	hidden(&html, "rd", page->rd);
-	password_field(&html);
-	button(&html, "Confirm");
-	guard_html_put(&html, "</form>\n");
-	return end(&html, c, status);
+	guard_frame_begin(&html, &frame);
+	lead(&html, page->user, ". This wants your password once more.");
+	guard_part_error(&html, page->error, page->wait);
+	guard_part_form(&html, site, "/step-up");
+	guard_part_hidden(&html, "rd", page->rd);
+	guard_part_password(&html, page->user ? page->user : "", true,
+			    frame.bad);
+	guard_part_submit(&html, "Confirm");
+	guard_part_ways(&html);
+	guard_part_way(&html, site->home, "", "Not now");
+	guard_part_way(&html, site->path, "/logout", "Sign out");
+	guard_part_ways_end(&html);
+	return guard_frame_end(&html, c, status, &frame);
+}
+
+static void ask_to_sign_out(struct guard_html *html,
+			    const struct guard_site *site,
+			    const struct guard_logout_page *page)
+{
+	lead(html, page->user, " on this device.");
+	guard_part_form(html, site, "/logout");
+	guard_part_hidden(html, "rd", page->rd);
+	guard_part_submit(html, "Sign out");
+	guard_part_ways(html);
+	guard_part_way(html, site->home, "", "Stay signed in");
+	guard_part_way(html, site->path, "/sessions", "Your sessions");
+	guard_part_ways_end(html);
 }
 
 enum kr_err guard_page_logout(struct kr_context *c, int status,
@@ -187,98 +144,22 @@ enum kr_err guard_page_logout(struct kr_context *c, int status,
 			      const struct guard_logout_page *page)
 {
 	struct guard_html html = {0};
+	bool somebody = guard_has(page->user);
+	struct guard_frame frame = {
+		.site = site,
+		.heading = somebody ? "Sign out?" : "Signed out",
+		.aim = page->rd,
+	};
 
-	begin(&html, site, "Sign out");
-	if (page->user && *page->user) {
-		paragraph(&html, NULL, page->user);
-		begin_form(&html, site, "/logout");
-		hidden(&html, "rd", page->rd);
-		button(&html, "Sign out");
-		guard_html_put(&html, "</form>\n");
+	guard_frame_begin(&html, &frame);
+	if (somebody) {
+		ask_to_sign_out(&html, site, page);
 	} else {
-		paragraph(&html, NULL, "Nobody is signed in.");
-		link_to(&html, site->path, "/login", "Sign in");
+		guard_html_put(&html, "<p class=\"lead quiet\">Nobody is "
+				      "signed in on this device.</p>\n"
+				      "<a class=\"button\" href=\"");
+		guard_html_text(&html, site->path);
+		guard_html_put(&html, "/login\">Sign in</a>\n");
 	}
-	return end(&html, c, status);
-}
-
-static void put_row(struct guard_html *html, const struct guard_site *site,
-		    const struct guard_sessions_page *page,
-		    const struct guard_session_row *row)
-{
-	guard_html_put(html, "<li>");
-	guard_html_text(html, row->label);
-	if (row->current) {
-		guard_html_put(html, " (this one)</li>\n");
-		return;
-	}
-	begin_form(html, site, "/sessions");
-	hidden(html, "action", "end");
-	hidden(html, "id", row->id);
-	if (!page->fresh)
-		guard_html_put(html, "<input name=\"password\" "
-				     "type=\"password\" "
-				     "aria-label=\"Password\" required>\n");
-	button(html, "End it");
-	guard_html_put(html, "</form></li>\n");
-}
-
-enum kr_err guard_page_sessions(struct kr_context *c, int status,
-				const struct guard_site *site,
-				const struct guard_sessions_page *page)
-{
-	struct guard_html html = {0};
-
-	begin(&html, site, "Your sessions");
-	paragraph(&html, "status", page->notice);
-	paragraph(&html, "alert", page->error);
-	wait_note(&html, page->wait);
-	guard_html_put(&html, "<ul>\n");
-	for (size_t i = 0; i < page->n; i++)
-		put_row(&html, site, page, &page->rows[i]);
-	guard_html_put(&html, "</ul>\n");
-	begin_form(&html, site, "/sessions");
-	hidden(&html, "action", "others");
-	if (!page->fresh)
-		password_field(&html);
-	button(&html, "End all others");
-	guard_html_put(&html, "</form>\n");
-	return end(&html, c, status);
-}
-
-enum kr_err guard_page_denied(struct kr_context *c, int status,
-			      const struct guard_site *site,
-			      const struct guard_denied_page *page)
-{
-	struct guard_html html = {0};
-
-	begin(&html, site, "Not for you");
-	paragraph(&html, NULL, page->user);
-	paragraph(&html, NULL, page->uri);
-	link_to(&html, site->home, "", "Back");
-	link_to(&html, site->path, "/logout", "Sign out");
-	return end(&html, c, status);
-}
-
-enum kr_err guard_page_error(struct kr_context *c, int status,
-			     const struct guard_site *site,
-			     const struct guard_error_page *page)
-{
-	struct guard_html html = {0};
-
-	begin(&html, site, "That did not work");
-	paragraph(&html, "alert", page->text);
-	link_to(&html, site->home, "", "Back");
-	return end(&html, c, status);
-}
-
-enum kr_err guard_page_style(struct kr_context *c)
-{
-	static const char style[] = "body { margin: 2rem auto; "
-				    "max-width: 40rem; padding: 0 1rem }\n";
-	enum kr_err err = kr_header(c, "X-Content-Type-Options", "nosniff");
-
-	return err ? err
-		   : kr_send(c, 200, "text/css; charset=utf-8", style,
-			     sizeof(style) - 1);
+	return guard_frame_end(&html, c, status, &frame);
 }

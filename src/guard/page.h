@@ -68,8 +68,8 @@ guard_page_logout(struct kr_context *c, int status,
 
 /*
  * GET and POST <path>/sessions. A form for each session but the current one,
- * with action ("end") and id, and one with action ("others"); each with a
- * field password if `fresh` is false, which is asked for once on the page.
+ * with action ("end") and id, and one with action ("others"), if `fresh`; else
+ * the form of <path>/step-up in their place, with the way back to here as rd.
  */
 struct guard_session_row {
 	const char *id;
@@ -112,7 +112,8 @@ enum kr_err guard_page_error(struct kr_context *c, int status,
 			     const struct guard_site *site,
 			     const struct guard_error_page *page) KR_MUST_CHECK;
 
-/* GET <path>/style.css */
+/* GET <path>/style.css and <path>/icon.svg, which every page asks for. */
 enum kr_err guard_page_style(struct kr_context *c) KR_MUST_CHECK;
+enum kr_err guard_page_icon(struct kr_context *c) KR_MUST_CHECK;
 
 #endif

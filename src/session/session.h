@@ -161,6 +161,9 @@ bool kri_session_is_changed(const struct kr_session *session);
 enum kr_err kri_session_apply(struct kr_session *session,
 			      bool exact) KR_MUST_CHECK;
 
+/* The record is to be ended. */
+void kri_session_end_record(struct kri_record *record);
+
 /* What to tell the client, once the commit has succeeded. */
 enum kri_cookie_action kri_session_cookie(const struct kr_session *session);
 
