@@ -21,8 +21,9 @@ declare -Ar only_in=(
 	['sqlite3\.h']='src/store/sqlite[^/]*'
 	['libpq-fe\.h']='src/postgresql/[^/]*'
 	['json-c/.*']='src/(http/json_builder|ctl/print)\.c'
-	['openssl/.*']='src/(base/crypto|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
+	['openssl/.*']='src/(base/crypto|guard/digest|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
 	['ini\.h']='src/config/load\.c'
+	['crypt\.h']='src/guard/(password|directory|users)\.c'
 	['uriparser/.*']='src/redis/url\.c'
 	['uv\.h']='src/(base|redis|postgresql|store|alone|fcgi|ctl)/[^/]*'
 )
@@ -101,7 +102,7 @@ readonly include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 own_includes() {
 	local folders
 
-	folders=$(IFS='|' && printf '%s' "${layers[*]}|app|www")
+	folders=$(IFS='|' && printf '%s' "${layers[*]}|app|guard|www")
 	grep -rE "$include(\"|<($folders)/)" src --include='*.[ch]' |
 		sed -E 's/^([^:]+):[^"<]*["<]([^">]*)[">].*$/\1 \2/'
 }
@@ -133,8 +134,8 @@ may_include() {
 	[[ $from == */* && $to == */* ]] || return 1
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
-	app:www/* | www:www/*) return 0 ;;
-	app:* | www:* | *:www/*) return 1 ;; # on the public header alone
+	app:www | guard:www | www:www | guard:guard) return 0 ;;
+	app:* | guard:* | www:* | *:www | *:guard) return 1 ;; # on the public header alone
 	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]
