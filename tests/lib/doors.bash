@@ -36,6 +36,15 @@ guard_start() { # [OPTION...]
 		fail "krsession-guard does not start"
 }
 
+# It may have been started by another test, so that its status is not ours.
+guard_stop() {
+	kill -TERM "$(server_pid guard)"
+	within 15 server_gone guard || fail "krsession-guard does not end"
+	rm "$STACK/guard.pid"
+	tail -n 1 "$STACK/guard.log" | grep -q ' info ended after ' ||
+		fail "krsession-guard did not end well"
+}
+
 # ---- the site -----------------------------------------------------------
 
 site_files() {
