@@ -101,7 +101,7 @@ readonly include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 own_includes() {
 	local folders
 
-	folders=$(IFS='|' && printf '%s' "${layers[*]}|app|www")
+	folders=$(IFS='|' && printf '%s' "${layers[*]}|app|guard|www")
 	grep -rE "$include(\"|<($folders)/)" src --include='*.[ch]' |
 		sed -E 's/^([^:]+):[^"<]*["<]([^">]*)[">].*$/\1 \2/'
 }
@@ -133,8 +133,10 @@ may_include() {
 	[[ $from == */* && $to == */* ]] || return 1
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
-	app:www/* | www:www/*) return 0 ;;
-	app:* | www:* | *:www/*) return 1 ;; # on the public header alone
+	app:www | guard:guard | guard:www | www:www) return 0 ;;
+	app:* | guard:* | www:* | *:guard | *:www) # on the public header alone
+		return 1
+		;;
 	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]
