@@ -23,41 +23,41 @@ teardown_file() {
 }
 
 @test "each page is sound in light and dark, and nothing is wider than 320 px" {
-	browse pages each_page_is_sound
+	in_browser pages each_page_is_sound
 }
 
 @test "each page is sound with hostile texts too" {
-	browse pages each_page_is_sound_with_hostile_texts
+	in_browser pages each_page_is_sound_with_hostile_texts
 }
 
 @test "hostile texts are text" {
-	browse pages hostile_texts_are_text
+	in_browser pages hostile_texts_are_text
 }
 
 @test "a name turns nothing beside it" {
-	browse pages a_name_turns_nothing_beside_it
+	in_browser pages a_name_turns_nothing_beside_it
 }
 
 @test "pages keep their shape from right to left" {
-	browse pages pages_keep_their_shape_from_right_to_left
+	in_browser pages pages_keep_their_shape_from_right_to_left
 }
 
 @test "text may grow to twice its size" {
-	browse pages text_may_grow
+	in_browser pages text_may_grow
 }
 
 @test "nothing is said by colour alone" {
-	browse pages nothing_is_said_by_colour_alone
+	in_browser pages nothing_is_said_by_colour_alone
 }
 
 @test "nothing moves for those who said so" {
-	browse pages nothing_moves_for_those_who_said_so
+	in_browser pages nothing_moves_for_those_who_said_so
 }
 
 @test "fields are what password managers know" {
-	browse pages fields_are_what_password_managers_know
+	in_browser pages fields_are_what_password_managers_know
 }
 
 @test "an error is told to those who listen" {
-	browse pages an_error_is_told_to_those_who_listen
+	in_browser pages an_error_is_told_to_those_who_listen
 }

@@ -5,7 +5,7 @@
 
 export KR_BROWSER=$KR_BUILD/browser
 # A person's files are nobody's business: a home and a cache of the test's own.
-browse() { # PAGES TEST
+in_browser() { # PAGES TEST
 	[[ -d $KR_BROWSER/node_modules/playwright-core ]] ||
 		fail "no playwright-core: ./dev test --all installs it" || return
 	env HOME="$BATS_TEST_TMPDIR" XDG_CONFIG_HOME="$BATS_TEST_TMPDIR" \
