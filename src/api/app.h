@@ -6,8 +6,9 @@
 
 #include "config/config.h"
 #include "fcgi/exchange.h"
-#include "http/redirect.h"
 #include "fcgi/handover.h"
+#include "fcgi/monitor.h"
+#include "http/redirect.h"
 #include "http/router.h"
 
 /* Options with what was wrong with the last that was given. */
@@ -23,6 +24,7 @@ struct kr_app {
 	struct kri_router router;
 	struct kri_origins origins;
 	struct kri_body_room bodies;
+	struct kri_monitor monitor;
 	struct kri_site site;            /* while it serves */
 	struct kri_rehearsal *rehearsal; /* of its tests; NULL: none yet */
 	bool left; /* threads still use all of this: it is kept */
