@@ -58,6 +58,15 @@ static bool is_refused(const struct kr_context *c)
 	return is_bound(c) && c->route->methods & ~(unsigned)KR_GET;
 }
 
+/* An authorizer is asked about other servers' paths, and a page of ours would
+ * be a yes: see the FastCGI specification, section 6.3. */
+static bool is_responder(const struct kr_context *c)
+{
+	const char *role = kri_request_param(&c->request, "FCGI_ROLE");
+
+	return !role || !strcmp(role, "RESPONDER");
+}
+
 /* The monitor's pages come before all that the program has mapped. */
 static enum kr_err find(struct kr_context *c, unsigned *allow)
 {
@@ -65,7 +74,7 @@ static enum kr_err find(struct kr_context *c, unsigned *allow)
 
 	if (c->site->monitor)
 		own = kri_monitor_route(c->site->monitor, c->request.path);
-	if (!own)
+	if (!own || !is_responder(c))
 		return kri_router_find(c->site->router, c->request.path,
 				       c->request.method, &c->route, allow);
 	*allow = own->methods;

@@ -40,7 +40,7 @@ bool kri_role_is_served(unsigned role);
 bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name,
 		  struct kri_text *value);
 
-/* Whether `bytes` are whole pairs and nothing else. */
+/* Whether `bytes` are whole pairs and nothing else, without a NUL in a path. */
 bool kri_pairs_fit(struct kri_text bytes);
 
 /*
