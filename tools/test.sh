@@ -20,6 +20,7 @@ dev_test() {
 	install_fronts "${fronts[@]}"
 	install_redis_server "$redis_server"
 	! with_fresh_roots || install_fresh_packages
+	! with_prometheus || install_prometheus
 	said=$(mktemp -d)
 	trap 'rm -rf "$said"' EXIT
 	prepare_environment
@@ -149,6 +150,10 @@ with_fresh_roots() {
 		! wanted "$file" || ! timely "$file" || return 0
 	done
 	return 1
+}
+
+with_prometheus() {
+	[[ -z $tags ]] && wanted metrics_prometheus
 }
 
 run_suites() {

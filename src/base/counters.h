@@ -176,8 +176,8 @@ static inline size_t kri_bucket_of(int64_t value, unsigned shift, size_t n)
 
 /* What a route may be beside one that the program has mapped. */
 enum kri_route_number {
-	KRI_ROUTE_NONE,  /* no path or method of ours */
-	KRI_ROUTE_OWN,   /* the library's: see fcgi/monitor.h; three of them */
+	KRI_ROUTE_NONE, /* no path or method of ours */
+	KRI_ROUTE_OWN,  /* the library's: see fcgi/monitor.h; three of them */
 	KRI_ROUTE_FIRST = KRI_ROUTE_OWN + 3 /* the program's */
 };
 

@@ -34,7 +34,8 @@
 
 /* JSON may spell each byte of a text with two. */
 _Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + TRACE_LEN + SPAN_LEN +
-				       FRAME_MAX <= KRI_LOG_LINE_MAX,
+			       FRAME_MAX <=
+		       KRI_LOG_LINE_MAX,
 	       "the longest line is written undivided");
 
 #define PAUSE 1000 /* ms between lines that are said now and then */
@@ -42,8 +43,8 @@ _Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + TRACE_LEN + SPAN_LEN +
 struct line {
 	char time[32];
 	enum kri_log_level level;
-	char request[ID_MAX]; /* "" if there is none */
-	char session[ID_MAX]; /* likewise */
+	char request[ID_MAX];      /* "" if there is none */
+	char session[ID_MAX];      /* likewise */
 	char trace[TRACE_LEN + 1]; /* likewise, and so is the next */
 	char span[SPAN_LEN + 1];
 	char message[MESSAGE_MAX];

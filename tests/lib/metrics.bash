@@ -3,6 +3,11 @@
 # The pages of the socket $METRICS, and what they say. Comes after
 # lib/client.bash.
 
+# Redis and krsessiond with that socket.
+metrics_start() { # [OPTION...]
+	start_both -o "server.metrics_listen=unix:$METRICS" "$@"
+}
+
 # A page of the socket: $code and $body.
 page() { # PATH
 	body=$(curl --silent --show-error --max-time 20 --unix-socket \
