@@ -77,6 +77,13 @@ play() { # SECTION [BLOCK]
 	play 'The log'
 }
 
+@test "operations: watching it" {
+	world_redis
+	play 'Watching it' 1
+	world_serve
+	play 'Watching it' 2
+}
+
 @test "operations: look at sessions, and end them" {
 	world_redis
 	world_serve

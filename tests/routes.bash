@@ -566,3 +566,23 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	[ "$(store_keys "$value")" = 'color counter' ]
 	[ "$(store_own "$value")" = '@auth @born @login @seen @user @ver' ]
 }
+
+# ---- what is not for the outside ----------------------------------------
+
+@test "what krsessiond tells of itself is not told to the outside" {
+	for path in /metrics /healthz /readyz '/metrics?x' /%6detrics \
+		/%2fmetrics //metrics /./metrics /x/../metrics /metrics/ \
+		/metrics%00 /metrics%00x '/metrics%0a' '/metrics;x' \
+		/METRICS /healthz%00 '/readyz?'; do
+		fetch --path-as-is "$path"
+		[[ $code == [45]* ]] || fail "$path: $code ${body:0:200}"
+		[[ $body != *krsession_* && $body != *'"status"'* ]] ||
+			fail "$path: ${body:0:200}"
+		fetch --path-as-is --request POST --data '' "$path"
+		[[ $code == [45]* ]] || fail "POST $path: $code"
+	done
+	fetch /metrics
+	[[ $code == 40[34] ]]
+	fetch /hello
+	expect 200 'Hello, Session World!'
+}

@@ -18,6 +18,7 @@ readonly test_packages=(bats parallel jq procps systemd g++ sqlite3 postgresql
 	pgbouncer libmicrohttpd-dev lighttpd-modules-lua)
 readonly lint_packages=(shellcheck mandoc)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
+readonly prometheus_packages=(prometheus) # its promtool
 readonly fresh_packages=(mmdebstrap git systemd-container)
 
 # What rebuilding hiredis takes beyond the above.
@@ -62,6 +63,15 @@ install_bench_packages() {
 	local missing
 
 	missing=$(missing_packages "${bench_packages[@]}")
+	# shellcheck disable=SC2086 # package names, to be split
+	[[ -z $missing ]] || install_packages $missing
+}
+
+# What tests/metrics_prometheus.bats needs besides.
+install_prometheus() {
+	local missing
+
+	missing=$(missing_packages "${prometheus_packages[@]}")
 	# shellcheck disable=SC2086 # package names, to be split
 	[[ -z $missing ]] || install_packages $missing
 }

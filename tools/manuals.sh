@@ -111,6 +111,29 @@ differences() { # FILE FILE
 	comm -3 "$1" "$2" | tr -d '\t'
 }
 
+# ---- metrics --------------------------------------------------------------
+
+# "NAME HELP", as the table has them; a row may take two lines or three.
+table_metrics() {
+	sed -n '/^#define KRI_METRICS/,/^$/p' src/base/counters.h |
+		tr -d '\\\n\t' | sed 's/X(/\n&/g' |
+		sed -nE 's/^X\([A-Z_]+, [A-Z_]+, *"([^"]+)", *"([^"]+)"\).*/\1 \2/p' |
+		sort
+}
+
+page_metrics() { # PAGE
+	sed -nE '/^\.It Cm (krsession|process)_/ { s/^\.It Cm //; N; s/\n/ /p }' \
+		"$1" | sort
+}
+
+check_metrics() {
+	local page=man/krsession-metrics.7
+
+	[[ -n $(table_metrics) ]] || complain "src/base/counters.h has no metrics"
+	complain_each "a metric that only one of the table and $page has so" \
+		< <(differences <(table_metrics) <(page_metrics "$page"))
+}
+
 # ---- the form -------------------------------------------------------------
 
 # What mandoc has against a page. It cannot know pages that are not installed.
@@ -124,5 +147,6 @@ page_faults() { # PAGE...
 check_manuals() {
 	check_functions
 	check_options
+	check_metrics
 	complain_each "see there" < <(page_faults man/*.[1-9])
 }

@@ -21,6 +21,7 @@ dev_test() {
 	install_redis_server "$redis_server"
 	! with_fresh_roots || install_fresh_packages
 	! with_browser || install_browser "$(build_folder "$sanitizer")"
+	! with_prometheus || install_prometheus
 	said=$(mktemp -d)
 	trap 'rm -rf "$said"' EXIT
 	prepare_environment
@@ -161,6 +162,10 @@ with_browser() {
 		! wanted "$file" || return 0
 	done
 	return 1
+}
+
+with_prometheus() {
+	[[ -z $tags ]] && wanted metrics_prometheus
 }
 
 run_suites() {

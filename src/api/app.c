@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "fcgi/cgi.h"
 #include "fcgi/listener.h"
+#include "fcgi/observers.h"
 #include "fcgi/server.h"
 #include "fcgi/vigil.h"
 #include "store/store.h"
@@ -57,6 +58,7 @@ void kr_app_close(struct kr_app **app)
 	if (old->left)
 		return;
 	kri_rehearsal_close(&old->rehearsal);
+	kri_monitor_close(&old->monitor);
 	kri_config_free(&old->config);
 	kri_buffer_free(&old->handle.why);
 	kri_router_free(&old->router);
@@ -172,6 +174,8 @@ static enum kr_err check(struct kr_app *app, const struct kri_cookie *cookie,
 	if (!err)
 		err = kri_listener_check(&app->config, why);
 	if (!err)
+		err = kri_observers_check(&app->config, why);
+	if (!err)
 		err = kri_handover_check(handover, &app->config, why);
 	if (!err)
 		err = kri_config_resolve(&app->config, why);
@@ -194,8 +198,12 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 	app->bodies.limit = (size_t)app->config.body_memory;
 	if (kri_cgi_is())
 		return kri_cgi_run(&app->site, store, &outcome->why);
-	return kri_server_run(&app->site, store, handover, &outcome->end,
-			      &outcome->why);
+	err = kri_monitor_open(&app->monitor, &app->config, &app->router,
+			       &app->bodies);
+	app->site.monitor = &app->monitor;
+	return err ? err
+		   : kri_server_run(&app->site, store, handover, &outcome->end,
+				    &outcome->why);
 }
 
 /* Where a reload went wrong it is the other process that can say what follows

@@ -6,8 +6,9 @@
 
 #include "config/config.h"
 #include "fcgi/exchange.h"
-#include "http/redirect.h"
 #include "fcgi/handover.h"
+#include "fcgi/monitor.h"
+#include "http/redirect.h"
 #include "http/router.h"
 
 /* Options with what was wrong with the last that was given. */
@@ -28,6 +29,7 @@ struct kr_app {
 	void *on_error_user;
 	kr_prepare *prepare; /* NULL, or called once */
 	void *prepare_user;
+	struct kri_monitor monitor;
 	struct kri_site site;            /* while it serves */
 	struct kr_store *blocking;       /* likewise: of handlers that block */
 	struct kri_rehearsal *rehearsal; /* of its tests; NULL: none yet */

@@ -25,8 +25,17 @@
 /* The names, quotes and the time of a line of JSON. */
 #define FRAME_MAX 128
 
+/* Of a traceparent (https://www.w3.org/TR/trace-context/): two characters and
+ * a dash, the trace, a dash, the span. */
+#define TRACE_AT 3
+#define TRACE_LEN 32
+#define SPAN_AT (TRACE_AT + TRACE_LEN + 1)
+#define SPAN_LEN 16
+
 /* JSON may spell each byte of a text with two. */
-_Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + FRAME_MAX <= KRI_LOG_LINE_MAX,
+_Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + TRACE_LEN + SPAN_LEN +
+			       FRAME_MAX <=
+		       KRI_LOG_LINE_MAX,
 	       "the longest line is written undivided");
 
 #define PAUSE 1000 /* ms between lines that are said now and then */
@@ -34,8 +43,10 @@ _Static_assert(2 * (MESSAGE_MAX + 2 * ID_MAX) + FRAME_MAX <= KRI_LOG_LINE_MAX,
 struct line {
 	char time[32];
 	enum kri_log_level level;
-	char request[ID_MAX]; /* "" if there is none */
-	char session[ID_MAX]; /* likewise */
+	char request[ID_MAX];      /* "" if there is none */
+	char session[ID_MAX];      /* likewise */
+	char trace[TRACE_LEN + 1]; /* likewise, and so is the next */
+	char span[SPAN_LEN + 1];
 	char message[MESSAGE_MAX];
 };
 
@@ -105,6 +116,14 @@ static void set_id(char out[ID_MAX], const char *id)
 	tidy(out);
 }
 
+static void set_trace(struct line *line, const char *trace)
+{
+	if (!trace)
+		return;
+	memcpy(line->trace, trace + TRACE_AT, TRACE_LEN);
+	memcpy(line->span, trace + SPAN_AT, SPAN_LEN);
+}
+
 static void set_time(char *out, size_t size)
 {
 	struct timespec now;
@@ -150,6 +169,8 @@ static void put_text(struct kri_log_line *out, const struct line *line)
 	put(out, " ");
 	put_id(out, "request=", line->request);
 	put_id(out, "session=", line->session);
+	put_id(out, "trace=", line->trace);
+	put_id(out, "span=", line->span);
 	put(out, line->message);
 }
 
@@ -184,6 +205,8 @@ static void put_json(struct kri_log_line *out, const struct line *line)
 	put_member(out, "level", level_names[line->level]);
 	put_member(out, "request", line->request);
 	put_member(out, "session", line->session);
+	put_member(out, "trace", line->trace);
+	put_member(out, "span", line->span);
 	put_member(out, "message", line->message);
 	put(out, "}");
 }
@@ -247,6 +270,7 @@ static void log_line(enum kri_log_level level, const struct kri_log_ids *ids,
 	tidy(line.message);
 	set_id(line.request, ids ? ids->request : NULL);
 	set_id(line.session, ids ? ids->session : NULL);
+	set_trace(&line, ids ? ids->trace : NULL);
 	set_time(line.time, sizeof(line.time));
 	emit(&line);
 }
@@ -259,6 +283,11 @@ enum kr_err kri_log_start(void)
 void kri_log_stop(int64_t ms)
 {
 	kri_log_queue_stop(ms);
+}
+
+uint64_t kri_log_count_lost(void)
+{
+	return kri_log_queue_lost();
 }
 
 bool kri_log_is_due_every(_Atomic int64_t *next, int64_t ms)

@@ -27,6 +27,8 @@ enum kri_log_format { KRI_LOG_TEXT, KRI_LOG_JSON };
 struct kri_log_ids {
 	const char *request; /* the front server's REQUEST_ID */
 	const char *session; /* the session's public id */
+	/* As kri_request_trace() has proven it: version-trace-span-flags. */
+	const char *trace;
 };
 
 /* Sets what is written from here on. The default is info, as text. */
@@ -40,6 +42,9 @@ enum kr_err kri_log_start(void) KR_MUST_CHECK;
  * lines are written by who logs them again, who waits a second for room at
  * most. Nothing if none was started. Before exit: the queue ends with it. */
 void kri_log_stop(int64_t ms);
+
+/* Lines that were lost, ever: see above. */
+uint64_t kri_log_count_lost(void);
 
 /* Whether a line of that level would be written. */
 bool kri_log_enabled(enum kri_log_level level);

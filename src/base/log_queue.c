@@ -37,6 +37,7 @@ static int stop; /* an eventfd: readable when the thread must not write on */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under the lock: */
 static struct batch filling = {.data = halves[0]};
+static _Atomic uint64_t lost_ever; /* lines, told of or not */
 static bool running; /* lines go into the queue, and a thread takes them */
 static bool ending;  /* the thread ends when it has written all */
 static bool left;    /* it is stuck in write(2) for good, and never joined */
@@ -61,9 +62,12 @@ static uint64_t say(uint64_t lost)
 static uint64_t write_batch(const struct batch *batch, uint64_t lost)
 {
 	lost = say(lost);
-	if (lost)
+	if (lost) {
+		lost_ever += batch->lines;
 		return lost + batch->lines + batch->lost;
+	}
 	lost = kri_log_write_lines(kri_text(batch->data, batch->len), stop);
+	lost_ever += lost;
 	return say(lost + batch->lost);
 }
 
@@ -107,6 +111,7 @@ static void append(struct kri_text line)
 {
 	if (filling.lost || line.len > HALF - filling.len) {
 		filling.lost++;
+		lost_ever++;
 		return;
 	}
 	memcpy(filling.data + filling.len, line.data, line.len);
@@ -129,6 +134,11 @@ void kri_log_queue_put(struct kri_text line)
 		pthread_cond_signal(&filled);
 	if (!queued)
 		kri_log_write_soon(line);
+}
+
+uint64_t kri_log_queue_lost(void)
+{
+	return lost_ever;
 }
 
 /* ---- start and end ---------------------------------------------------- */

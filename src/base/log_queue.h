@@ -31,4 +31,7 @@ void kri_log_queue_stop(int64_t ms);
  */
 void kri_log_queue_put(struct kri_text line);
 
+/* Lines that the queue or standard error had no room for, ever. */
+uint64_t kri_log_queue_lost(void);
+
 #endif

@@ -59,6 +59,10 @@ struct kri_config {
 	int64_t max_body;        /* bytes of a body, of KR_BODY routes */
 	int64_t body_memory;     /* bytes of all bodies that are in memory */
 	int64_t reload_timeout;  /* ms for a new process to be ready */
+	char *metrics_path;      /* answered by the library; "": not */
+	char *health_path;       /* likewise */
+	char *ready_path;        /* likewise */
+	char *metrics_listen;    /* "", unix:PATH or tcp:HOST:PORT */
 	/* [log] */
 	int64_t log_level;  /* enum kri_log_level */
 	int64_t log_format; /* enum kri_log_format */

@@ -147,6 +147,7 @@ static const char tail[] =
 	".Sh SEE ALSO\n"
 	".Xr krsessionctl 1 ,\n"
 	".Xr krsession 3 ,\n"
+	".Xr krsession-metrics 7 ,\n"
 	".Xr krsession-store 7 ,\n"
 	".Xr krsessiond 8\n"
 	".Sh STANDARDS\n"

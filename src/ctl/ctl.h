@@ -28,6 +28,9 @@ struct ctl {
 	bool scan; /* the user's are looked for among all sessions, too */
 	const char *user; /* list, end, count: this one's; NULL: any */
 	const char *keep; /* end: not this one of the user's; NULL: all */
+	const char *from; /* top: where to look; NULL: as configured */
+	int64_t count;    /* top: pictures; 0: without end */
+	double seconds;   /* top: between two of them */
 	char **args;      /* what stands behind the command: n of them */
 	int n;
 	bool deaf; /* nobody takes our output any more */
@@ -125,6 +128,16 @@ void ctl_print_row(const struct kri_record *record);
 void ctl_print_session(const struct kri_record *record);
 void ctl_print_json(const struct kri_record *record, bool values);
 
+/* ---- a running krsessiond (fetch.c) ----------------------------------- */
+
+/* Whether it is spelt unix:PATH or tcp:HOST:PORT. */
+bool ctl_is_place(const char *place);
+
+/* Fetches a page of its own socket: the body lies in `answer`. NULL, or what
+ * is wrong, until the next call. */
+const char *ctl_fetch(const char *place, const char *path,
+		      struct kri_buffer *answer, struct kri_text *body);
+
 /* ---- commands --------------------------------------------------------- */
 
 /* Each returns the exit status. */
@@ -135,5 +148,6 @@ int ctl_end(struct ctl *ctl);
 int ctl_count(struct ctl *ctl);
 int ctl_stats(struct ctl *ctl);
 int ctl_sweep(struct ctl *ctl);
+int ctl_top(struct ctl *ctl);
 
 #endif

@@ -19,6 +19,7 @@ static const struct option long_options[] = {
 	{"scan", no_argument, NULL, 's'},
 	{"all", no_argument, NULL, 'a'},
 	{"json", no_argument, NULL, 'j'},
+	{"from", required_argument, NULL, 'f'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{0},
@@ -29,7 +30,8 @@ enum {
 	TAKES_USER = 2,
 	TAKES_ALL = 4,
 	TAKES_IDS = 8,
-	TAKES_KEEP = 16
+	TAKES_KEEP = 16,
+	TAKES_TIME = 32, /* --from, -n and -d; and needs no store */
 };
 
 static const struct command {
@@ -47,6 +49,7 @@ static const struct command {
 	{"count", ctl_count, TAKES_USER, "how many there are"},
 	{"stats", ctl_stats, TAKES_JSON, "how old, how large, whose"},
 	{"sweep", ctl_sweep, 0, "remove those that have ended"},
+	{"top", ctl_top, TAKES_TIME, "what krsessiond does, live"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -63,12 +66,14 @@ static void print_usage(FILE *to)
 		"  end --user NAME [--keep ID] [--scan]\n"
 		"  count [--user NAME [--scan]]            %s\n"
 		"  stats [--json]                          %s\n"
-		"  sweep                                   %s\n\n"
+		"  sweep                                   %s\n"
+		"  top [--from PLACE] [-n COUNT] [-d SECONDS]\n"
+		"                                          %s\n\n"
 		"-c names krsessiond's configuration; without it, that is\n"
 		"%s if it is there. See krsessionctl(1).\n",
 		commands[0].help, commands[1].help, commands[2].help,
 		commands[3].help, commands[4].help, commands[5].help,
-		commands[6].help, KR_CONFIG_FILE);
+		commands[6].help, commands[7].help, KR_CONFIG_FILE);
 }
 
 /* Says what is wrong with the command line. */
@@ -110,7 +115,8 @@ static enum kr_err configure(struct ctl *ctl, const struct command_line *line,
 		err = kri_config_check(&ctl->config, why);
 	if (!err)
 		err = kri_config_resolve(&ctl->config, why);
-	if (!err && ctl->config.store_kind == KRI_STORE_MEMORY) {
+	if (!err && ctl->config.store_kind == KRI_STORE_MEMORY &&
+	    !(line->command->takes & TAKES_TIME)) {
 		kri_buffer_string(why,
 				  "store.kind = memory: such sessions live in "
 				  "krsessiond's own memory, and nobody else "
@@ -156,7 +162,7 @@ static int run(struct ctl *ctl, const struct command_line *line)
 
 	/* A tool says what went wrong, and is silent when nothing did. */
 	kri_log_setup(KRI_LOG_WARNING, KRI_LOG_TEXT);
-	if (!err)
+	if (!err && !(line->command->takes & TAKES_TIME))
 		err = open_store(ctl, &why);
 	if (err) {
 		fprintf(stderr, "krsessionctl: %s\n",
@@ -178,8 +184,10 @@ static int run(struct ctl *ctl, const struct command_line *line)
 static bool takes_value(const char *argument)
 {
 	return !strcmp(argument, "-c") || !strcmp(argument, "-o") ||
+	       !strcmp(argument, "-n") || !strcmp(argument, "-d") ||
 	       ((!strncmp(argument, "--u", 3) ||
-		 !strncmp(argument, "--k", 3)) &&
+		 !strncmp(argument, "--k", 3) ||
+		 !strncmp(argument, "--f", 3)) &&
 		!strchr(argument, '='));
 }
 
@@ -251,6 +259,20 @@ static int check_user(const struct ctl *ctl, const struct command *command)
 	return CTL_DONE;
 }
 
+/* What says where top looks, and how often. */
+static int check_pace(const struct ctl *ctl, const struct command *command)
+{
+	if (command->takes & TAKES_TIME)
+		return CTL_DONE;
+	if (ctl->from)
+		return refuse("--from is not for", command->name);
+	if (ctl->count)
+		return refuse("-n is not for", command->name);
+	if (ctl->seconds > 0)
+		return refuse("-d is not for", command->name);
+	return CTL_DONE;
+}
+
 /* Whether what was given is what the command takes. */
 static int check_line(const struct ctl *ctl, const struct command *command)
 {
@@ -260,6 +282,8 @@ static int check_line(const struct ctl *ctl, const struct command *command)
 	if (ctl->json && !(takes & TAKES_JSON))
 		return refuse("--json is not for", command->name);
 	if (check_user(ctl, command))
+		return CTL_USAGE;
+	if (check_pace(ctl, command))
 		return CTL_USAGE;
 	if (ctl->all && !(takes & TAKES_ALL))
 		return refuse("--all is not for", command->name);
@@ -278,6 +302,28 @@ static const struct command *find_command(const char *name)
 		if (!strcmp(commands[i].name, name))
 			return &commands[i];
 	return NULL;
+}
+
+#define COUNT_MOST 1000000000 /* pictures */
+#define SECONDS_MOST 3600     /* between two */
+#define SECONDS_LEAST 0.1
+
+static int take_count(struct ctl *ctl, const char *text)
+{
+	if (kri_text_to_int(kri_text_of(text), 1, COUNT_MOST, &ctl->count))
+		return refuse("-n takes a number from 1 on, not", text);
+	return -1;
+}
+
+static int take_seconds(struct ctl *ctl, const char *text)
+{
+	char *end;
+
+	ctl->seconds = strtod(text, &end);
+	if (end == text || *end || !(ctl->seconds >= SECONDS_LEAST) ||
+	    ctl->seconds > SECONDS_MOST)
+		return refuse("-d takes seconds, from 0.1 to 3600, not", text);
+	return -1;
 }
 
 /* -1: go on. */
@@ -299,6 +345,13 @@ static int take(struct ctl *ctl, struct command_line *line, int option)
 	case 's':
 		ctl->scan = true;
 		return -1;
+	case 'f':
+		ctl->from = optarg;
+		return -1;
+	case 'n':
+		return take_count(ctl, optarg);
+	case 'd':
+		return take_seconds(ctl, optarg);
 	case 'a':
 		ctl->all = true;
 		return -1;
@@ -322,7 +375,7 @@ static int read_line(struct ctl *ctl, struct command_line *line, int argc,
 {
 	int status = -1, option;
 
-	while (status < 0 && (option = getopt_long(argc, argv, "c:o:hV",
+	while (status < 0 && (option = getopt_long(argc, argv, "c:o:n:d:hV",
 						   long_options, NULL)) != -1)
 		status = take(ctl, line, option);
 	if (status >= 0)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/log.h"
 
 #define REST_TICK 100  /* ms until the listener is tried again */
@@ -78,6 +79,8 @@ bool kri_acceptor_take(struct kri_acceptor *acceptor)
 			fds[n++] = fd;
 	if (fd < 0 && is_shortage(errno))
 		rest(acceptor);
+	if (n)
+		kri_count_many(KRI_METRIC_ACCEPTED, n);
 	if (n)
 		kri_acceptor_give(acceptor, fds, n);
 	return fd < 0;

@@ -4,6 +4,9 @@
  */
 #include "fcgi/exchange.h"
 
+#include "base/clock.h"
+#include "base/counters.h"
+
 #define AWAY_EVERY 60000 /* ms between requests that are named */
 
 struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
@@ -11,6 +14,7 @@ struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
 	return (struct kri_log_ids){
 		.request = c->request.id,
 		.session = kri_visit_id(&c->visit),
+		.trace = c->request.trace,
 	};
 }
 
@@ -110,6 +114,7 @@ void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 		kri_log(KRI_LOG_WARNING, &ids, "%s %s: %s",
 			c->request.method_name, c->request.path,
 			kr_strerror(err));
+	kri_count_error(err);
 	c->visit.settled = false;
 	kri_exchange_answer(c, err, failure.status, failure.text);
 }
@@ -183,6 +188,29 @@ struct kri_text kri_exchange_rendered(const struct kri_buffer *out)
 				      "Retry-After: 1\r\n\r\n"
 				      "{\"error\":\"Out of memory\"}")
 			   : kri_buffer_text(out);
+}
+
+/* What is in no other stage is the answer's: it waits for others of its batch
+ * there, or to run again. */
+void kri_exchange_count(const struct kr_context *c, int status)
+{
+	int64_t whole = kri_clock_us() - c->begun;
+	const int64_t us[KRI_STAGE_N] = {
+		[KRI_STAGE_ACCEPT] = c->accept_us,
+		[KRI_STAGE_LOAD] = c->load_us,
+		[KRI_STAGE_HANDLE] = c->handle_us,
+		[KRI_STAGE_COMMIT] = c->commit_us,
+		[KRI_STAGE_RESPOND] = whole - c->accept_us - c->load_us -
+				      c->handle_us - c->commit_us,
+	};
+	unsigned went = c->went | 1u << KRI_STAGE_RESPOND;
+
+	kri_count_request(c->route ? c->route->number : KRI_ROUTE_NONE,
+			  c->request.method, (unsigned)status);
+	kri_count_time(KRI_HISTOGRAM_REQUEST, whole);
+	for (unsigned stage = 0; stage < KRI_STAGE_N; stage++)
+		if (went & 1u << stage)
+			kri_count_time(stage, us[stage]);
 }
 
 void kri_exchange_log(const struct kr_context *c)

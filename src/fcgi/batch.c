@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/counters.h"
 #include "fcgi/gateway.h"
 
 #define RECORDS_CHUNK (16 << 10)
@@ -120,11 +121,24 @@ bool kri_batch_is_blocking(const struct kri_batch *batch)
 	       c->route->flags & KR_BLOCKING;
 }
 
+static atomic_int pool_busy, pool_queued; /* libuv does not tell */
+
+struct kri_pool_load kri_batch_pool(void)
+{
+	return (struct kri_pool_load){
+		.busy = atomic_load(&pool_busy),
+		.queued = atomic_load(&pool_queued),
+	};
+}
+
 static void work(uv_work_t *work)
 {
 	struct kri_batch *batch = work->data;
 
+	atomic_fetch_sub(&pool_queued, 1);
+	atomic_fetch_add(&pool_busy, 1);
 	batch->work_err = kri_exchange_run(batch->members[0]);
+	atomic_fetch_sub(&pool_busy, 1);
 }
 
 static void after_work(uv_work_t *work, int status)
@@ -142,6 +156,8 @@ void kri_batch_work(struct kri_batch *batch,
 	batch->work.data = batch;
 	batch->handled = handled;
 	kri_visit_enter(&batch->members[0]->visit);
+	kri_count(KRI_METRIC_POOL_TASKS);
+	atomic_fetch_add(&pool_queued, 1);
 	uv_queue_work(batch->stages->loop, &batch->work, work, after_work);
 }
 

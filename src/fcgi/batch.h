@@ -23,6 +23,13 @@ size_t kri_batch_collect(struct kri_batch *batch);
 /* Whether its one handler may block. */
 bool kri_batch_is_blocking(const struct kri_batch *batch);
 
+/* What the process' pool has to do. Any thread. */
+struct kri_pool_load {
+	int busy;   /* handlers that run */
+	int queued; /* and that wait for a thread */
+};
+struct kri_pool_load kri_batch_pool(void);
+
 /* Runs that handler on the pool, and then `handled` on the loop. */
 void kri_batch_work(struct kri_batch *batch,
 		    void (*handled)(struct kri_batch *batch));

@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
+#include "fcgi/monitor.h"
 
 #define ARENA_CHUNK 4096
 #define ARENA_SPARE ((size_t)256 << 10) /* over what a session may hold */
@@ -57,12 +59,38 @@ static bool is_refused(const struct kr_context *c)
 	return is_bound(c) && c->route->methods & ~(unsigned)KR_GET;
 }
 
+/* An authorizer is asked about other servers' paths, and a page of ours would
+ * be a yes: see the FastCGI specification, section 6.3. */
+static bool is_responder(const struct kr_context *c)
+{
+	const char *role = kri_request_param(&c->request, "FCGI_ROLE");
+
+	return !role || !strcmp(role, "RESPONDER");
+}
+
+/* The monitor's pages come before all that the program has mapped. */
+static enum kr_err find(struct kr_context *c, unsigned *allow)
+{
+	const struct kri_route *own = NULL;
+
+	if (c->site->monitor)
+		own = kri_monitor_route(c->site->monitor, c->request.path);
+	if (!own || !is_responder(c))
+		return kri_router_find(c->site->router, c->request.path,
+				       c->request.method, &c->route, allow);
+	*allow = own->methods;
+	if (c->request.method != KRI_METHOD_GET &&
+	    c->request.method != KRI_METHOD_HEAD)
+		return KR_ERR_ARGUMENT;
+	c->route = own;
+	return KR_OK;
+}
+
 /* Whether a route was found; else it is answered. */
 static bool route(struct kr_context *c)
 {
 	unsigned allow = 0;
-	enum kr_err err = kri_router_find(c->site->router, c->request.path,
-					  c->request.method, &c->route, &allow);
+	enum kr_err err = find(c, &allow);
 
 	if (err == KR_ERR_NOT_FOUND)
 		kri_exchange_answer(c, KR_ERR_NOT_FOUND, 404, "Not found");
@@ -183,17 +211,30 @@ void kri_exchange_begin(struct kr_context *c, char **params)
 	for (size_t i = 0;
 	     (c->route->flags & KR_SESSION) && i < request->cookie_headers; i++)
 		kri_visit_cookies(&c->visit, request->cookies[i]);
+	if (kri_monitor_has(c->route))
+		c->probe = kri_monitor_probe(c->route, &c->visit);
 	c->phase = c->visit.n ? KRI_TO_LOAD : KRI_TO_HANDLE;
 }
 
 /* ---- the session ------------------------------------------------------ */
+
+static void count_unknown(const struct kri_visit *visit)
+{
+	for (size_t i = 0; i < visit->n; i++)
+		if (visit->candidates[i].record->err == KR_ERR_NOT_FOUND)
+			kri_count(KRI_METRIC_UNKNOWN);
+}
 
 void kri_exchange_adopt(struct kr_context *c)
 {
 	enum kr_err err = kri_visit_adopt(&c->visit);
 
 	c->phase = KRI_TO_HANDLE;
-	if (err)
+	if (kri_monitor_has(c->route))
+		c->probe = err;
+	else if (!err && !c->visit.session.record)
+		count_unknown(&c->visit);
+	else if (err)
 		kri_exchange_fail(c, err);
 }
 
@@ -214,6 +255,7 @@ static bool may_repeat(const struct kr_context *c, enum kr_err err)
  * no more memory than once. */
 static void start_over(struct kr_context *c, enum kr_err err)
 {
+	kri_count(KRI_METRIC_RERUNS);
 	kri_visit_again(&c->visit, err);
 	kri_response_reset(&c->response);
 	kri_arena_reset(&c->arena);
@@ -223,11 +265,20 @@ static void start_over(struct kr_context *c, enum kr_err err)
 		c->phase = KRI_TO_REPEAT;
 }
 
+static void count_login(const struct kr_session *session)
+{
+	if (session->renewing && kri_session_has_changed(session, KRI_KEY_USER))
+		kri_count(KRI_METRIC_LOGINS);
+}
+
 void kri_exchange_settle(struct kr_context *c)
 {
 	enum kr_err err = kri_visit_settle(&c->visit);
 
+	if (err == KR_ERR_CONFLICT)
+		kri_count(KRI_METRIC_CONFLICTS);
 	if (!err) {
+		count_login(&c->visit.session);
 		c->phase = KRI_TO_RESPOND;
 	} else if (may_repeat(c, err)) {
 		start_over(c, err);
@@ -286,6 +337,7 @@ static enum kr_err take_changes(struct kr_context *c)
 
 void kri_exchange_leave(struct kr_context *c, enum kr_err err)
 {
+	c->went |= 1u << KRI_STAGE_HANDLE;
 	if (!err)
 		err = take_changes(c);
 	if (err)
@@ -303,5 +355,7 @@ void kri_exchange_end(struct kr_context *c)
 	c->rest = "";
 	c->json = NULL;
 	c->tries = 0;
-	c->load_us = c->handle_us = c->commit_us = 0;
+	c->accept_us = c->load_us = c->handle_us = c->commit_us = 0;
+	c->went = 0;
+	c->probe = KR_OK;
 }

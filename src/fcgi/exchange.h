@@ -17,6 +17,8 @@
 #include "http/router.h"
 #include "session/visit.h"
 
+struct kri_monitor; /* monitor.h */
+
 /* What all exchanges share. */
 struct kri_site {
 	const struct kri_config *config;
@@ -28,6 +30,7 @@ struct kri_site {
 	const struct kri_origins *origins; /* that clients may be sent to */
 	struct kri_body_room *bodies;      /* NULL: without a limit */
 	struct kr_store *store; /* for handlers that may block; NULL: none */
+	struct kri_monitor *monitor;       /* NULL: no pages of our own */
 };
 
 /* What an exchange needs next. */
@@ -51,7 +54,9 @@ struct kr_context {
 	struct kri_visit visit;
 	const struct kri_route *route; /* NULL: none found */
 	int64_t begun;                 /* kri_clock_us() */
-	int64_t load_us, handle_us, commit_us;
+	int64_t accept_us, load_us, handle_us, commit_us;
+	unsigned went;     /* bits of the enum kri_stage that it has been in */
+	enum kr_err probe; /* of the store, for the monitor's pages */
 	unsigned tries; /* runs that lost a race */
 	bool failing;   /* its error is being answered: it has no session */
 
@@ -104,6 +109,9 @@ struct kri_text kri_exchange_rendered(const struct kri_buffer *out);
 
 /* At debug, one line about the exchange; while its parameters are there. */
 void kri_exchange_log(const struct kr_context *c);
+
+/* Counts it, once it has been answered with that status. */
+void kri_exchange_count(const struct kr_context *c, int status);
 
 /* Wipes the exchange's secrets and forgets it. */
 void kri_exchange_end(struct kr_context *c);

@@ -118,6 +118,19 @@ static size_t short_pair(struct kri_text bytes)
 	return (size_t)2 + at[0] + at[1];
 }
 
+/*
+ * Where the value of a path has a NUL, libfcgi's string ends: "/metrics%00" of
+ * a client would be /metrics to us, and something else to a front server that
+ * has a rule for that. By their names' lengths, as there are many pairs:
+ * PATH_INFO, SCRIPT_NAME and REQUEST_URI, DOCUMENT_URI, KR_URI.
+ */
+static bool hides_something(size_t name_len, const char *value, size_t len)
+{
+	return (name_len == 9 || name_len == 11 || name_len == 12 ||
+		name_len == 6) &&
+	       memchr(value, '\0', len);
+}
+
 bool kri_pairs_fit(struct kri_text bytes)
 {
 	struct kri_text name, value;
@@ -127,9 +140,15 @@ bool kri_pairs_fit(struct kri_text bytes)
 
 		if (size > bytes.len)
 			return false;
-		if (size)
+		if (size) {
+			name.len = (unsigned char)bytes.data[0];
+			value = kri_text(bytes.data + 2 + name.len,
+					 size - 2 - name.len);
 			bytes = after(bytes, size);
-		else if (!kri_pair_cut(&bytes, &name, &value))
+		} else if (!kri_pair_cut(&bytes, &name, &value)) {
+			return false;
+		}
+		if (hides_something(name.len, value.data, value.len))
 			return false;
 	}
 	return true;

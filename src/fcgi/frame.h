@@ -37,7 +37,7 @@ bool kri_begin_read(const struct kri_frame *frame, struct kri_begin *begin);
 bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name,
 		  struct kri_text *value);
 
-/* Whether `bytes` are whole pairs and nothing else. */
+/* Whether `bytes` are whole pairs and nothing else, without a NUL in a path. */
 bool kri_pairs_fit(struct kri_text bytes);
 
 /*

@@ -10,8 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/uv.h"
+#include "session/token.h"
+
+#define PROBE_CHUNK 1024
 
 /* ---- the inbox -------------------------------------------------------- */
 
@@ -109,6 +113,51 @@ static bool is_ending(const struct kri_loop *loop)
 	return loop->peers.draining || loop->peers.hand;
 }
 
+/* KR_ERR_NOT_FOUND is the store's word on a session that is not there. */
+static void probed(void *arg)
+{
+	struct kri_loop *loop = arg;
+	struct kri_probe *probe = &loop->probe;
+	enum kr_err err = probe->record.err;
+
+	kri_stages_wake(&loop->stages);
+	probe->under_way = false;
+	loop->stages.under_way--;
+	kri_arena_reset(&probe->arena);
+	atomic_store(&probe->err, err == KR_ERR_NOT_FOUND ? KR_OK : (int)err);
+	atomic_store(&probe->begun, probe->since);
+}
+
+static void probe(struct kri_loop *loop)
+{
+	struct kri_probe *probe = &loop->probe;
+	struct kri_link *link = loop->stages.link;
+	struct kri_token token;
+
+	if (probe->under_way)
+		return;
+	probe->since = kri_clock_us();
+	probe->record = (struct kri_record){.arena = &probe->arena};
+	probe->records[0] = &probe->record;
+	probe->record.err = kri_token_make(&token);
+	probe->under_way = true;
+	loop->stages.under_way++;
+	if (probe->record.err) {
+		probed(loop);
+		return;
+	}
+	memcpy(probe->record.id, token.id, sizeof(token.id));
+	link->store->ops->load(link, probe->records, 1, probed, loop);
+}
+
+void kri_loop_probe(struct kri_loop *loop)
+{
+	pthread_mutex_lock(&loop->inbox.lock);
+	loop->inbox.probe = true;
+	pthread_mutex_unlock(&loop->inbox.lock);
+	uv_async_send(&loop->wake);
+}
+
 /* Empties the inbox first, so that nobody waits for its lock. */
 static void read_inbox(uv_async_t *wake)
 {
@@ -121,10 +170,13 @@ static void read_inbox(uv_async_t *wake)
 	inbox->fds = NULL;
 	inbox->n = inbox->cap = inbox->shed = 0;
 	inbox->heir = NULL;
+	inbox->probe = false;
 	pthread_mutex_unlock(&inbox->lock);
 	for (size_t i = 0; i < got.n; i++)
 		kri_peers_add(&loop->peers, got.fds[i]);
 	free(got.fds);
+	if (got.probe && !got.drain)
+		probe(loop);
 	if (got.drain && !is_ending(loop)) {
 		if (got.hand)
 			kri_peers_hand_over(&loop->peers, got.hand,
@@ -216,6 +268,10 @@ enum kr_err kri_loop_open(struct kri_loop *loop, const struct kri_site *site,
 	/* libuv calls that first which was started last: what the store does
 	 * before the wait has to see all of the turn, or it writes twice. */
 	uv_prepare_start(&loop->prepare, end_turn);
+	kri_arena_init(&loop->probe.arena, PROBE_CHUNK, SIZE_MAX);
+	if (!err)
+		err = kri_counters_open(KRI_ROUTE_FIRST + site->router->n,
+					&loop->counters);
 	loop->peers.give = give_to_heir;
 	loop->peers.arg = loop;
 	if (err)
@@ -243,6 +299,7 @@ void *kri_loop_run(void *arg)
 	struct kri_loop *loop = arg;
 
 	be_patient();
+	kri_counters_adopt(loop->counters);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	loop->ended(loop->arg);
 	return NULL;
@@ -259,5 +316,7 @@ void kri_loop_close(struct kri_loop *loop)
 	free(loop->inbox.fds);
 	kri_peers_free(&loop->peers);
 	kri_stages_free(&loop->stages);
+	kri_arena_free(&loop->probe.arena);
+	kri_counters_close(&loop->counters);
 	pthread_mutex_destroy(&loop->inbox.lock);
 }

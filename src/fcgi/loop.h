@@ -21,8 +21,20 @@ struct kri_inbox {
 	struct kri_loop *heir; /* who is to get `shed` of the idle ones */
 	size_t shed;
 	bool drain;
+	bool probe; /* the store is to be asked */
 	kri_peers_hand *hand; /* draining, to whom connections go; or NULL */
 	void *hand_arg;
+};
+
+/* A load of a session that cannot be there, to see whether the store can be
+ * reached. */
+struct kri_probe {
+	struct kri_arena arena;
+	struct kri_record record, *records[1];
+	bool under_way;
+	atomic_int err;     /* what came of the last */
+	atomic_llong begun; /* kri_clock_us() of it, once it is over; 0: none */
+	int64_t since;      /* likewise of the one under way */
 };
 
 struct kri_loop {
@@ -32,6 +44,8 @@ struct kri_loop {
 	struct kri_inbox inbox;
 	struct kri_stages stages;
 	struct kri_peers peers;
+	struct kri_counters *counters; /* its own */
+	struct kri_probe probe;
 	struct kri_loop *heir; /* who gets the connections it sheds */
 	pthread_t thread;
 	bool closing;
@@ -74,6 +88,9 @@ void kri_loop_drain(struct kri_loop *loop);
 /* The same, but connections are handed to another process as they fall idle.
  * `hand` is called by the loop's thread. */
 void kri_loop_hand_over(struct kri_loop *loop, kri_peers_hand *hand, void *arg);
+
+/* Has it ask the store, for loop->probe. */
+void kri_loop_probe(struct kri_loop *loop);
 
 /* us that its turn has lasted; 0: it waits. */
 int64_t kri_loop_turn(const struct kri_loop *loop);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/log.h"
 
 /* ---- states ----------------------------------------------------------- */
@@ -209,6 +210,7 @@ static void refuse(struct kri_peer *peer, const char *why)
 {
 	static _Atomic int64_t next;
 
+	kri_count(KRI_METRIC_REJECTED);
 	if (kri_log_is_due(&next))
 		kri_log(KRI_LOG_WARNING, NULL,
 			"something that is not FastCGI came in (%s): "

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "fcgi/acceptor.h"
 #include "fcgi/gateway.h"
+#include "fcgi/monitor.h"
+#include "fcgi/observers.h"
 #include "fcgi/reload.h"
 #include "fcgi/signals.h"
 #include "fcgi/status.h"
@@ -29,6 +31,7 @@ struct server {
 	struct kri_acceptor acceptor;
 	struct kri_status status;
 	struct kri_reload reload;
+	struct kri_observers observers;
 	struct kri_buffer place; /* where it listens, for a person */
 	int signals;
 };
@@ -70,22 +73,25 @@ static int sooner(int a, int b)
 
 static int timeout_of(const struct server *server)
 {
-	return sooner(kri_acceptor_timeout(&server->acceptor),
-		      sooner(kri_status_timeout(&server->status),
-			     kri_reload_timeout(&server->reload)));
+	int soon = sooner(kri_status_timeout(&server->status),
+			  kri_reload_timeout(&server->reload));
+
+	soon = sooner(kri_observers_timeout(&server->observers), soon);
+	return sooner(kri_acceptor_timeout(&server->acceptor), soon);
 }
 
 /* Waits for something to do, and does it. */
 static enum kri_turn serve_turn(struct server *server)
 {
-	struct pollfd ready[] = {
+	struct pollfd ready[3 + KRI_OBSERVERS_FDS] = {
 		{.fd = server->signals, .events = POLLIN},
 		{.fd = kri_acceptor_fd(&server->acceptor), .events = POLLIN},
 		{.fd = kri_reload_fd(&server->reload), .events = POLLIN},
 	};
+	size_t n = 3 + kri_observers_fill(&server->observers, ready + 3);
 	enum kri_turn turn = KRI_TURN_SERVE;
 
-	if (poll(ready, 3, timeout_of(server)) < 0 && errno != EINTR)
+	if (poll(ready, n, timeout_of(server)) < 0 && errno != EINTR)
 		return KRI_TURN_STOP;
 	if (ready[0].revents)
 		turn = heed_signal(server);
@@ -97,6 +103,7 @@ static enum kri_turn serve_turn(struct server *server)
 		(void)kri_acceptor_take(&server->acceptor);
 	kri_acceptor_judge(&server->acceptor);
 	kri_status_tick(&server->status);
+	kri_observers_look(&server->observers);
 	return KRI_TURN_SERVE;
 }
 
@@ -147,6 +154,7 @@ static enum kri_turn await_loops(struct server *server, enum kri_turn turn)
 	while (!kri_crew_await(&server->crew, DRAIN_TICK) &&
 	       kri_clock_ms() < until) {
 		kri_status_ping(&server->status);
+		kri_observers_look(&server->observers);
 		if (turn == KRI_TURN_HAND_OVER &&
 		    heed_signal(server) == KRI_TURN_STOP)
 			turn = stop_after_all(server);
@@ -193,11 +201,13 @@ static enum kr_err conclude(struct server *server, enum kri_turn turn,
 static enum kr_err drain(struct server *server, enum kri_turn turn,
 			 struct kri_server_end *end, struct kri_buffer *why)
 {
+	kri_monitor_drain(server->site->monitor);
 	if (turn == KRI_TURN_STOP)
 		stop(server);
 	else
 		hand_over(server);
 	turn = await_loops(server, turn);
+	kri_observers_close(&server->observers);
 	end->left = kri_crew_leave(&server->crew);
 	end->again = turn == KRI_TURN_HAND_OVER &&
 		     server->handover->role != KRI_ROLE_STAND_IN;
@@ -245,6 +255,13 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 				    why);
 	if (!err)
 		err = kri_acceptor_open(&server->acceptor, &server->crew);
+	kri_monitor_watch(server->site->monitor, &server->crew, server->store);
+	if (!err)
+		err = kri_observers_open(&server->observers,
+					 server->site->monitor,
+					 server->handover->role !=
+						 KRI_ROLE_ONLY,
+					 why);
 	if (!err)
 		err = kri_store_check(server->store, why);
 	if (!err)
@@ -254,6 +271,7 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 
 static void close_server(struct server *server)
 {
+	kri_observers_close(&server->observers);
 	kri_acceptor_close(&server->acceptor);
 	kri_crew_close(&server->crew);
 	kri_status_close(&server->status);

@@ -5,6 +5,7 @@
 #include "fcgi/stages.h"
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/crypto.h"
 #include "fcgi/batch.h"
 
@@ -69,6 +70,7 @@ static void respond(struct kri_stages *stages, struct kr_context *c)
 	kri_exchange_render(c, &stages->out);
 	kri_exchange_log(c);
 	stages->send(stages->arg, c, kri_exchange_rendered(&stages->out));
+	kri_exchange_count(c, stages->out.failed ? 503 : c->response.status);
 	if (kri_visit_sends_secret(&c->visit))
 		kri_buffer_wipe(&stages->out); /* a secret was in it */
 	end(stages, c);
@@ -164,6 +166,30 @@ static void part(struct kri_batch *batch)
 	}
 }
 
+/* What the store has done to sessions. An answer that has to be made again
+ * takes the records of its exchange with it: so before that. */
+static void count_commits(const struct kri_batch *batch)
+{
+	static const enum kri_metric metrics[] = {
+		[KRI_OP_CREATE] = KRI_METRIC_CREATED,
+		[KRI_OP_TOUCH] = KRI_METRIC_TOUCHED,
+		[KRI_OP_DESTROY] = KRI_METRIC_ENDED,
+	};
+
+	for (size_t i = 0; i < batch->commits_n; i++) {
+		const struct kri_record *record = batch->commits[i];
+
+		if (record->err)
+			continue;
+		if (record->operation == KRI_OP_UPDATE) {
+			if (record->renewed)
+				kri_count(KRI_METRIC_RENEWED);
+		} else {
+			kri_count(metrics[record->operation]);
+		}
+	}
+}
+
 /* The commit is over: the answers that stood on it go out. */
 static void committed(void *arg)
 {
@@ -171,11 +197,13 @@ static void committed(void *arg)
 	int64_t took = kri_clock_us() - batch->since;
 
 	kri_stages_wake(batch->stages);
+	count_commits(batch);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
 		if (!c)
 			continue;
+		c->went |= 1u << KRI_STAGE_COMMIT;
 		c->commit_us += took;
 		kri_exchange_settle(c);
 	}
@@ -192,8 +220,10 @@ static void handled(struct kri_batch *batch)
 
 	kri_stages_wake(batch->stages);
 	part(batch);
-	n = kri_batch_collect(batch);
+	n = batch->commits_n = kri_batch_collect(batch);
 	batch->since = kri_clock_us();
+	if (n)
+		kri_count(KRI_METRIC_COMMITS);
 	if (n)
 		link->store->ops->commit(link, batch->commits, n, committed,
 					 batch);
@@ -227,6 +257,7 @@ static void loaded(void *arg)
 
 		if (c->phase != KRI_TO_LOAD)
 			continue;
+		c->went |= 1u << KRI_STAGE_LOAD;
 		c->load_us += took;
 		kri_exchange_adopt(c);
 		if (!c->visit.session.record)
@@ -238,6 +269,15 @@ static void loaded(void *arg)
 		handle(batch);
 }
 
+/* One that runs again has waited for its first run. */
+static void note_accepted(struct kr_context *c, int64_t now)
+{
+	if (c->went)
+		return;
+	c->went = 1u << KRI_STAGE_ACCEPT;
+	c->accept_us = now - c->begun;
+}
+
 static void begin(struct kri_batch *batch)
 {
 	struct kri_link *link = batch->stages->link;
@@ -245,6 +285,11 @@ static void begin(struct kri_batch *batch)
 	batch->since = kri_clock_us();
 	batch->stages->requests += (int64_t)batch->n;
 	batch->stages->batches += batch->n > 0;
+	kri_count_batch(batch->n);
+	for (size_t i = 0; i < batch->n; i++)
+		note_accepted(batch->members[i], batch->since);
+	if (batch->records_n)
+		kri_count(KRI_METRIC_LOADS);
 	if (batch->records_n)
 		link->store->ops->load(link, batch->records, batch->records_n,
 				       loaded, batch);

@@ -22,6 +22,7 @@ enum known {
 	QUERY_STRING,
 	CONTENT_LENGTH,
 	REQUEST_METHOD,
+	HTTP_TRACEPARENT,
 	SEC_FETCH_SITE,
 	KNOWN_N
 };
@@ -39,6 +40,7 @@ static const struct kri_text known_names[KNOWN_N] = {
 	[QUERY_STRING] = KRI_TEXT("QUERY_STRING"),
 	[CONTENT_LENGTH] = KRI_TEXT("CONTENT_LENGTH"),
 	[REQUEST_METHOD] = KRI_TEXT("REQUEST_METHOD"),
+	[HTTP_TRACEPARENT] = KRI_TEXT("HTTP_TRACEPARENT"),
 	[SEC_FETCH_SITE] = KRI_TEXT("HTTP_SEC_FETCH_SITE"),
 };
 
@@ -125,6 +127,34 @@ static const char *id_of(const char *id)
 	return len >= 1 && len <= ID_MAX && !id[len] ? id : NULL;
 }
 
+/* Whether `len` lower-case hexadecimal digits stand there and not all of them
+ * are 0. */
+static bool is_trace_id(const char *text, size_t len)
+{
+	return strspn(text, "0123456789abcdef") == len &&
+	       strspn(text, "0") < len;
+}
+
+/*
+ * W3C Trace Context, section 3.2: version "-" 32 digits "-" 16 digits "-" 2
+ * digits. Version ff is none; of one that we do not know the beginning is the
+ * same, and a dash follows it or nothing. What is not so is as if it had not
+ * come.
+ */
+static const char *trace_of(const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (strspn(text, digits) != 2 || text[2] != '-' ||
+	    !memcmp(text, "ff", 2) || !is_trace_id(text + 3, 32) ||
+	    text[35] != '-' || !is_trace_id(text + 36, 16) || text[52] != '-' ||
+	    strspn(text + 53, digits) != 2)
+		return NULL;
+	if (text[55] && (text[55] != '-' || !memcmp(text, "00", 2)))
+		return NULL;
+	return text;
+}
+
 /* RFC 3875 section 4.1.2: unset or empty if there is no body. */
 static int64_t length_of(const char *value)
 {
@@ -148,6 +178,8 @@ void kri_request_read(struct kri_request *request, char **params)
 		values[REQUEST_METHOD] ? values[REQUEST_METHOD] : "";
 	request->path = path_of(values);
 	request->id = id_of(values[REQUEST_ID]);
+	if (values[HTTP_TRACEPARENT])
+		request->trace = trace_of(values[HTTP_TRACEPARENT]);
 	request->query = kri_text_of(values[QUERY_STRING]);
 	request->content_type = kri_text_of(values[CONTENT_TYPE]);
 	request->content_length = length_of(values[CONTENT_LENGTH]);

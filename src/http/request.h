@@ -39,6 +39,7 @@ struct kri_request {
 	const char *method_name;
 	const char *path; /* PATH_INFO, else DOCUMENT_URI, else SCRIPT_NAME */
 	const char *id;   /* REQUEST_ID, or NULL */
+	const char *trace; /* HTTP_TRACEPARENT, or NULL */
 	struct kri_text query;
 	struct kri_text cookies[KRI_REQUEST_COOKIE_HEADERS];
 	size_t cookie_headers;
@@ -53,7 +54,8 @@ struct kri_request {
 
 /*
  * Fills the request from the parameters, in one pass over them. The id is
- * taken only if it is 1 to 64 characters of [A-Za-z0-9_.:-]. Of a name that
+ * taken only if it is 1 to 64 characters of [A-Za-z0-9_.:-], the trace only if
+ * it is what W3C Trace Context wants. Of a name that
  * occurs twice the first counts, as in kri_request_param(); only the cookie
  * headers add up.
  */

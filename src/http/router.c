@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/counters.h"
+
 #define ALL_METHODS (KR_GET | KR_POST | KR_PUT | KR_PATCH | KR_DELETE)
 #define ALL_FLAGS                                                              \
 	(KR_SESSION | KR_ATOMIC | KR_BLOCKING | KR_CROSS_SITE | KR_BODY |      \
@@ -116,6 +118,7 @@ enum kr_err kri_router_add(struct kri_router *router,
 	table = copy.stem ? &router->stems : &router->whole;
 	if (methods_of(table, compared(&copy)) & route->methods)
 		return KR_ERR_ARGUMENT;
+	copy.number = KRI_ROUTE_FIRST + router->n;
 	copy.path = strdup(route->path);
 	if (!copy.path)
 		return KR_ERR_MEMORY;
@@ -124,6 +127,7 @@ enum kr_err kri_router_add(struct kri_router *router,
 		free(copy.path);
 	else if (copy.stem > router->longest)
 		router->longest = copy.stem;
+	router->n += !err;
 	return err;
 }
 

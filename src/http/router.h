@@ -14,6 +14,7 @@ struct kri_route {
 	unsigned flags;   /* enum kr_route_flag, or-ed */
 	kr_handler *handler;
 	void *user; /* the program's, borrowed */
+	size_t number; /* for counters: from KRI_ROUTE_FIRST on, as mapped */
 };
 
 struct kri_route_table {
@@ -25,6 +26,7 @@ struct kri_router {
 	struct kri_route_table whole; /* compared to the end of the path */
 	struct kri_route_table stems; /* to the beginning of it */
 	size_t longest;               /* of the stems */
+	size_t n;                     /* routes, all together */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "postgresql/dial.h"
@@ -81,6 +82,7 @@ static void rest(struct kri_pg_client *client, const char *why)
 {
 	int delay = client->delay ? client->delay * 2 : BACKOFF_MIN;
 
+	kri_count(KRI_METRIC_CONNECT_FAILURES);
 	client->delay = delay < BACKOFF_MAX ? delay : BACKOFF_MAX;
 	client->retry_at =
 		uv_now(client->loop) + (uint64_t)jitter(client->delay);
@@ -156,6 +158,8 @@ void kri_pg_client_flush(struct kri_pg_client *client)
 
 	if (client->waiting.head && !client->conn)
 		begin(client);
+	if (client->conn && client->waiting.head)
+		kri_count(KRI_METRIC_ROUND_TRIPS);
 	while (client->conn && (job = kri_pg_pop(&client->waiting)))
 		kri_pg_pipeline_send(client, job);
 	if (client->conn && client->sent.head)
@@ -183,6 +187,7 @@ static void on_dialled(void *arg, PGconn *conn, enum kr_err err,
 	} else {
 		kri_log(KRI_LOG_INFO, NULL, "postgresql %s: connected",
 			client->server->name.data);
+		kri_count(KRI_METRIC_CONNECTS);
 		kri_pg_client_flush(client);
 	}
 	kri_pg_client_drain(client);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/counters.h"
 #include "base/log.h"
 
 void kri_pg_clear_rows(struct kri_pg_job *job)
@@ -214,6 +215,7 @@ void kri_pg_send(struct kri_pg_client *client, const char *statement,
 		lengths[i] = (int)(params->cuts[i + 1] - params->cuts[i]);
 		formats[i] = 1;
 	}
+	kri_count(KRI_METRIC_COMMANDS);
 	client->refused =
 		!PQsendQueryPrepared(client->conn, statement, (int)params->n,
 				     values, lengths, formats, 1);

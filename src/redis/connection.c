@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/counters.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "redis/inside.h"
@@ -74,6 +75,7 @@ static void rest(struct kri_connection *connection, enum kr_err err,
 
 	if (delay > KRI_BACKOFF_MAX)
 		delay = KRI_BACKOFF_MAX;
+	kri_count(KRI_METRIC_CONNECT_FAILURES);
 	connection->delay = delay;
 	connection->denied = err == KR_ERR_DENIED;
 	connection->retry_at = now(connection) + (uint64_t)jitter(delay);
@@ -377,6 +379,7 @@ static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
 		return;
 	}
 	kri_log(KRI_LOG_INFO, NULL, "redis %s: connected", connection->name);
+	kri_count(KRI_METRIC_CONNECTS);
 	connection->wire = wire;
 	connection->open_since = now(connection);
 	connection->proven = false;

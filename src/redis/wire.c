@@ -16,6 +16,7 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/sds.h>
 
+#include "base/counters.h"
 #include "redis/command.h"
 #include "redis/tls.h"
 
@@ -207,6 +208,7 @@ enum kr_err kri_wire_send(struct kri_wire *wire, struct kri_text command,
 	    left_over(wire->ac) != before + command.len)
 		return KR_ERR_MEMORY;
 	wire->appended += command.len;
+	kri_count(KRI_METRIC_COMMANDS);
 	return KR_OK;
 }
 
@@ -229,6 +231,9 @@ void kri_wire_flush(struct kri_wire *wire)
 
 	if (!left_over(ac))
 		return;
+	if (wire->counted != wire->appended)
+		kri_count(KRI_METRIC_ROUND_TRIPS);
+	wire->counted = wire->appended;
 	if (ac->c.flags & REDIS_IN_CALLBACK) {
 		redisLibuvAddWrite(ac->ev.data);
 		return;

@@ -26,6 +26,7 @@ struct kri_wire {
 	const struct kri_wire_owner *owner; /* NULL: closed */
 	void *arg;
 	uint64_t appended; /* bytes that it was given to write */
+	uint64_t counted;  /* of them, when a round trip was counted last */
 	uint64_t heard;    /* uv_now() when something was read last */
 	bool held;         /* what is sent now goes with the flush */
 	bool writing;      /* in a flush */

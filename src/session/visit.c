@@ -5,6 +5,7 @@
 #include "session/visit.h"
 
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/crypto.h"
 
 #define SUPERSEDED_FOR 60000 /* ms that a replaced secret is known as such */
@@ -92,6 +93,7 @@ static bool has_expired(const struct kri_visit *visit,
 	if (!kri_session_is_expired(visit->config, record))
 		return false;
 	kri_session_end_record(record);
+	kri_count(KRI_METRIC_EXPIRED);
 	return true;
 }
 

@@ -57,6 +57,9 @@ expected_files() {
 	for name in "$KR_ROOT"/conf/*.{conf,lua}; do
 		echo "/usr/share/doc/krsession/conf/${name##*/}"
 	done
+	for name in grafana/krsession.json prometheus/krsession.rules.yml; do
+		echo "/usr/share/doc/krsession/conf/$name"
+	done
 	for name in "$KR_ROOT"/examples/*.c; do
 		echo "/usr/share/doc/krsession/examples/${name##*/}"
 	done

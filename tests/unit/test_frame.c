@@ -120,6 +120,18 @@ static void a_request_without_a_number_is_bad(void **state)
 
 /* ---- pairs ------------------------------------------------------------ */
 
+static void a_path_with_a_nul_in_it_does_not_fit(void **state)
+{
+	(void)state;
+	assert_true(kri_pairs_fit(KRI_TEXT("\11\2PATH_INFO/a")));
+	assert_false(kri_pairs_fit(KRI_TEXT("\11\3PATH_INFO/a\0")));
+	assert_false(kri_pairs_fit(KRI_TEXT("\13\4SCRIPT_NAME/a\0b")));
+	assert_false(kri_pairs_fit(KRI_TEXT("\14\3DOCUMENT_URI/\0b")));
+	assert_false(kri_pairs_fit(
+		KRI_TEXT("\11\200\0\0\3PATH_INFO/a\0")));
+	assert_true(kri_pairs_fit(KRI_TEXT("\1\3X/a\0")));
+}
+
 static void pairs_fit_or_do_not(void **state)
 {
 	(void)state;
@@ -264,6 +276,7 @@ int main(void)
 		TEST(what_programs_send_is_bad_from_a_server),
 		TEST(a_request_without_a_number_is_bad),
 		TEST(pairs_fit_or_do_not),
+		TEST(a_path_with_a_nul_in_it_does_not_fit),
 		TEST(lengths_that_overflow_together_do_not_fit),
 		TEST(a_request_is_plain_when_its_last_byte_is_there),
 		TEST(a_request_without_parameters_or_body_is_plain),

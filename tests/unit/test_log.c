@@ -115,6 +115,22 @@ static void shows_both_ids_in_brackets(void **state)
 			    "info request=r1 session=s2 hello\n");
 }
 
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define SPAN "b7ad6b7169203331"
+
+static void shows_trace_and_span(void **state)
+{
+	struct kri_log_ids ids = {
+		.session = "s2",
+		.trace = "00-" TRACE "-" SPAN "-01",
+	};
+
+	(void)state;
+	kri_log(KRI_LOG_INFO, &ids, "hello");
+	assert_string_equal(caught_line(), "info session=s2 trace=" TRACE
+					   " span=" SPAN " hello\n");
+}
+
 static void shows_the_only_id_it_knows(void **state)
 {
 	struct kri_log_ids ids = {.session = "s2"};
@@ -126,7 +142,7 @@ static void shows_the_only_id_it_knows(void **state)
 
 static void shows_no_brackets_without_ids(void **state)
 {
-	struct kri_log_ids ids = {NULL, NULL};
+	struct kri_log_ids ids = {NULL, NULL, NULL};
 
 	(void)state;
 	kri_log(KRI_LOG_INFO, &ids, "hello");
@@ -229,6 +245,22 @@ static void writes_json_with_all_members(void **state)
 	json_object_put(line);
 }
 
+static void writes_trace_and_span_as_members(void **state)
+{
+	struct kri_log_ids ids = {.trace = "00-" TRACE "-" SPAN "-01"};
+	struct json_object *line;
+
+	(void)state;
+	kri_log_setup(KRI_LOG_INFO, KRI_LOG_JSON);
+	kri_log(KRI_LOG_INFO, &ids, "hello");
+	line = json_tokener_parse(caught_text());
+	assert_non_null(line);
+	assert_string_equal(member(line, "trace"), TRACE);
+	assert_string_equal(member(line, "span"), SPAN);
+	assert_null(member(line, "request"));
+	json_object_put(line);
+}
+
 static void leaves_unknown_ids_out_of_json(void **state)
 {
 	struct json_object *line;
@@ -323,6 +355,7 @@ int main(void)
 		caught_test(begins_a_line_with_time_and_level),
 		caught_test(names_every_level),
 		caught_test(shows_both_ids_in_brackets),
+		caught_test(shows_trace_and_span),
 		caught_test(shows_the_only_id_it_knows),
 		caught_test(shows_no_brackets_without_ids),
 		caught_test(leaves_out_what_is_below_its_level),
@@ -333,6 +366,7 @@ int main(void)
 		caught_test(cuts_a_long_message_between_characters),
 		caught_test(cuts_a_long_id),
 		caught_test(writes_json_with_all_members),
+		caught_test(writes_trace_and_span_as_members),
 		caught_test(leaves_unknown_ids_out_of_json),
 		caught_test(ends_a_json_line_with_one_newline),
 		caught_test(fits_the_longest_json_line_into_one_write),

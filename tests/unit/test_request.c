@@ -317,6 +317,75 @@ static void an_id_that_is_too_long_is_not_taken(void **state)
 		  false);
 }
 
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define SPAN "b7ad6b7169203331"
+
+static void assert_trace(struct fixture *f, const char *value, bool taken)
+{
+	char param[256];
+
+	snprintf(param, sizeof(param), "HTTP_TRACEPARENT=%s", value);
+	READ(f, param);
+	assert_true((f->request.trace != NULL) == taken);
+	if (taken)
+		assert_string_equal(f->request.trace, value);
+}
+
+static void a_traceparent_is_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_trace(f, "00-" TRACE "-" SPAN "-01", true);
+	assert_trace(f, "00-" TRACE "-" SPAN "-ff", true);
+	assert_trace(f, "cc-" TRACE "-" SPAN "-00", true);
+	assert_trace(f, "01-" TRACE "-" SPAN "-03-more", true);
+	READ(f, "X=1");
+	assert_null(f->request.trace);
+}
+
+static void a_traceparent_that_is_none_is_as_if_it_had_not_come(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"00",
+		"00-",
+		"00-" TRACE,
+		"00-" TRACE "-" SPAN,
+		"00-" TRACE "-" SPAN "-",
+		"00-" TRACE "-" SPAN "-0",
+		"00-" TRACE "-" SPAN "-01-",
+		"00-" TRACE "-" SPAN "-01-more",
+		"01-" TRACE "-" SPAN "-01.",
+		"01-" TRACE "-" SPAN "-012",
+		"ff-" TRACE "-" SPAN "-01",
+		"0g-" TRACE "-" SPAN "-01",
+		"00_" TRACE "-" SPAN "-01",
+		"00-0AF7651916CD43DD8448EB211C80319C-" SPAN "-01",
+		"00-" TRACE "-B7AD6B7169203331-01",
+		"00-00000000000000000000000000000000-" SPAN "-01",
+		"00-" TRACE "-0000000000000000-01",
+		"00-" TRACE "0-" SPAN "-01",
+		"00-" TRACE "-" SPAN "0-01",
+		"00-" TRACE "-b7ad6b716920333-01",
+		" 00-" TRACE "-" SPAN "-01",
+		"00-" TRACE "-" SPAN "-01 ",
+		"00-" TRACE "-" SPAN "-0\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_trace(f, bad[i], false);
+}
+
+static void of_two_traceparents_the_first_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	READ(f, "HTTP_TRACEPARENT=x",
+	     "HTTP_TRACEPARENT=00-" TRACE "-" SPAN "-01");
+	assert_null(f->request.trace);
+}
+
 static void https_is_on_or_1(void **state)
 {
 	struct fixture *f = *state;
@@ -643,6 +712,9 @@ int main(void)
 		TEST(a_harmless_id_is_taken),
 		TEST(an_id_that_could_forge_a_log_line_is_not_taken),
 		TEST(an_id_that_is_too_long_is_not_taken),
+		TEST(a_traceparent_is_taken),
+		TEST(a_traceparent_that_is_none_is_as_if_it_had_not_come),
+		TEST(of_two_traceparents_the_first_counts),
 		TEST(https_is_on_or_1),
 		TEST(the_clients_word_does_not_make_it_https),
 		TEST(only_cross_site_is_cross_site),
