@@ -249,10 +249,8 @@ cited_tests() {
 
 # A title of a suite, of what several suites load, or a unit test's name.
 is_test() {
-	local files=(tests/"$1".bats tests/"$1".bash tests/unit/"$1".c)
-
-	cat "${files[@]}" 2>/dev/null |
-		grep -qF -e "@test \"$2\" {" -e "cmocka_unit_test($2)"
+	grep -qsF -e "@test \"$2\" {" -e "cmocka_unit_test($2)" \
+		tests/"$1".bats tests/"$1".bash tests/unit/"$1".c
 }
 
 # ---- debian/ -------------------------------------------------------------
