@@ -362,6 +362,41 @@ are_by_the_index() { # SEQUENTIAL SCANS BEFORE
 	((by_index > 0 && whole == $1))
 }
 
+values_are_hot() { # N
+	local all hot
+	IFS='|' read -r all hot < <(sql "SELECT n_tup_upd, n_tup_hot_upd
+		FROM pg_stat_user_tables WHERE relname = 'session_values'")
+	((all >= $1 && hot * 10 >= all * 9))
+}
+
+@test "a value that changes leaves the index by user alone" {
+	postgresql_serve
+	log_in max
+	for _ in {1..30}; do
+		ask_as "$cookie" /session/counter
+		[ "$code" = 200 ]
+	done
+	server_stop krsessiond
+	within 5 values_are_hot 29
+}
+
+@test "who may not touch counters sweeps sessions all the same" {
+	postgresql_serve
+	log_in max
+	server_stop krsessiond
+	sql "ALTER TABLE counters OWNER TO operator;
+		UPDATE sessions SET ends = now() - interval '1 hour'"
+	postgresql_serve
+	log_in eva
+	within 10 sessions_are 1 || fail "$(sessions) are left"
+	expect_logged 'permission denied for table counters'
+}
+
+sessions_are() { # N
+	ask_as "$cookie" /session/counter
+	[[ $(sessions) == "$1" ]]
+}
+
 @test "a user's sessions are found by their index, and no table is read whole" {
 	local before
 	postgresql_serve -o session.max_per_user=1

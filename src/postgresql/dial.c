@@ -295,8 +295,8 @@ static void on_answer(uv_poll_t *poll, int status, int events)
 	int left = PQflush(dial->conn);
 	bool lost = status < 0; /* and not polled any more */
 
-	if (left < 0 || ((lost || events & UV_READABLE) &&
-			 !PQconsumeInput(dial->conn))) {
+	if (left < 0 ||
+	    ((lost || events & UV_READABLE) && !PQconsumeInput(dial->conn))) {
 		fail_by_libpq(dial);
 		return;
 	}
