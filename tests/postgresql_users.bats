@@ -133,8 +133,8 @@ plant_session() { # USER NUMBER
 	expect 200 '{"user":"eva"}'
 }
 
-@test "programs that start at once on tables of version 1 add to them once" {
-	local name
+@test "programs that start at once on tables of version 1 all serve" {
+	local name pids=()
 	plant_version_1_of krsession
 	for name in second third fourth; do
 		postgresql_serve_as "$name" -o server.workers=4
@@ -142,10 +142,10 @@ plant_session() { # USER NUMBER
 	for name in second third fourth; do
 		"$KR_BUILD/tests/fcgi_client" -q -n 16 "$STACK/$name.sock" \
 			/session/counter >"$STACK/began.$name" 3>&- 4>&- &
+		pids+=($!)
 	done
-	wait
-	[ "$(cat "$STACK"/{second,third,fourth}.log |
-		grep -ac 'of version 2 now')" -eq 1 ]
+	wait "${pids[@]}"
+	grep -qa 'of version 2 now' "$STACK"/{second,third,fourth}.log
 	[ "$(additions)" -eq 3 ]
 	[ "$(cat "$STACK"/began.* | grep -cv '^200')" -eq 0 ] ||
 		fail "$(cat "$STACK"/began.*)"
@@ -284,7 +284,7 @@ serve_two() { # [OPTION...]
 	logins_stop
 	postgresql_start_server
 	[ "$(sessions_of max)" -le 2 ]
-	within 5 may_log_in
+	within 5 may_log_in || fail "$code $body" "$(grep -av debug "$STACK/krsessiond.log")"
 	log_in max
 	[ "$(sessions_of max)" -eq 2 ]
 }
@@ -360,6 +360,41 @@ are_by_the_index() { # SEQUENTIAL SCANS BEFORE
 	local by_index whole
 	IFS='|' read -r by_index whole < <(scans)
 	((by_index > 0 && whole == $1))
+}
+
+values_are_hot() { # N
+	local all hot
+	IFS='|' read -r all hot < <(sql "SELECT n_tup_upd, n_tup_hot_upd
+		FROM pg_stat_user_tables WHERE relname = 'session_values'")
+	((all >= $1 && hot * 10 >= all * 9))
+}
+
+@test "a value that changes leaves the index by user alone" {
+	postgresql_serve
+	log_in max
+	for _ in {1..30}; do
+		ask_as "$cookie" /session/counter
+		[ "$code" = 200 ]
+	done
+	server_stop krsessiond
+	within 5 values_are_hot 29
+}
+
+@test "who may not touch counters sweeps sessions all the same" {
+	postgresql_serve
+	log_in max
+	server_stop krsessiond
+	sql "ALTER TABLE counters OWNER TO operator;
+		UPDATE sessions SET ends = now() - interval '1 hour'"
+	postgresql_serve
+	log_in eva
+	within 10 sessions_are 1 || fail "$(sessions) are left"
+	expect_logged 'permission denied for table counters'
+}
+
+sessions_are() { # N
+	ask_as "$cookie" /session/counter
+	[[ $(sessions) == "$1" ]]
 }
 
 @test "a user's sessions are found by their index, and no table is read whole" {
