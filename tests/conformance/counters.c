@@ -1,5 +1,5 @@
 /*
- * Counters, and their ends.
+ * Counters, and their ends: what a throttle counts by, over all processes.
  */
 #include "users.h"
 
