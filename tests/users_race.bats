@@ -23,16 +23,15 @@ teardown() {
 }
 
 redis_options() {
-	printf '%s\n' -o "redis.endpoint=unix://$STACK/redis.sock" \
-		-o redis.instance_name=KestrunSession_
+	printf '%s\n' -o "redis.endpoint=unix://$STACK/redis.sock"
 }
 
 race_on() { # STORE TRIALS [OPTION...]
 	local options out trials=$2
 	mapfile -t options < <("$1_options" | grep -vx -e -o)
 	shift 2
-	out=$("$KR_BUILD/tests/users_race" "$trials" "${options[@]}" "$@" \
-		2>"$STACK/race.log") ||
+	out=$("$KR_BUILD/tests/users_race" "$trials" "${options[@]}" \
+		redis.instance_name=KestrunSession_ "$@" 2>"$STACK/race.log") ||
 		fail "$out" "$(tail "$STACK/race.log")"
 	[ "$out" = "trials=$trials late=0 lost=0 failed=0" ]
 }

@@ -118,8 +118,8 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 			 struct kri_store *store, struct kri_handover *handover,
 			 struct outcome *outcome)
 {
-	enum kr_err err = kri_alone_store_lend(&app->config, store,
-					       &app->blocking);
+	enum kr_err err =
+		kri_alone_store_lend(&app->config, store, &app->blocking);
 
 	if (err)
 		return err;
