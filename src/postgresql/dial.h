@@ -51,4 +51,8 @@ enum kr_err kri_pg_greeting_next(struct kri_pg_server *server,
 				 enum kri_pg_greeting *step, bool *with_schema,
 				 struct kri_buffer *why) KR_MUST_CHECK;
 
+/* Logs what a step that went well has made, if anything. */
+void kri_pg_greeting_tell(const struct kri_pg_server *server,
+			  enum kri_pg_greeting step);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "postgresql/dial.h"
 
 #define LOCK "SELECT pg_advisory_xact_lock(7813309, hashtext('%s'));"
@@ -223,4 +224,19 @@ enum kr_err kri_pg_greeting_next(struct kri_pg_server *server,
 		*step = KRI_PG_READY;
 	}
 	return err;
+}
+
+void kri_pg_greeting_tell(const struct kri_pg_server *server,
+			  enum kri_pg_greeting step)
+{
+	if (step == KRI_PG_CREATE)
+		kri_log(KRI_LOG_INFO, NULL,
+			"postgresql %s: made the tables in schema %s",
+			server->name.data, server->options.schema);
+	if (step == KRI_PG_ADD)
+		kri_log(KRI_LOG_INFO, NULL,
+			"postgresql %s: the tables in schema %s are of version "
+			"%lld now",
+			server->name.data, server->options.schema,
+			(long long)server->options.version);
 }

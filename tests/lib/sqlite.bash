@@ -43,6 +43,7 @@ small_disk_serve() { # SIZE [OPTION...]
 		-l "unix:$KR_SOCKET" "${options[@]}" "${@:2}"
 	within 10 kr_answers "$KR_SOCKET" /hello ||
 		fail "krsessiond does not start"
+	# shellcheck disable=SC2034 # for the tests
 	INSIDE=/proc/$(server_pid krsessiond)/root$STACK/store
 	LOOK=(nsenter --mount --target "$(server_pid krsessiond)")
 }
