@@ -206,21 +206,22 @@ static enum kr_err refuse_newer(struct kri_sqlite_file *file, int64_t version)
 }
 
 /* Another process may have done it before the lock was ours. */
-static enum kr_err migrate(struct kri_sqlite_file *file, int64_t from)
+static enum kr_err migrate(struct kri_sqlite_file *file)
 {
-	int64_t version = 0;
+	int64_t version = 0, from;
 	enum kr_err err = kri_sqlite_exec(file, "BEGIN IMMEDIATE");
 
 	if (err)
 		return err;
 	err = read_version(file, &version);
+	from = version;
 	for (; !err && version < kri_sqlite_version; version++)
 		err = kri_sqlite_exec(file, steps[version]);
 	if (!err)
 		err = kri_sqlite_exec(file, "COMMIT");
 	if (err)
 		sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
-	else if (from)
+	else if (from && from < version)
 		kri_log(KRI_LOG_INFO, NULL,
 			"sqlite: %s: its tables are of version %lld now",
 			file->config->store_path, (long long)version);
@@ -243,7 +244,7 @@ enum kr_err kri_sqlite_schema(struct kri_sqlite_file *file)
 	if (!err && version > kri_sqlite_version)
 		err = refuse_newer(file, version);
 	if (!err && !may_stay(file, version)) {
-		err = migrate(file, version);
+		err = migrate(file);
 		version = kri_sqlite_version;
 	}
 	file->tables = version;
