@@ -41,10 +41,12 @@ static enum kr_err read_half(struct kri_text text, uint64_t *number)
 
 enum kr_err kri_stream_id_read(struct kri_text text, struct kri_stream_id *id)
 {
+	bool whole = text.len && memchr(text.data, '-', text.len) != NULL;
 	struct kri_text ms = kri_text_cut(&text, '-');
 	enum kr_err err = read_half(ms, &id->ms);
 
-	return err ? err : read_half(text, &id->seq);
+	id->seq = 0;
+	return err || !whole ? err : read_half(text, &id->seq);
 }
 
 int kri_stream_id_compare(struct kri_stream_id a, struct kri_stream_id b)

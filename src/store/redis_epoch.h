@@ -41,7 +41,7 @@ struct kri_redis_epoch {
 enum kr_err kri_redis_epoch_init(struct kri_redis_epoch *epoch) KR_MUST_CHECK;
 void kri_redis_epoch_free(struct kri_redis_epoch *epoch);
 
-/* KR_ERR_INPUT for what is no id. */
+/* "1700000000000" is "1700000000000-0". KR_ERR_INPUT for what is no id. */
 enum kr_err kri_stream_id_read(struct kri_text text,
 			       struct kri_stream_id *id) KR_MUST_CHECK;
 int kri_stream_id_compare(struct kri_stream_id a, struct kri_stream_id b);

@@ -343,6 +343,14 @@ static enum kr_err read_ids(struct login *login, const struct kri_reply *answer,
 	return KR_OK;
 }
 
+/* A number takes Redis less room than a text: "-0" is left out. */
+static struct kri_text shorten(struct kri_text id)
+{
+	if (id.len > 2 && !memcmp(id.data + id.len - 2, "-0", 2))
+		id.len -= 2;
+	return id;
+}
+
 static enum kr_err read_mark(struct login *login, const struct kri_call *call)
 {
 	enum kr_err err = kri_redis_user_check(
@@ -350,8 +358,8 @@ static enum kr_err read_mark(struct login *login, const struct kri_call *call)
 
 	if (err)
 		return err;
-	login->record->mark =
-		kri_arena_dup(login->record->arena, call->reply[0]->text);
+	login->record->mark = kri_arena_dup(login->record->arena,
+					    shorten(call->reply[0]->text));
 	login->marked = login->record->mark.data != NULL;
 	return login->marked ? KR_OK : KR_ERR_MEMORY;
 }

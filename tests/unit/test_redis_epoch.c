@@ -226,7 +226,6 @@ static void replies_that_are_none_are_refused(void **state)
 		STREAM "*1\r\n:1\r\n",
 		STREAM "*1\r\n*1\r\n$3\r\n6-0\r\n",
 		STREAM "*1\r\n*2\r\n:6\r\n*0\r\n",
-		STREAM "*1\r\n*2\r\n$1\r\n6\r\n*0\r\n",
 		STREAM "*1\r\n*2\r\n$3\r\n6-x\r\n*0\r\n",
 		STREAM "*1\r\n*2\r\n$2\r\n6-\r\n*0\r\n",
 		STREAM "*1\r\n*2\r\n$3\r\n5-0\r\n*0\r\n", /* not behind 5-0 */
@@ -260,6 +259,23 @@ static void entries_that_are_none_of_ours_are_passed_over(void **state)
 	assert_int_equal(f->epoch.n, 0);
 	assert_false(kri_redis_epoch_is_over(&f->epoch, KRI_TEXT("max"), ids[0],
 					     (struct kri_stream_id){1, 0}));
+}
+
+static void an_id_may_go_without_its_nought(void **state)
+{
+	struct kri_stream_id id;
+
+	(void)state;
+	assert_int_equal(kri_stream_id_read(KRI_TEXT("17"), &id), KR_OK);
+	assert_int_equal(id.ms, 17);
+	assert_int_equal(id.seq, 0);
+	assert_int_equal(kri_stream_id_read(KRI_TEXT("17-3"), &id), KR_OK);
+	assert_int_equal(id.seq, 3);
+	assert_int_equal(kri_stream_id_read(KRI_TEXT(""), &id), KR_ERR_INPUT);
+	assert_int_equal(kri_stream_id_read(KRI_TEXT("-"), &id), KR_ERR_INPUT);
+	assert_int_equal(kri_stream_id_read(KRI_TEXT("17-"), &id),
+			 KR_ERR_INPUT);
+	assert_int_equal(kri_stream_id_read(KRI_TEXT("1 "), &id), KR_ERR_INPUT);
 }
 
 /* ---- what is known ------------------------------------------------------ */
@@ -314,6 +330,7 @@ int main(void)
 		TEST(entries_may_come_again_and_late),
 		TEST(replies_that_are_none_are_refused),
 		TEST(entries_that_are_none_of_ours_are_passed_over),
+		TEST(an_id_may_go_without_its_nought),
 		TEST(what_is_covered_only_grows),
 		TEST(too_much_is_forgotten_when_nobody_asks),
 	};
