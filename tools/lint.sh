@@ -21,8 +21,9 @@ declare -Ar only_in=(
 	['sqlite3\.h']='src/store/sqlite[^/]*'
 	['libpq-fe\.h']='src/postgresql/[^/]*'
 	['json-c/.*']='src/(http/json_builder|ctl/print)\.c'
-	['openssl/.*']='src/(base/crypto|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
+	['openssl/.*']='src/(base/crypto|guard/digest|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
 	['ini\.h']='src/config/load\.c'
+	['crypt\.h']='src/guard/(password|directory|users)\.c'
 	['uriparser/.*']='src/redis/url\.c'
 	['uv\.h']='src/(base|redis|postgresql|store|alone|fcgi|ctl)/[^/]*'
 )
@@ -133,10 +134,8 @@ may_include() {
 	[[ $from == */* && $to == */* ]] || return 1
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
-	app:www | guard:guard | guard:www | www:www) return 0 ;;
-	app:* | guard:* | www:* | *:guard | *:www) # on the public header alone
-		return 1
-		;;
+	app:www | guard:www | www:www | guard:guard) return 0 ;;
+	app:* | guard:* | www:* | *:www | *:guard) return 1 ;; # on the public header alone
 	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]

@@ -147,8 +147,7 @@ struct kri_site kri_app_site(struct kr_app *app)
 {
 	return (struct kri_site){
 		.router = &app->router,
-		.authorizer =
-			app->authorizer.handler ? &app->authorizer : NULL,
+		.authorizer = app->authorizer.handler ? &app->authorizer : NULL,
 		.on_error = app->on_error,
 		.on_error_user = app->on_error_user,
 		.origins = &app->origins,
@@ -183,8 +182,8 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 			 struct kri_store *store, struct kri_handover *handover,
 			 struct outcome *outcome)
 {
-	enum kr_err err = kri_alone_store_lend(&app->config, store,
-					       &app->blocking);
+	enum kr_err err =
+		kri_alone_store_lend(&app->config, store, &app->blocking);
 
 	if (err)
 		return err;

@@ -26,7 +26,7 @@ struct kr_app {
 	struct kri_route authorizer; /* without handler: none */
 	kr_error_handler *on_error;  /* NULL: the library's JSON */
 	void *on_error_user;
-	kr_prepare *prepare;         /* NULL, or called once */
+	kr_prepare *prepare; /* NULL, or called once */
 	void *prepare_user;
 	struct kri_site site;            /* while it serves */
 	struct kr_store *blocking;       /* likewise: of handlers that block */

@@ -145,8 +145,7 @@ enum kr_err kr_config_text(struct kr_config *config, const char *name,
 			   const char **value)
 {
 	const struct kri_option *option = NULL;
-	enum kr_err err =
-		value ? find(config, name, &option) : KR_ERR_ARGUMENT;
+	enum kr_err err = value ? find(config, name, &option) : KR_ERR_ARGUMENT;
 
 	if (err)
 		return err;
@@ -160,8 +159,7 @@ enum kr_err kr_config_number(struct kr_config *config, const char *name,
 			     int64_t *value)
 {
 	const struct kri_option *option = NULL;
-	enum kr_err err =
-		value ? find(config, name, &option) : KR_ERR_ARGUMENT;
+	enum kr_err err = value ? find(config, name, &option) : KR_ERR_ARGUMENT;
 
 	if (err)
 		return err;

@@ -173,8 +173,8 @@ static const struct kri_option *find_nearest(const struct kri_config *config,
 	size_t best = TYPOS_MAX + 1;
 	size_t i, found;
 
-	for (i = 0; name.len <= KRI_OPTION_NAME_MAX &&
-		    i < kri_config_count(config);
+	for (i = 0;
+	     name.len <= KRI_OPTION_NAME_MAX && i < kri_config_count(config);
 	     i++) {
 		const struct kri_option *option = kri_config_option(config, i);
 

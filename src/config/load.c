@@ -200,7 +200,8 @@ enum kr_err kri_config_file(struct kri_config *config, const char *path,
 	const char *wrong;
 	int file;
 
-	reading.set_on = calloc(kri_config_count(config), sizeof(*reading.set_on));
+	reading.set_on =
+		calloc(kri_config_count(config), sizeof(*reading.set_on));
 	if (!reading.set_on)
 		return KR_ERR_MEMORY;
 	file = kri_file_open(path, 0, &wrong);

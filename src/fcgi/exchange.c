@@ -42,7 +42,8 @@ static void refuse_method(struct kr_context *c, unsigned allow)
 	kri_exchange_answer(c, KR_ERR_ARGUMENT, 405, "Method not allowed");
 	if (kri_response_header(&c->response, KRI_TEXT("Allow"),
 				kri_text_of(methods)))
-		kri_exchange_answer(c, KR_ERR_ARGUMENT, 405, "Method not allowed");
+		kri_exchange_answer(c, KR_ERR_ARGUMENT, 405,
+				    "Method not allowed");
 }
 
 /* The cross-site rule: see enum kr_route_flag. */

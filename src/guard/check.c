@@ -63,9 +63,9 @@ static enum kr_err identify(struct kr_context *c, const struct guard_who *who,
 	return err;
 }
 
-static const char *const header_names[4] = {
-	"X-Session-User", "X-Session-Groups", "X-Session-Id",
-	"X-Session-Login"};
+static const char *const header_names[4] = {"X-Session-User",
+					    "X-Session-Groups", "X-Session-Id",
+					    "X-Session-Login"};
 static const char *const variable_names[4] = {
 	"Variable-X_SESSION_USER", "Variable-X_SESSION_GROUPS",
 	"Variable-X_SESSION_ID", "Variable-X_SESSION_LOGIN"};

@@ -13,23 +13,30 @@ struct word {
 };
 
 static const struct word browsers[] = {
-	{"Firefox/", "Firefox"},     {"FxiOS/", "Firefox"},
-	{"Edg/", "Edge"},	     {"EdgA/", "Edge"},
-	{"EdgiOS/", "Edge"},	     {"OPR/", "Opera"},
-	{"Vivaldi/", "Vivaldi"},     {"SamsungBrowser/", "Samsung Internet"},
-	{"HeadlessChrome/", "Chrome"}, {"CriOS/", "Chrome"},
-	{"Chromium/", "Chromium"},   {"Chrome/", "Chrome"},
-	{"Safari/", "Safari"},	     {"curl/", "curl"},
-	{"Wget/", "Wget"},	     {"python-requests/", "Python"},
+	{"Firefox/", "Firefox"},
+	{"FxiOS/", "Firefox"},
+	{"Edg/", "Edge"},
+	{"EdgA/", "Edge"},
+	{"EdgiOS/", "Edge"},
+	{"OPR/", "Opera"},
+	{"Vivaldi/", "Vivaldi"},
+	{"SamsungBrowser/", "Samsung Internet"},
+	{"HeadlessChrome/", "Chrome"},
+	{"CriOS/", "Chrome"},
+	{"Chromium/", "Chromium"},
+	{"Chrome/", "Chrome"},
+	{"Safari/", "Safari"},
+	{"curl/", "curl"},
+	{"Wget/", "Wget"},
+	{"python-requests/", "Python"},
 	{"Go-http-client/", "Go"},
 };
 
 static const struct word systems[] = {
-	{"Android", "Android"}, {"iPhone", "iPhone"},
-	{"iPad", "iPad"},       {"CrOS", "ChromeOS"},
-	{"Windows", "Windows"}, {"Mac OS X", "macOS"},
-	{"Macintosh", "macOS"}, {"Linux", "Linux"},
-	{"FreeBSD", "FreeBSD"}, {"OpenBSD", "OpenBSD"},
+	{"Android", "Android"}, {"iPhone", "iPhone"},   {"iPad", "iPad"},
+	{"CrOS", "ChromeOS"},   {"Windows", "Windows"}, {"Mac OS X", "macOS"},
+	{"Macintosh", "macOS"}, {"Linux", "Linux"},     {"FreeBSD", "FreeBSD"},
+	{"OpenBSD", "OpenBSD"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))

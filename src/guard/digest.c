@@ -27,8 +27,7 @@ bool guard_digest(const char *a, const char *b, char out[GUARD_DIGEST_SIZE])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	bool done = context &&
-		    EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&
+	bool done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&
 		    EVP_DigestUpdate(context, a, strlen(a) + 1) &&
 		    EVP_DigestUpdate(context, b, strlen(b) + 1) &&
 		    EVP_DigestFinal_ex(context, digest, NULL);

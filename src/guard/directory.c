@@ -122,8 +122,9 @@ static void take(struct guard_directory *directory, struct source *source)
 	source->users = read;
 	pthread_rwlock_unlock(&directory->lock);
 	guard_users_free(old);
-	kr_log(NULL, KR_LOG_INFO, "%s has changed and was read again, %zu users",
-	       source->path, read->n);
+	kr_log(NULL, KR_LOG_INFO,
+	       "%s has changed and was read again, %zu users", source->path,
+	       read->n);
 }
 
 static void look_at(struct guard_directory *directory, struct source *source)
@@ -161,7 +162,8 @@ static char *make_dummy(void)
 	struct crypt_data *room = calloc(1, sizeof(*room));
 	char *dummy = NULL;
 
-	if (room && crypt_gensalt_rn(NULL, 0, NULL, 0, setting, sizeof(setting)) &&
+	if (room &&
+	    crypt_gensalt_rn(NULL, 0, NULL, 0, setting, sizeof(setting)) &&
 	    crypt_r("nobody", setting, room))
 		dummy = strdup(room->output);
 	free(room);

@@ -17,6 +17,10 @@ struct guard {
 	char device_cookie[300]; /* the name of what marks a known device */
 };
 
+/* Makes the app the guard: its options, and its routes once they are known.
+ * `guard` lives as long as the app, and its directory is to be closed after. */
+enum kr_err guard_set_up(struct kr_app *app, struct guard *guard) KR_MUST_CHECK;
+
 /* The guard of a request's route. */
 struct guard *guard_of(struct kr_context *c);
 
@@ -33,10 +37,11 @@ struct guard_who {
 
 /*
  * Who the session is of. One whose user is not in the file of passwords any
- * more, or has another password there than at the login, is ended, and nobody's.
- * KR_OK, or why it could not be ended.
+ * more, or has another password there than at the login, is ended, and
+ * nobody's. KR_OK, or why it could not be ended.
  */
-enum kr_err guard_who(struct kr_context *c, struct guard_who *who) KR_MUST_CHECK;
+enum kr_err guard_who(struct kr_context *c,
+		      struct guard_who *who) KR_MUST_CHECK;
 
 /* Makes the session the user's: a new secret, the mark of its password, the
  * text by which it is listed. Another user's is ended first. */
@@ -65,12 +70,12 @@ enum kr_err guard_send_to(struct kr_context *c, int status, const char *page,
 
 /* ---- routes ----------------------------------------------------------- */
 
-kr_handler guard_check, guard_authorize, guard_challenge;       /* check.c */
-kr_handler guard_login_get, guard_login_post;                   /* login.c */
-kr_handler guard_step_up_get, guard_step_up_post;               /* step_up.c */
-kr_handler guard_logout_get, guard_logout_post, guard_denied;   /* logout.c */
-kr_handler guard_sessions_get, guard_sessions_post;             /* sessions.c */
-kr_handler guard_style, guard_icon;                             /* client.c */
-kr_error_handler guard_error;                                   /* client.c */
+kr_handler guard_check, guard_authorize, guard_challenge;     /* check.c */
+kr_handler guard_login_get, guard_login_post;                 /* login.c */
+kr_handler guard_step_up_get, guard_step_up_post;             /* step_up.c */
+kr_handler guard_logout_get, guard_logout_post, guard_denied; /* logout.c */
+kr_handler guard_sessions_get, guard_sessions_post;           /* sessions.c */
+kr_handler guard_style, guard_icon;                           /* client.c */
+kr_error_handler guard_error;                                 /* client.c */
 
 #endif

@@ -172,9 +172,8 @@ static enum kr_err check_remember(struct kr_config *config,
 
 	if (err || !most || options->remember * 1000 <= most)
 		return err;
-	return kr_config_refuse(config,
-				"guard.remember: must not be more than "
-				"session.absolute_timeout");
+	return kr_config_refuse(config, "guard.remember: must not be more than "
+					"session.absolute_timeout");
 }
 
 enum kr_err guard_options_read(struct kr_config *config,
@@ -227,9 +226,8 @@ enum kr_err guard_options_origins(const char *allow_hosts,
 		int size;
 
 		size = snprintf(origin, sizeof(origin), "%s%.*s",
-				memmem(allow_hosts, len, "://", 3)
-					? ""
-					: "https://",
+				memmem(allow_hosts, len, "://", 3) ? ""
+								   : "https://",
 				(int)len, allow_hosts);
 		if (len)
 			err = size < ORIGIN_MAX ? each(arg, origin)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 struct rule {
-	bool named;    /* users or groups are, */
-	bool met;      /* and it is among them */
+	bool named; /* users or groups are, */
+	bool met;   /* and it is among them */
 	bool optional;
 	int64_t fresh; /* seconds; 0: however old */
 };
@@ -42,8 +42,8 @@ static bool read_word(const char *word, const struct guard_who *who,
 		return true;
 	}
 	if (!strncmp(word, "group:", 6) && word[6]) {
-		rule->met |= who->user &&
-			     guard_groups_have(who->groups, word + 6);
+		rule->met |=
+			who->user && guard_groups_have(who->groups, word + 6);
 		return true;
 	}
 	return false;

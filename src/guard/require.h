@@ -1,6 +1,6 @@
 /*
- * What a place requires of who comes, as its front server says it in KR_REQUIRE:
- * words between spaces.
+ * What a place requires of who comes, as its front server says it in
+ * KR_REQUIRE: words between spaces.
  *
  *     user:NAME      this user, or another that is named, or of a group
  *     group:NAME     one of that group, likewise

@@ -65,8 +65,8 @@ static bool connect_to(struct asking *asking, const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(asking, "its name is too long for a socket");
 	strcpy(address.sun_path, path);
-	asking->socket = socket(AF_UNIX,
-				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	asking->socket =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (asking->socket < 0)
 		return fail(asking, strerror(errno));
 	while (connect(asking->socket, (const struct sockaddr *)&address,

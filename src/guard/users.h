@@ -10,9 +10,9 @@
 
 #include "guard/digest.h"
 
-#define GUARD_NAME_MAX 256     /* bytes of a user's name */
-#define GUARD_GROUPS_MAX 1024  /* bytes of all groups of a user */
-#define GUARD_WHY_MAX 512      /* bytes of a complaint */
+#define GUARD_NAME_MAX 256    /* bytes of a user's name */
+#define GUARD_GROUPS_MAX 1024 /* bytes of all groups of a user */
+#define GUARD_WHY_MAX 512     /* bytes of a complaint */
 
 struct guard_user {
 	const char *name;
@@ -22,7 +22,7 @@ struct guard_user {
 };
 
 struct guard_users {
-	char *text; /* what the names lie in */
+	char *text;               /* what the names lie in */
 	struct guard_user *users; /* by name */
 	size_t n;
 };
@@ -32,8 +32,7 @@ struct guard_users {
  * "GROUP: NAME NAME". Blank lines and those that begin with # are skipped.
  * NULL with a complaint that names file and line in `why`.
  */
-struct guard_users *guard_users_read(const char *path,
-				     char why[GUARD_WHY_MAX]);
+struct guard_users *guard_users_read(const char *path, char why[GUARD_WHY_MAX]);
 struct guard_users *guard_groups_read(const char *path,
 				      char why[GUARD_WHY_MAX]);
 

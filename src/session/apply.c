@@ -79,14 +79,17 @@ static enum kr_err renew(struct kr_session *session)
 }
 
 /* For the store's index by user: whose the session is when all is done, and
- * that this change made it so. */
+ * that this change made it so; then from now on it lives anew. */
 static void tell_user(const struct kr_session *session)
 {
 	struct kri_record *record = session->record;
 
 	record->user = kri_session_user_of(record);
-	record->entering |= record->user.len &&
-			    kri_session_has_changed(session, KRI_KEY_USER);
+	if (!record->user.len ||
+	    !kri_session_has_changed(session, KRI_KEY_USER))
+		return;
+	record->entering = true;
+	record->ttl = kri_session_ttl(session->config, record);
 }
 
 /* All that can fail comes first: others of the batch share the record, and

@@ -262,6 +262,7 @@ int run_users(void)
 		TEST(a_session_that_changed_user_is_the_new_ones),
 		TEST(what_was_under_way_stays_ended),
 		TEST(another_link_sees_the_end_at_once),
+		TEST(all_are_ended_while_others_log_in),
 	};
 
 	if (!has_users())

@@ -36,4 +36,7 @@ int64_t end_all(struct trial *trial, const char *user);
 int64_t end_others(struct trial *trial, const char *user, unsigned keep);
 int64_t end_one(struct trial *trial, const char *user, unsigned i);
 
+/* A test of its own file, user_threads.c. */
+void all_are_ended_while_others_log_in(void **state);
+
 #endif
