@@ -58,9 +58,9 @@ static const char *find_word(const char *agent, const char *const *words)
 
 static enum kr_err set_label(struct kr_context *c)
 {
-	static const char *const browsers[] = {"Firefox", "Edg", "Chrome",
-					       "Safari", "curl", NULL};
-	static const char *const systems[] = {"Android", "iPhone",  "iPad",
+	static const char *const browsers[] = {"Firefox", "Edg",  "Chrome",
+					       "Safari",  "curl", NULL};
+	static const char *const systems[] = {"Android", "iPhone",   "iPad",
 					      "Windows", "Mac OS X", "Linux",
 					      NULL};
 	const char *agent = kr_header_in(c, "User-Agent");

@@ -37,7 +37,7 @@ write_fill() {
 allow_looks() {
 	local socket
 	for socket in "$STACK"/redis*.sock; do
-		redis-cli -s "$socket" acl setuser "$LOGIN" +scan +pttl
+		redis-cli -s "$socket" acl setuser "$LOGIN" +scan
 	done
 }
 

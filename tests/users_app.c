@@ -87,8 +87,8 @@ static enum kr_err sessions(struct kr_context *c)
 
 static enum kr_err end(struct kr_context *c)
 {
-	enum kr_err err = kr_user_end(kr_context_store(c), user_of(c),
-				      kr_input(c, "id"));
+	enum kr_err err =
+		kr_user_end(kr_context_store(c), user_of(c), kr_input(c, "id"));
 
 	if (err == KR_ERR_NOT_FOUND)
 		return kr_text(c, 404, "not there");
@@ -119,10 +119,9 @@ static enum kr_err end_all(struct kr_context *c)
 static enum kr_err count(struct kr_context *c)
 {
 	int64_t n = 0;
-	enum kr_err err =
-		kr_counter_add(kr_context_store(c), kr_input(c, "name"),
-			       number_of(c, "add"), number_of(c, "seconds"),
-			       &n);
+	enum kr_err err = kr_counter_add(
+		kr_context_store(c), kr_input(c, "name"), number_of(c, "add"),
+		number_of(c, "seconds"), &n);
 
 	kr_json_int(c, "n", n);
 	return err ? err : kr_json_end(c, 200);

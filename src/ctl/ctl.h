@@ -24,8 +24,8 @@ struct ctl {
 	struct kri_link *link;
 	uv_loop_t loop;
 	bool json;
-	bool all;         /* end: every session */
-	bool scan; /* those of the user are looked for among all sessions, too */
+	bool all;  /* end: every session */
+	bool scan; /* the user's are looked for among all sessions, too */
 	const char *user; /* list, end, count: this one's; NULL: any */
 	const char *keep; /* end: not this one of the user's; NULL: all */
 	char **args;      /* what stands behind the command: n of them */

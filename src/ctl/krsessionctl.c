@@ -178,7 +178,8 @@ static int run(struct ctl *ctl, const struct command_line *line)
 static bool takes_value(const char *argument)
 {
 	return !strcmp(argument, "-c") || !strcmp(argument, "-o") ||
-	       ((!strncmp(argument, "--u", 3) || !strncmp(argument, "--k", 3)) &&
+	       ((!strncmp(argument, "--u", 3) ||
+		 !strncmp(argument, "--k", 3)) &&
 		!strchr(argument, '='));
 }
 

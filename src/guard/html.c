@@ -11,7 +11,7 @@
 #define FIRST_ROOM 4096
 #define MOST_ROOM 1048576 /* no page of ours is near that */
 #define NO_CHARACTER "\xEF\xBF\xBD" /* U+FFFD */
-#define NAME_MOST 256
+#define MOST_NAME 256 /* bytes, so characters too: kr_session_login() */
 
 static bool grow(struct guard_html *html, size_t more)
 {
@@ -129,11 +129,16 @@ void guard_html_short(struct guard_html *html, const char *text, size_t most)
 		guard_html_put(html, "\xE2\x80\xA6"); /* U+2026 */
 }
 
-void guard_html_name(struct guard_html *html, const char *text)
+void guard_html_apart(struct guard_html *html, const char *text, size_t most)
 {
 	guard_html_put(html, "<bdi>");
-	guard_html_short(html, text, NAME_MOST);
+	guard_html_short(html, text, most);
 	guard_html_put(html, "</bdi>");
+}
+
+void guard_html_name(struct guard_html *html, const char *text)
+{
+	guard_html_apart(html, text, MOST_NAME);
 }
 
 void guard_html_attribute(struct guard_html *html, const char *name,

@@ -27,8 +27,11 @@ void guard_html_text(struct guard_html *html, const char *text);
 /* The same, with "..." in place of what is beyond `most` characters. */
 void guard_html_short(struct guard_html *html, const char *text, size_t most);
 
-/* Adds text whose direction is its own, in an element that keeps it from
- * reordering what stands beside it (bdi). */
+/* The same in an element (bdi) whose direction is its own: it reorders nothing
+ * that stands beside it. */
+void guard_html_apart(struct guard_html *html, const char *text, size_t most);
+
+/* A name, shown so as far as one can be long. */
 void guard_html_name(struct guard_html *html, const char *text);
 
 /* Adds ` name="value"`, escaped. */

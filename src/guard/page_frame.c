@@ -11,6 +11,7 @@
 
 extern const struct asset guard_assets[]; /* made by www/embed */
 
+#define MOST_SENTENCE 1000 /* characters of a message */
 #define MOST_ORIGIN 300 /* bytes: a host name has 253 at most */
 
 bool guard_has(const char *text)
@@ -65,7 +66,7 @@ static void write_origin(char *out, size_t room, const char *url)
 					       : 0;
 	len = scheme + strspn(url + scheme, "abcdefghijklmnopqrstuvwxyz"
 					    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					    "0123456789.-:[]");
+					    "0123456789.-:");
 	if (scheme && len > scheme && len < room - 2 &&
 	    (!url[len] || strchr("/?#", url[len])))
 		snprintf(out, room, " %.*s", (int)len, url);
@@ -123,7 +124,7 @@ void guard_part_notice(struct guard_html *html, const char *text)
 	if (!guard_has(text))
 		return;
 	guard_html_put(html, "<p class=\"message\" role=\"status\">");
-	guard_html_text(html, text);
+	guard_html_apart(html, text, MOST_SENTENCE);
 	guard_html_put(html, "</p>\n");
 }
 
@@ -154,7 +155,7 @@ bool guard_part_error(struct guard_html *html, const char *text, int64_t wait)
 		return false;
 	guard_html_put(html, "<p class=\"message bad\" id=\"error\" "
 			     "role=\"alert\">");
-	guard_html_text(html, text);
+	guard_html_apart(html, text, MOST_SENTENCE);
 	if (wait > 0) {
 		guard_html_put(html, guard_has(text) ? " " : "");
 		guard_html_put(html, "Try again in ");

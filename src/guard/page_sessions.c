@@ -148,7 +148,7 @@ static void put_intro(struct guard_html *html,
 			     "class=\"who\">");
 	guard_html_name(html, page->user);
 	guard_html_put(html, "</span> is signed in. End what you do not know, "
-			     "and change your password.</p>\n");
+			     "and then change your password.</p>\n");
 }
 
 enum kr_err guard_page_sessions(struct kr_context *c, int status,

@@ -69,8 +69,7 @@ static struct kri_text line_of(const struct kri_record *record,
 {
 	const struct kri_value *value = kri_record_find(record, key);
 
-	return value && is_line(value->data, most) ? value->data
-						   : KRI_TEXT("");
+	return value && is_line(value->data, most) ? value->data : KRI_TEXT("");
 }
 
 struct kri_text kri_session_user_of(const struct kri_record *record)

@@ -91,7 +91,8 @@ int64_t kri_session_ends(const struct kri_config *config,
 	if (__builtin_add_overflow(record->seen, idle + sixteenth(idle), &ends))
 		ends = INT64_MAX;
 	ends /= 1000;
-	if (absolute && !__builtin_add_overflow(record->born, absolute, &last) &&
+	if (absolute &&
+	    !__builtin_add_overflow(record->born, absolute, &last) &&
 	    last < ends)
 		return last;
 	return ends;

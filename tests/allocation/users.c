@@ -87,8 +87,7 @@ static bool log_in(struct users *users, struct browser *browser,
 	if (err)
 		return refused(users, err);
 	err = come_in(session, user);
-	good = err ? refused(users, err)
-		   : take_cookie(users, session, browser);
+	good = err ? refused(users, err) : take_cookie(users, session, browser);
 	kr_session_close(&session);
 	return good;
 }
@@ -112,8 +111,8 @@ static bool check(struct users *users, const struct browser *browser)
 	in = kr_session_user(session) != NULL;
 	kr_session_close(&session);
 	return in == (browser->state == IN) ||
-	       life_wrong(users->life, in ? "an ended session opens"
-					  : "a session is lost");
+	       life_wrong(users->life,
+			  in ? "an ended session opens" : "a session is lost");
 }
 
 static bool check_all(struct users *users)
@@ -141,8 +140,8 @@ static enum kr_err meet(void *arg, const struct kr_user_session *session)
 	for (size_t i = 0; i < BROWSERS; i++) {
 		const char *cookie = look->users->browsers[i].cookie;
 
-		look->met[i] += *cookie && !strncmp(session->id, cookie + 4,
-						    ID_LEN);
+		look->met[i] +=
+			*cookie && !strncmp(session->id, cookie + 4, ID_LEN);
 	}
 	return KR_OK;
 }
@@ -216,8 +215,8 @@ static bool end_others(struct users *users, struct browser *kept)
 		in += browser->state == IN;
 		browser->state = OUT;
 	}
-	return ended >= in || life_wrong(users->life, "%d ended, not %d",
-					 (int)ended, (int)in);
+	return ended >= in ||
+	       life_wrong(users->life, "%d ended, not %d", (int)ended, (int)in);
 }
 
 /* ---- the counter ------------------------------------------------------ */
@@ -233,9 +232,9 @@ static bool count(struct users *users)
 	if (err)
 		return refused(users, err);
 	if (n <= users->least || n > users->most)
-		return life_wrong(users->life, "the counter is %d, not %d to %d",
-				  (int)n, (int)users->least + 1,
-				  (int)users->most);
+		return life_wrong(users->life,
+				  "the counter is %d, not %d to %d", (int)n,
+				  (int)users->least + 1, (int)users->most);
 	users->least = users->most = n;
 	return true;
 }
@@ -251,8 +250,8 @@ static bool look_at_counter(struct users *users)
 				     &users->least);
 	} while (err && kri_clock_ms() < until);
 	users->most = users->least;
-	return !err || life_wrong(users->life, "the counter: %s",
-				  kr_strerror(err));
+	return !err ||
+	       life_wrong(users->life, "the counter: %s", kr_strerror(err));
 }
 
 /* ---- all of it -------------------------------------------------------- */
@@ -286,7 +285,8 @@ static bool come_in_all(struct users *users)
 	return good;
 }
 
-/* What has been left must end first, by a ms at least, to be what makes room. */
+/* What has been left must end first, by a ms at least, to be what makes room.
+ */
 static void be_later(void)
 {
 	const struct timespec pause = {0, 2000000};

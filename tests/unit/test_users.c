@@ -245,10 +245,14 @@ static void one_is_ended(void **state)
 
 static void what_is_not_the_users_is_not_ended(void **state)
 {
-	static const char *const bad[] = {
-		"", "x", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB",
-		"AAAAAAAAAAAAAAAAAAAAA\n", "AAAAAAAAAAAAAAAAAAAAAAAAA",
-		"*", "@user:max"};
+	static const char *const bad[] = {"",
+					  "x",
+					  "AAAAAAAAAAAAAAAAAAAAAA",
+					  "AAAAAAAAAAAAAAAAAAAAAB",
+					  "AAAAAAAAAAAAAAAAAAAAA\n",
+					  "AAAAAAAAAAAAAAAAAAAAAAAAA",
+					  "*",
+					  "@user:max"};
 	struct kr_store *store = *state;
 	struct client other = {""}, visitor;
 	char id[23];
@@ -512,9 +516,8 @@ static void threads_lose_no_addition(void **state)
 	void *bad = NULL;
 
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, add_many,
-						store),
-				 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, add_many, store), 0);
 	for (size_t i = 0; i < 4; i++) {
 		pthread_join(threads[i], &bad);
 		assert_null(bad);
@@ -622,9 +625,9 @@ static void a_store_that_is_away_is_an_error(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(kr_user_sessions(store, "max", note, NULL),
 				 KR_ERR_UNAVAILABLE);
-		assert_int_equal(kr_user_end(store, "max",
-					     "AAAAAAAAAAAAAAAAAAAAAA"),
-				 KR_ERR_UNAVAILABLE);
+		assert_int_equal(
+			kr_user_end(store, "max", "AAAAAAAAAAAAAAAAAAAAAA"),
+			KR_ERR_UNAVAILABLE);
 		assert_int_equal(kr_user_end_all(store, "max", &n),
 				 KR_ERR_UNAVAILABLE);
 		assert_int_equal(kr_counter_add(store, "a", 1, 1, &n),

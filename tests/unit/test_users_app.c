@@ -96,8 +96,8 @@ static enum kr_err has_store(struct kr_context *c)
 static enum kr_err count(struct kr_context *c)
 {
 	int64_t n = 0;
-	enum kr_err err = kr_counter_add(kr_context_store(c), "tries", 1, 60,
-					 &n);
+	enum kr_err err =
+		kr_counter_add(kr_context_store(c), "tries", 1, 60, &n);
 
 	kr_json_int(c, "n", n);
 	return err ? err : kr_json_end(c, 200);
@@ -219,8 +219,7 @@ static void a_handlers_error_is_an_answer(void **state)
 
 	/* Nobody has logged in: there is no name to ask for. */
 	expect(t, 0, "/list", 500, "{\"error\":\"Internal error\"}");
-	expect(t, 0, "/login?user=%09", 400,
-	       "{\"error\":\"Bad request\"}");
+	expect(t, 0, "/login?user=%09", 400, "{\"error\":\"Bad request\"}");
 }
 
 /* ---- the limit -------------------------------------------------------- */
@@ -238,9 +237,8 @@ static void a_login_past_the_limit_is_403_and_stores_nothing(void **state)
 	expect(t, 2, "/login?user=max", 403,
 	       "{\"error\":\"User has too many sessions\"}");
 	assert_null(kr_test_header_out(t->browsers[2], "Set-Cookie"));
-	assert_string_equal(
-		kr_test_header_out(t->browsers[2], "Content-Type"),
-		"application/json; charset=utf-8");
+	assert_string_equal(kr_test_header_out(t->browsers[2], "Content-Type"),
+			    "application/json; charset=utf-8");
 	expect(t, 2, "/who", 200, "nobody");
 	expect(t, 2, "/login?user=moritz", 200, "in");
 	expect(t, 2, "/login?user=max", 403,
