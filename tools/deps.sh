@@ -15,7 +15,8 @@ readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
 readonly test_packages=(bats parallel jq procps systemd g++ sqlite3 postgresql
-	pgbouncer libmicrohttpd-dev lighttpd-modules-lua)
+	pgbouncer libmicrohttpd-dev lighttpd-modules-lua
+	apache2-utils)
 readonly lint_packages=(shellcheck mandoc)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
 readonly fresh_packages=(mmdebstrap git systemd-container)
