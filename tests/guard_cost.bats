@@ -57,7 +57,7 @@ count_assets() { # CURL OPTION...
 	written=$(($(changes) - changes))
 	loads=$(sed -n 's/.*hgetall=\([0-9]*\).*/\1/p' <<<"$cost")
 	# Other commands than loads ask for ends, and write nothing.
-	[[ -z $(tr ' ' '\n' <<<"$cost" | grep -vE '^(hgetall|xread)=') ]] ||
+	! tr ' ' '\n' <<<"$cost" | grep -vqE '^(hgetall|xread)=' ||
 		fail "more than loads: $cost"
 }
 

@@ -121,8 +121,7 @@ teardown_file() {
 	as gone /app/
 	[ "$code" = 200 ]
 	on_one_connection gone GET:/app/ POST:/auth/logout GET:/app/
-	[[ $codes == '200 '[23]0?' '40[1]* || $codes == '200 '[23]0?' '30[23]* ]] ||
-		fail "got $codes"
+	[[ $codes =~ ^200\ [23]0.\ (401|302)$ ]] || fail "got $codes"
 	browse_as gone /app/
 	expect_login
 }
@@ -305,8 +304,7 @@ teardown_file() {
 @test "requests on one connection are each judged by their own cookie" {
 	echo none >"$STACK/nobody.cookie"
 	on_one_connection max GET:/app/ nobody:GET:/app/ GET:/app/
-	[[ $codes == '200 '40[1]' 200' || $codes == '200 '30[23]' 200' ]] ||
-		fail "got $codes"
+	[[ $codes =~ ^200\ (401|302)\ 200$ ]] || fail "got $codes"
 }
 
 @test "over HTTP/2 as well" {

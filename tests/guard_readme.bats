@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2016,SC2119,SC2154
 #
 # "A login in front of a site" of README.md as it is printed: the user, the
 # configuration, and the lines for nginx and lighttpd. Nothing in them is

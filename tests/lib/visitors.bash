@@ -208,7 +208,8 @@ ask_crooked() { # [HEADER]
 	n=0
 	while read -r path; do
 		raw "GET $path HTTP/1.1" "$@"
-		echo "$answer" >"$out.raw.$((n++))"
+		echo "$answer" >"$out.raw.$n"
+		n=$((n + 1))
 	done < <(crooked_lines)
 	# Each has been answered, by whatever that was.
 	(($(grep -c '^[2-5]' "$out.codes") > 45))
