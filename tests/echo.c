@@ -123,7 +123,7 @@ static long copy_chunks(FILE *in, FILE *to)
 	return size;
 }
 
-static long read_body(const char *head, FILE *in)
+static long read_body(const char *head, FILE *in, FILE *out)
 {
 	const char *coding = value_of(head, "Transfer-Encoding");
 	const char *length = value_of(head, "Content-Length");
@@ -132,6 +132,10 @@ static long read_body(const char *head, FILE *in)
 
 	if (!file)
 		die(body_file);
+	if (value_of(head, "Expect")) {
+		fputs("HTTP/1.1 100 Continue\r\n\r\n", out);
+		fflush(out);
+	}
 	if (coding && !strncasecmp(coding, "chunked", 7))
 		size = copy_chunks(in, file);
 	else if (length)
@@ -146,7 +150,8 @@ static void echo_socket(FILE *in, FILE *out)
 	int c;
 
 	fputs("HTTP/1.1 101 Switching Protocols\r\n"
-	      "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n", out);
+	      "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+	      out);
 	fflush(out);
 	while ((c = getc(in)) != EOF) {
 		putc(c, out);
@@ -163,7 +168,7 @@ static void answer_http(char *head, FILE *in, FILE *out)
 		echo_socket(in, out);
 		return;
 	}
-	size = read_body(head, in);
+	size = read_body(head, in, out);
 	fprintf(out, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 		     "Connection: close\r\n\r\n");
 	for (char *c = head; *c; c++)

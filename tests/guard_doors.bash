@@ -20,7 +20,7 @@ setup_file() {
 	local user
 	stack_open
 	redis_start
-	guard_start
+	guard_start -o session.io_timeout=2s
 	echo_start
 	site_start "$FRONT"
 	for user in ada max; do
@@ -120,12 +120,8 @@ teardown_file() {
 	echo "$guard_cookie" >"$STACK/gone.cookie"
 	as gone /app/
 	[ "$code" = 200 ]
-	as gone --data '' /auth/logout --next --silent \
-		--header "Cookie: __Host-krguard=$guard_cookie" \
-		--cacert "$STACK/tls.crt" --noproxy '*' \
-		--output "$BATS_TEST_TMPDIR/second" --write-out ' %{http_code}' /app/
-	[[ $code == 30[23]' '40[1]' ' || ${code##* } != 200 ]]
-	! grep -q 'HTTP/1' "$BATS_TEST_TMPDIR/second"
+	on_one_connection gone GET:/app/ POST:/auth/logout GET:/app/
+	[[ $codes =~ ^200\ [23]0.\ (401|302)$ ]] || fail "got $codes"
 	browse_as gone /app/
 	expect_login
 }
@@ -189,24 +185,26 @@ teardown_file() {
 # ---- paths, methods, cookies --------------------------------------------
 
 @test "no way to write a path goes round the guard" {
-	local path
-	while read -r path; do
-		raw "GET $path HTTP/1.1"
-		expect_outside "$path"
-	done < <(crooked_paths)
+	ask_crooked
+	! grep -lE "$INSIDE|$ADMINS|REQUEST_METHOD=|^body [0-9]" \
+		"$BATS_TEST_TMPDIR"/crooked.* || fail "got in"
 }
 
 @test "no way to write a path goes round the group" {
-	local path
-	while read -r path; do
-		raw "GET $path HTTP/1.1" \
-			"Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
-		[[ $answer != *"$ADMINS"* ]] || fail "$path: $answer"
-	done < <(crooked_paths)
+	ask_crooked "Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
+	! grep -l "$ADMINS" "$BATS_TEST_TMPDIR"/crooked.* || fail "got in"
+	# The same, asked by who may: so some of them do lead there.
+	ask_crooked "Cookie: __Host-krguard=$(<"$STACK/ada.cookie")"
+	(($(grep -l "$ADMINS" "$BATS_TEST_TMPDIR"/crooked.* | wc -l) > 3))
 }
 
 @test "a whole URL as the target, or another Host, goes through the guard" {
 	local host
+	raw 'GET https://localhost/ HTTP/1.1' \
+		"Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
+	[[ $answer == *"$INSIDE"* || $answer == 'HTTP/1.1 4'* ]] # not silence
+	raw 'GET / HTTP/1.1' "Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
+	[[ $answer == *"$INSIDE"* ]]
 	for host in localhost localhost:1 evil.example /auth/ 'x/auth/login'; do
 		raw "GET https://$host/ HTTP/1.1" "Host: $host"
 		expect_outside "$host"
@@ -227,11 +225,13 @@ teardown_file() {
 }
 
 @test "every method of an application comes through the guard" {
-	local method
-	for method in GET POST PUT DELETE PATCH OPTIONS; do
-		as max --request "$method" /app/x
-		[ "$code" = 200 ]
-		[[ $body == "$method /app/x "* ]]
+	local method body_of=()
+	for method in GET POST PUT DELETE PATCH PROPFIND; do
+		body_of=()
+		[[ $method != P[OUA]* ]] || body_of=(--data x=)
+		as max --request "$method" "${body_of[@]}" /app/x
+		[[ $code == 200 && $body == "$method /app/x "* ]] ||
+			fail "$method: $code $body"
 	done
 }
 
@@ -302,11 +302,9 @@ teardown_file() {
 }
 
 @test "requests on one connection are each judged by their own cookie" {
-	local first second
-	mixed /app/
-	read -r first second <<<"$codes"
-	[ "$first" = 200 ]
-	[[ $second == 30[23] || $second == 401 ]]
+	echo none >"$STACK/nobody.cookie"
+	on_one_connection max GET:/app/ nobody:GET:/app/ GET:/app/
+	[[ $codes =~ ^200\ (401|302)\ 200$ ]] || fail "got $codes"
 }
 
 @test "over HTTP/2 as well" {
@@ -353,7 +351,7 @@ teardown_file() {
 
 @test "while the guard is away nobody gets in, and then everybody again" {
 	local path
-	server_stop guard
+	guard_stop
 	for path in / /nowhere /admin/ /app/ /fcgi/; do
 		as ada "$path"
 		expect_closed

@@ -36,6 +36,15 @@ guard_start() { # [OPTION...]
 		fail "krsession-guard does not start"
 }
 
+# It may have been started by another test, so that its status is not ours.
+guard_stop() {
+	kill -TERM "$(server_pid guard)"
+	within 15 server_gone guard || fail "krsession-guard does not end"
+	rm "$STACK/guard.pid"
+	tail -n 1 "$STACK/guard.log" | grep -q ' info ended after ' ||
+		fail "krsession-guard did not end well"
+}
+
 # ---- the site -----------------------------------------------------------
 
 site_files() {
@@ -89,7 +98,14 @@ site_try() { # FRONT PORT
 		sed 's/ ssl;$/ ssl http2;/' >"$STACK/$1-listen.conf"
 	mapfile -t command < <(front_command "$1" "$STACK")
 	server_start front "${command[@]}"
-	within 10 front_settled front && server_running front
+	within 10 site_settled && server_running front
+}
+
+# Either answers or has given up, as it does when the port is taken.
+site_settled() {
+	! server_running front || curl --silent --fail --noproxy "*" \
+		--max-time 1 --cacert "$STACK/tls.crt" --output /dev/null \
+		"$URL/auth/style.css"
 }
 
 site_of_nginx() {
