@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2030,SC2031,SC2119,SC2154
 #
 # What front servers ask krsession-guard about requests: check, challenge, and
 # the role Authorizer.
