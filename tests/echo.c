@@ -150,7 +150,8 @@ static void echo_socket(FILE *in, FILE *out)
 	int c;
 
 	fputs("HTTP/1.1 101 Switching Protocols\r\n"
-	      "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n", out);
+	      "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+	      out);
 	fflush(out);
 	while ((c = getc(in)) != EOF) {
 		putc(c, out);

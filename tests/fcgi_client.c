@@ -40,8 +40,7 @@ static struct {
 	int rounds;  /* requests on each connection */
 	int timeout; /* ms without a byte from the server */
 	int pause;   /* ms between two rounds */
-	bool keep, quiet, trace;
-	bool authorizer, no_stdin;
+	int keep, quiet, trace, authorizer, no_stdin; /* 0 or 1 */
 	enum mode mode;
 } options = {.method = "GET",
 	     .body = "",
@@ -78,8 +77,7 @@ static const char usage[] =
 	"\"open MS\"\n"
 	"  --split        send the request byte by byte\n"
 	"  --leave        send the request and close without reading\n"
-	"  --authorizer   in the role Authorizer: without PATH_INFO and\n"
-	"                 CONTENT_LENGTH, and with REQUEST_URI\n"
+	"  --authorizer   in that role, about REQUEST_URI=PATH\n"
 	"  --no-stdin     without the end of an empty body\n";
 
 static void die(const char *what)
@@ -114,15 +112,10 @@ static FILE *stream(struct bytes *bytes)
 
 static void put_record(FILE *out, int type, const void *data, size_t size)
 {
-	unsigned char header[8] = {1,
-				   (unsigned char)type,
-				   0,
-				   1,
-				   (unsigned char)(size >> 8),
-				   (unsigned char)size,
-				   0,
-				   0};
+	unsigned char header[8] = {1, (unsigned char)type, 0, 1};
 
+	header[4] = (unsigned char)(size >> 8);
+	header[5] = (unsigned char)size;
 	fwrite(header, 1, sizeof(header), out);
 	fwrite(data, 1, size, out);
 }
@@ -130,10 +123,9 @@ static void put_record(FILE *out, int type, const void *data, size_t size)
 /* Lengths take four octets always: allowed, and simplest. */
 static void put_length(FILE *out, size_t size)
 {
-	fputc((int)(size >> 24 | 0x80), out);
-	fputc((int)(size >> 16 & 0xff), out);
-	fputc((int)(size >> 8 & 0xff), out);
-	fputc((int)(size & 0xff), out);
+	uint32_t octets = htonl((uint32_t)size | 1U << 31);
+
+	fwrite(&octets, sizeof(octets), 1, out);
 }
 
 static void put_param(FILE *out, const char *name, const char *value,
@@ -159,13 +151,10 @@ static struct bytes params(void)
 	put_param(out, "REQUEST_METHOD", options.method,
 		  strlen(options.method));
 	put_param(out, "QUERY_STRING", query, strlen(query));
-	if (options.authorizer) {
-		put_param(out, "REQUEST_URI", options.target,
-			  strlen(options.target));
-	} else {
-		put_param(out, "PATH_INFO", options.target, path);
+	put_param(out, options.authorizer ? "REQUEST_URI" : "PATH_INFO",
+		  options.target, path);
+	if (!options.authorizer)
 		put_param(out, "CONTENT_LENGTH", length, strlen(length));
-	}
 	for (int i = 0; i < options.params_n; i++) {
 		const char *value = strchr(options.params[i], '=') + 1;
 
@@ -177,7 +166,7 @@ static struct bytes params(void)
 
 static struct bytes request(void)
 {
-	unsigned char begin[8] = {0, options.authorizer ? 2 : 1, options.keep};
+	char begin[8] = {0, (char)(1 + options.authorizer), (char)options.keep};
 	struct bytes pairs = params();
 	struct bytes bytes = {0};
 	FILE *out = stream(&bytes);
@@ -414,9 +403,9 @@ static struct option long_options[] = {
 	{"half", no_argument, NULL, HALF},
 	{"split", no_argument, NULL, SPLIT},
 	{"leave", no_argument, NULL, LEAVE},
-	{"trace", no_argument, NULL, 'T'},
-	{"authorizer", no_argument, NULL, 'a'},
-	{"no-stdin", no_argument, NULL, 'N'},
+	{"trace", no_argument, &options.trace, 1},
+	{"authorizer", no_argument, &options.authorizer, 1},
+	{"no-stdin", no_argument, &options.no_stdin, 1},
 	{0},
 };
 
@@ -441,9 +430,6 @@ static void read_option(int letter)
 		break;
 	case 's':
 		options.pause = atoi(optarg);
-		break;
-	case 'T':
-		options.trace = true;
 		break;
 	case 't':
 		options.timeout = atoi(optarg);
@@ -471,11 +457,7 @@ static void read_option(int letter)
 	case LEAVE:
 		options.mode = (enum mode)letter;
 		break;
-	case 'a':
-		options.authorizer = true;
-		break;
-	case 'N':
-		options.no_stdin = true;
+	case 0: /* a flag was set */
 		break;
 	case 'i':
 		options.mode = IDLE;

@@ -20,7 +20,7 @@ setup_file() {
 	local user
 	stack_open
 	redis_start
-	guard_start
+	guard_start -o session.io_timeout=2s
 	echo_start
 	site_start "$FRONT"
 	for user in ada max; do
@@ -121,8 +121,7 @@ teardown_file() {
 	as gone /app/
 	[ "$code" = 200 ]
 	on_one_connection gone GET:/app/ POST:/auth/logout GET:/app/
-	[[ $codes == '200 '[23]0?' '40[1]* || $codes == '200 '[23]0?' '30[23]* ]] ||
-		fail "got $codes"
+	[[ $codes =~ ^200\ [23]0.\ (401|302)$ ]] || fail "got $codes"
 	browse_as gone /app/
 	expect_login
 }
@@ -148,6 +147,12 @@ teardown_file() {
 		[[ ${body,,} != *evil* ]] || fail "$body"
 		[ -z "$(learnt Groups)" ]
 	done
+	# A visitor has no name at all.
+	fetch "${spoofs[@]}" /open/
+	[ "$code" = 200 ]
+	[[ ${body,,} != *evil* && -z $(learnt User) ]] || fail "$body"
+	as max "${spoofs[@]}" /open/
+	[ "$(learnt User)" = max ]
 }
 
 @test "CVE-2026-40575: no header tells the guard another path" {
@@ -186,24 +191,26 @@ teardown_file() {
 # ---- paths, methods, cookies --------------------------------------------
 
 @test "no way to write a path goes round the guard" {
-	local path
-	while read -r path; do
-		raw "GET $path HTTP/1.1"
-		expect_outside "$path"
-	done < <(crooked_paths)
+	ask_crooked
+	! grep -lE "$INSIDE|$ADMINS|REQUEST_METHOD=|^body [0-9]" \
+		"$BATS_TEST_TMPDIR"/crooked.* || fail "got in"
 }
 
 @test "no way to write a path goes round the group" {
-	local path
-	while read -r path; do
-		raw "GET $path HTTP/1.1" \
-			"Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
-		[[ $answer != *"$ADMINS"* ]] || fail "$path: $answer"
-	done < <(crooked_paths)
+	ask_crooked "Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
+	! grep -l "$ADMINS" "$BATS_TEST_TMPDIR"/crooked.* || fail "got in"
+	# The same, asked by who may: so some of them do lead there.
+	ask_crooked "Cookie: __Host-krguard=$(<"$STACK/ada.cookie")"
+	(($(grep -l "$ADMINS" "$BATS_TEST_TMPDIR"/crooked.* | wc -l) > 3))
 }
 
 @test "a whole URL as the target, or another Host, goes through the guard" {
 	local host
+	raw 'GET https://localhost/ HTTP/1.1' \
+		"Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
+	[[ $answer == *"$INSIDE"* || $answer == 'HTTP/1.1 4'* ]] # not silence
+	raw 'GET / HTTP/1.1' "Cookie: __Host-krguard=$(<"$STACK/max.cookie")"
+	[[ $answer == *"$INSIDE"* ]]
 	for host in localhost localhost:1 evil.example /auth/ 'x/auth/login'; do
 		raw "GET https://$host/ HTTP/1.1" "Host: $host"
 		expect_outside "$host"
@@ -303,8 +310,7 @@ teardown_file() {
 @test "requests on one connection are each judged by their own cookie" {
 	echo none >"$STACK/nobody.cookie"
 	on_one_connection max GET:/app/ nobody:GET:/app/ GET:/app/
-	[[ $codes == '200 '40[1]' 200' || $codes == '200 '30[23]' 200' ]] ||
-		fail "got $codes"
+	[[ $codes =~ ^200\ (401|302)\ 200$ ]] || fail "got $codes"
 }
 
 @test "over HTTP/2 as well" {

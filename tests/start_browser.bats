@@ -23,6 +23,10 @@ teardown_file() {
 	in_browser start each_route_answers_in_its_card
 }
 
+@test "an answer is shown as text" {
+	in_browser start an_answer_is_shown_as_text
+}
+
 @test "presses in a row are each counted" {
 	in_browser start presses_in_a_row_are_each_counted
 }

@@ -7,7 +7,7 @@
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
 
 UNITS=$KR_INSTALLED/lib/systemd/system
-SERVICES=(krsessiond.service krsessiond@one.service)
+SERVICES=(krsessiond.service krsessiond@one.service krsession-guard.service)
 
 # Ours come first, and those that they name are this machine's.
 analyze() { # COMMAND...
@@ -16,7 +16,7 @@ analyze() { # COMMAND...
 
 @test "systemd has nothing to say against the units" {
 	analyze verify --man=no "${SERVICES[@]}" krsessiond.socket \
-		krsessiond@one.socket
+		krsessiond@one.socket krsession-guard.socket
 	[ "$status" -eq 0 ]
 	[ ! "$output" ] || fail "$output"
 }
@@ -42,6 +42,23 @@ setting() { # NAME
 	[ "${words[1]}" = -c ]
 	[ "${words[2]}" -ef "$KR_INSTALLED/etc/krsession/krsessiond.conf" ]
 	"${words[@]}" -t
+}
+
+@test "the guard's service runs what was installed, with its configuration" {
+	local unit=$UNITS/krsession-guard.service words
+	read -ra words < <(sed -n 's/^ExecStart=//p' "$unit")
+	[ "${words[0]}" -ef "$KR_INSTALLED/bin/krsession-guard" ]
+	[ "${words[2]}" -ef "$KR_INSTALLED/etc/krsession/krsession-guard.conf" ]
+	# As it is installed it does not say yet where passwords are.
+	run "${words[@]}" -t
+	[ "$status" -eq 2 ]
+	"${words[@]}" -t -o guard.saslauthd_socket=/run/saslauthd/mux
+}
+
+@test "the guard's service is confined like the other" {
+	local ours='^(ExecStart|ExecReload|User|Group|StateDirectory|After|Requires|Description|Documentation|Also)='
+	diff <(grep -vE "$ours|^#" "$UNITS/krsessiond.service") \
+		<(grep -vE "$ours|^#" "$UNITS/krsession-guard.service")
 }
 
 @test "a stop may take as long as requests under way may, and longer" {

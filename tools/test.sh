@@ -136,10 +136,11 @@ keep_unit_result() {
 # ---- suites --------------------------------------------------------------
 
 # Those in containers build images and need an engine, those in fresh roots
-# make a Debian, and many sessions are tried on one store: --all has them all.
+# make a Debian, many sessions are tried on one store, and of the guard's doors two
+# do for every day: --all has them all.
 timely() {
 	[[ -z $tags ||
-		${1##*/} != @(*docker*|fresh_*|ctl_many_sqlite.*|ctl_many_postgresql.*) ]]
+		${1##*/} != @(*docker*|fresh_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*) ]]
 }
 
 # Root makes them, nobody else can.

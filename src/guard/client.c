@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "guard/audit.h"
 #include "guard/html.h"
 
 /* ---- how it asks ------------------------------------------------------ */
@@ -110,7 +111,7 @@ static const char *sentence_of(enum kr_err err, int status)
 			       : "This came from another site, and nothing was "
 				 "changed. Please start again from here.";
 	case 404:
-		return "There is no such page.";
+		return "The address may have a typing error.";
 	case 409:
 		return "Another window was faster. Please try again.";
 	case 503:
@@ -123,6 +124,15 @@ static const char *sentence_of(enum kr_err err, int status)
 	}
 }
 
+/* A login that was said to be one, and came to nothing. */
+static bool is_login(struct kr_context *c)
+{
+	const char *page = strrchr(kr_request_path(c), '/');
+
+	return page && !strcmp(page, "/login") &&
+	       !strcmp(kr_request_method(c), "POST");
+}
+
 enum kr_err guard_error(struct kr_context *c, void *user, enum kr_err err,
 			int status, const char *text)
 {
@@ -130,6 +140,10 @@ enum kr_err guard_error(struct kr_context *c, void *user, enum kr_err err,
 	const struct guard_error_page page = {.text = sentence_of(err, status)};
 
 	(void)text;
+	if (kr_route_user(c) && is_login(c) && err != KR_ERR_CROSS_SITE)
+		guard_audit(c, KR_LOG_WARNING, "failure", kr_input(c, "user"),
+			    err == KR_ERR_SESSIONS ? "reason=sessions"
+						   : "reason=store");
 	if (!guard_is_page(c) || guard_is_json(c))
 		return KR_OK;
 	return guard_page_error(c, status, &guard->site, &page);

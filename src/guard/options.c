@@ -73,7 +73,7 @@ static const struct kr_option table[] = {
 static const char *const defaults[] = {
 	"cookie.name=__Host-krguard",
 	"redis.instance_name=krguard_",
-	"store.path=/var/lib/krsession/guard.sqlite",
+	"store.path=/var/lib/krsession-guard/sessions.sqlite",
 };
 
 enum kr_err guard_options_declare(struct kr_config *config)

@@ -33,14 +33,19 @@ expected_files() {
 	local name units
 	units=$(pkg-config --variable=systemdsystemunitdir systemd) ||
 		units=/usr/lib/systemd/system
-	for name in krsessiond{,@}.{service,socket}; do
+	for name in krsession-guard.{service,socket} \
+		krsessiond{,@}.{service,socket}; do
 		echo "$units/$name"
 	done
 	cat <<-'END'
+		/usr/etc/krsession/krsession-guard.conf
 		/usr/etc/krsession/krsessiond.conf
+		/usr/lib/sysusers.d/krsession-guard.conf
 		/usr/lib/sysusers.d/krsession.conf
+		/usr/lib/tmpfiles.d/krsession-guard.conf
 		/usr/lib/tmpfiles.d/krsession.conf
 		/usr/share/bash-completion/completions/krsessionctl
+		/usr/bin/krsession-guard
 		/usr/bin/krsessionctl
 		/usr/bin/krsessiond
 		/usr/include/krsession.h
