@@ -21,8 +21,7 @@ setup_file() {
 	redis_start
 	guard_start -o server.workers=1
 	site_start nginx
-	log_in max
-	echo "$guard_cookie" >"$STACK/max.cookie"
+	log_in_first max
 }
 
 teardown_file() {

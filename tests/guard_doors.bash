@@ -17,16 +17,12 @@ FRONT=${BATS_TEST_FILENAME##*_}
 FRONT=${FRONT%.bats}
 
 setup_file() {
-	local user
 	stack_open
 	redis_start
 	guard_start -o session.io_timeout=2s
 	echo_start
 	site_start "$FRONT"
-	for user in ada max; do
-		log_in "$user"
-		echo "$guard_cookie" >"$STACK/$user.cookie"
-	done
+	log_in_first ada max
 }
 
 teardown_file() {

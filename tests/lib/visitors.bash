@@ -16,6 +16,15 @@ log_in() { # USER [RD]
 	echo "${guard_cookie:22}" >>"$STACK/secrets"
 }
 
+# For setup_file, where no test has a folder yet for what comes back.
+log_in_first() { # USER...
+	local user BATS_TEST_TMPDIR=$STACK
+	for user; do
+		log_in "$user" || return
+		echo "$guard_cookie" >"$STACK/$user.cookie"
+	done
+}
+
 as() { # NAME [CURL OPTION...] PATH
 	local name=$1
 	shift
