@@ -147,6 +147,12 @@ teardown_file() {
 		[[ ${body,,} != *evil* ]] || fail "$body"
 		[ -z "$(learnt Groups)" ]
 	done
+	# A visitor has no name at all.
+	fetch "${spoofs[@]}" /open/
+	[ "$code" = 200 ]
+	[[ ${body,,} != *evil* && -z $(learnt User) ]] || fail "$body"
+	as max "${spoofs[@]}" /open/
+	[ "$(learnt User)" = max ]
 }
 
 @test "CVE-2026-40575: no header tells the guard another path" {

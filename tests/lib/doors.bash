@@ -6,6 +6,7 @@
 #     /         files, of $STACK/site
 #     /admin/   files for the group admin
 #     /fresh/   files for who has logged in within five minutes
+#     /open/    the application, for visitors too
 #     /app/     an application over HTTP that answers with what it got
 #     /fcgi/    the same over FastCGI
 #
@@ -151,6 +152,14 @@ site_of_nginx() {
 					proxy_set_header X-Session-Id $session_id;
 					proxy_set_header X-Session-Login $session_login;
 				}
+				location /open/ {
+					auth_request /auth/check/optional;
+					proxy_pass http://unix:http.sock;
+					proxy_set_header X-Session-User $session_user;
+					proxy_set_header X-Session-Groups $session_groups;
+					proxy_set_header X-Session-Id $session_id;
+					proxy_set_header X-Session-Login $session_login;
+				}
 				location /fcgi/ {
 					fastcgi_pass unix:fcgi.sock;
 					include fastcgi_params;
@@ -187,6 +196,10 @@ site_of_lighttpd() {
 		}
 		\$HTTP["url"] =^ "/fresh/" {
 			setenv.add-environment = ( "KR_REQUIRE" => "fresh:300" )
+		}
+		\$HTTP["url"] =^ "/open/" {
+			setenv.add-environment = ( "KR_REQUIRE" => "optional" )
+			proxy.server = ( "" => (( "host" => "$STACK/http.sock" )) )
 		}
 		\$HTTP["url"] =^ "/app/" {
 			proxy.server = ( "" => (( "host" => "$STACK/http.sock" )) )
@@ -232,6 +245,10 @@ site_of_apache() {
 		<Location "/fresh/">
 			SetEnvIf Request_URI ^ "KR_REQUIRE=fresh:300"
 		</Location>
+		<Location "/open/">
+			SetEnvIf Request_URI ^ "KR_REQUIRE=optional"
+		</Location>
+		ProxyPass /open/ unix:http.sock|http://localhost/open/
 		ProxyPass /app/ unix:http.sock|http://localhost/app/ upgrade=websocket
 		ProxyPass /fcgi/ unix:fcgi.sock|fcgi://localhost/fcgi/
 	END
@@ -253,6 +270,10 @@ site_of_caddy() {
 				}
 				route /fresh/* {
 					import guard fresh:300
+				}
+				route /open/* {
+					import guard optional
+					reverse_proxy unix/http.sock
 				}
 				import guard ""
 				reverse_proxy /app/* unix/http.sock

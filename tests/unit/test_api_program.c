@@ -51,7 +51,7 @@ static void routes_are_checked(void **state)
 	assert_int_equal(kr_map(app, KR_GET, "/b", NULL, 0), KR_ERR_ARGUMENT);
 	assert_int_equal(kr_map(app, 0, "/b", hello, 0), KR_ERR_ARGUMENT);
 	assert_int_equal(kr_map(app, 32, "/b", hello, 0), KR_ERR_ARGUMENT);
-	assert_int_equal(kr_map(app, KR_GET, "/b", hello, 32), KR_ERR_ARGUMENT);
+	assert_int_equal(kr_map(app, KR_GET, "/b", hello, 64), KR_ERR_ARGUMENT);
 	assert_int_equal(kr_map(app, KR_GET, "/b", hello, KR_ATOMIC),
 			 KR_ERR_ARGUMENT);
 	assert_int_equal(kr_map(app, KR_GET, NULL, hello, 0), KR_ERR_ARGUMENT);

@@ -432,6 +432,19 @@ static void an_unknown_role_is_refused(void **state)
 	assert_comes_of_it(trial, "IDLE");
 }
 
+static void an_authorizer_is_refused_where_none_is_mapped(void **state)
+{
+	struct trial *trial = *state;
+
+	put_begin_as(&trial->bytes, 1, AUTHORIZER, true);
+	put_params(&trial->bytes, 1);
+	put_end(&trial->bytes, STDIN, 1);
+	put_request(&trial->bytes, 2);
+	put_refusal(&trial->wanted, 1, UNKNOWN_ROLE);
+	want_request(trial, 2);
+	assert_comes_of_it(trial, "IDLE");
+}
+
 static void a_connection_not_kept_ends_with_the_refusal(void **state)
 {
 	struct trial *trial = *state;
@@ -544,6 +557,7 @@ int main(void)
 		TEST(a_request_within_another_is_refused),
 		TEST(a_request_that_begins_twice_is_bad),
 		TEST(an_unknown_role_is_refused),
+		TEST(an_authorizer_is_refused_where_none_is_mapped),
 		TEST(a_connection_not_kept_ends_with_the_refusal),
 		TEST(an_aborted_request_is_dropped),
 		TEST(an_aborted_request_ends_a_connection_not_kept),

@@ -240,7 +240,7 @@ static void an_unknown_flag_is_refused(void **state)
 	struct kri_router router = {0};
 
 	(void)state;
-	assert_int_equal(add_flags(&router, 32), KR_ERR_ARGUMENT);
+	assert_int_equal(add_flags(&router, 64), KR_ERR_ARGUMENT);
 	assert_int_equal(add_flags(&router, KR_SESSION | 1u << 31),
 			 KR_ERR_ARGUMENT);
 	kri_router_free(&router);
