@@ -135,7 +135,6 @@ counts_again() {
 }
 
 @test "whoever races for a session is counted until all have won" {
-	local i
 	metrics_start -o server.workers=2
 	warm_session
 	"$KR_BUILD/tests/fcgi_client" -q -n 16 -r 25 -c "Kr.Session=$cookie" \

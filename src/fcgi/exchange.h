@@ -53,7 +53,7 @@ struct kr_context {
 	int64_t accept_us, load_us, handle_us, commit_us;
 	unsigned went;     /* bits of the enum kri_stage that it has been in */
 	enum kr_err probe; /* of the store, for the monitor's pages */
-	unsigned tries; /* runs that lost a race */
+	unsigned tries;    /* runs that lost a race */
 
 	/* The stages' own. */
 	struct kr_context *next; /* in the one list that it is in */

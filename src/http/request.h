@@ -37,8 +37,8 @@ struct kri_request {
 	char **params; /* "NAME=value", NULL-terminated, borrowed */
 	enum kri_request_method method;
 	const char *method_name;
-	const char *path; /* PATH_INFO, else DOCUMENT_URI, else SCRIPT_NAME */
-	const char *id;   /* REQUEST_ID, or NULL */
+	const char *path;  /* PATH_INFO, else DOCUMENT_URI, else SCRIPT_NAME */
+	const char *id;    /* REQUEST_ID, or NULL */
 	const char *trace; /* HTTP_TRACEPARENT, or NULL */
 	struct kri_text query;
 	struct kri_text cookies[KRI_REQUEST_COOKIE_HEADERS];
