@@ -151,19 +151,22 @@ all_hold() { # N
 # bats test_tags=slow
 @test "who asks for half, or does not read, is let go" {
 	metrics_start
-	local before
+	local before pids=()
 	before=$(descriptor_count)
 	for i in {1..10}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" 'GET /metr' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
+		pids+=($!)
 	done
 	for i in {11..15}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" \
 			$'GET /metrics HTTP/1.1\r\n\r\n' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
+		pids+=($!)
 	done
 	within 10 all_hold 15
 	within 15 has_at_most "$before"
+	kill "${pids[@]}" 2>/dev/null || true
 	metrics
 	expect_metric krsession_store_up 1
 }
