@@ -84,7 +84,8 @@ struct kr_config;  /* the options */
 struct kr_context; /* one request on its way: request, session, response */
 struct kr_json;    /* a value in a JSON body */
 struct kr_session; /* the session of a request, or the lack of one */
-struct kr_store;   /* where sessions are kept, for programs without an app */
+struct kr_store;   /* where sessions are kept: an app's, or a program's without
+		    * one */
 struct kr_link;    /* a loop's way to such a store */
 struct kr_test;    /* a browser that tests an app's handlers */
 
@@ -162,7 +163,11 @@ enum kr_route_flag {
 	 * kr_body() and kr_body_json(). Other routes take forms
 	 * (application/x-www-form-urlencoded) of up to 8 KiB. What is longer
 	 * is 413, another type 415; the handler does not run. */
-	KR_BODY = 16
+	KR_BODY = 16,
+	/* Answers carry no Set-Cookie for the session, whatever becomes of it:
+	 * for what a front server asks about another request, such as nginx'
+	 * auth_request, whose answer no browser sees. */
+	KR_NO_COOKIE = 32
 };
 
 /* A route's function. KR_OK sends the response that it filled, which is 500
@@ -195,6 +200,43 @@ enum kr_err kr_map(struct kr_app *app, unsigned methods, const char *path,
 enum kr_err kr_map_with(struct kr_app *app, unsigned methods, const char *path,
 			kr_handler *handler, unsigned flags,
 			void *user) KR_MUST_CHECK;
+
+/*
+ * Serves the FastCGI role Authorizer (specification, section 6.3): a front
+ * server asks, before it serves a request itself, whether it may. Of any
+ * method and path; there is no body. An answer 200 lets it, and its headers
+ * that begin with "Variable-" become variables of the request; any other is
+ * sent to the client. The cross-site rule is not the route's, as the request
+ * is another's. `flags` is KR_SESSION, KR_ATOMIC, KR_BLOCKING or KR_NO_COOKIE,
+ * or-ed. KR_ERR_ARGUMENT for others, no handler, or if it is mapped already.
+ */
+enum kr_err kr_map_authorizer(struct kr_app *app, kr_handler *handler,
+			      unsigned flags, void *user) KR_MUST_CHECK;
+
+/*
+ * Answers in place of the library where that would answer with an error: an
+ * unknown path, a request that is not as it should be, a handler that returned
+ * an error, changes that could not be stored. `err` is KR_ERR_NOT_FOUND for a
+ * path and KR_ERR_ARGUMENT for a method that is not mapped; `status` is what is
+ * to be answered, `text` what the JSON would say. There is no session, and the
+ * loop waits: it must not block. An error, or no answer filled in, leaves it to
+ * the library.
+ */
+typedef enum kr_err kr_error_handler(struct kr_context *c, void *user,
+				     enum kr_err err, int status,
+				     const char *text);
+enum kr_err kr_app_on_error(struct kr_app *app, kr_error_handler *handler,
+			    void *user) KR_MUST_CHECK;
+
+/*
+ * Has kr_app_main() and the first kr_test_open() call `prepare` once all
+ * options are known and before anything is served, also for -t: to check the
+ * program's own options, and to map what depends on them. An error is the end,
+ * KR_ERR_CONFIG with what kr_config_refuse() said.
+ */
+typedef enum kr_err kr_prepare(struct kr_app *app, void *user);
+enum kr_err kr_app_prepare(struct kr_app *app, kr_prepare *prepare,
+			   void *user) KR_MUST_CHECK;
 
 /*
  * Lets kr_redirect() send clients to another origin too: "https://" or
@@ -271,6 +313,55 @@ enum kr_err kr_config_set(struct kr_config *config,
 /* What was wrong in the last of these calls, in one line without passwords;
  * "" if nothing was. Until the next call. */
 const char *kr_config_why(struct kr_config *config);
+
+/* What an option's value is. */
+enum kr_option_type {
+	KR_OPTION_TEXT = 0,   /* min and max are its bytes */
+	KR_OPTION_NUMBER = 1, /* this and all below are numbers */
+	KR_OPTION_BOOL = 2,   /* 0 or 1 */
+	KR_OPTION_TIME = 3,   /* milliseconds */
+	KR_OPTION_SIZE = 4,   /* bytes */
+	KR_OPTION_CHOICE = 5  /* an index into choices */
+};
+
+/* An option of the program's own. */
+struct kr_option {
+	const char *section; /* a-z, 0-9 and "_"; none of the library's */
+	const char *key;     /* likewise */
+	enum kr_option_type type;
+	bool secret; /* its value appears in no message */
+	int64_t min; /* both of them allowed */
+	int64_t max;
+	const char *unit;           /* what a number counts */
+	const char *const *choices; /* of a choice; ends with NULL */
+	const char *fallback;       /* the default, as one would write it */
+	const char *help;           /* one line, less than 78 characters */
+};
+
+/*
+ * Adds an option, which file, environment and command line set like any other.
+ * Its texts are borrowed until the configuration is closed. KR_ERR_ARGUMENT for
+ * a section of the library's, a name that is none or is there already, or a
+ * fallback that is not allowed; KR_ERR_MEMORY.
+ */
+enum kr_err kr_config_declare(struct kr_config *config,
+			      const struct kr_option *option) KR_MUST_CHECK;
+
+/*
+ * The value of an option, the program's or the library's, named
+ * "section.key"; the text is lent until the option is set again.
+ * KR_ERR_NOT_FOUND for one that is not there, KR_ERR_TYPE for a text that is
+ * asked for as a number or the other way round.
+ */
+enum kr_err kr_config_text(struct kr_config *config, const char *name,
+			   const char **value) KR_MUST_CHECK;
+enum kr_err kr_config_number(struct kr_config *config, const char *name,
+			     int64_t *value) KR_MUST_CHECK;
+
+/* Says in kr_config_why() what is wrong with an option, such as
+ * "guard.path = /a b: must be ...", and returns KR_ERR_CONFIG. */
+enum kr_err kr_config_refuse(struct kr_config *config, const char *format,
+			     ...) KR_PRINTF(2, 3) KR_MUST_CHECK;
 
 /* ---- the request ------------------------------------------------------ */
 
@@ -611,21 +702,25 @@ enum kr_err kr_session_set_label(struct kr_session *session,
 /* ---- the sessions of a user ------------------------------------------- */
 
 /*
- * Those that kr_session_login() gave a user. Each function asks the store and
- * blocks, for session.io_timeout at most; so a handler that calls them has
- * KR_BLOCKING. KR_ERR_INPUT for a name that kr_session_login() would not take;
- * errors of kr_session_commit().
+ * Those that kr_session_login() gave a user, from its commit on. Each function
+ * asks the store and blocks, for session.io_timeout at most, kr_user_sessions()
+ * for twice that; so a handler that calls them has KR_BLOCKING. KR_ERR_INPUT
+ * for a name that kr_session_login() would not take; KR_ERR_ARGUMENT in another
+ * process than the store's; KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT, KR_ERR_DENIED,
+ * KR_ERR_PROTOCOL, KR_ERR_FULL, KR_ERR_MEMORY, KR_ERR_SYSTEM. After an error
+ * some sessions may have ended.
  *
  * Ended means ended: once a function has returned KR_OK, no request that begins
- * after it, on any process, finds the session.
+ * after it, on any process, finds the session. The request's own session is
+ * ended by kr_session_logout(), which has the cookie expire, too.
  *
  * session.max_per_user limits how many a user has: a login past it ends those
  * that would end first, or with session.max_per_user_rule = refuse the commit
  * is KR_ERR_SESSIONS.
  */
 
-/* The store of the app, for the functions below, until the handler returns;
- * NULL unless the route has KR_BLOCKING. */
+/* The store of the app, for the functions below, until the handler returns; not
+ * to be closed. NULL unless the route has KR_BLOCKING. */
 struct kr_store *kr_context_store(struct kr_context *c);
 
 /* One of them; texts are lent until the function returns. Times are seconds
@@ -637,11 +732,13 @@ struct kr_user_session {
 	int64_t login;     /* when the user logged in */
 	int64_t seen;      /* the last request, late by a sixteenth of the
 			    * idle timeout at most */
-	int64_t ends;      /* when it ends if there is no further request */
+	int64_t ends;      /* when it ends if there is no further request, by
+			    * this program's options */
 };
 
 /* Calls `each` for every session of the user, in no order, and stops at the
- * first error, which it returns. `each` must not call the store. */
+ * first error, which it returns. One that begins or ends meanwhile may be among
+ * them or not. `each` must not call the store. */
 typedef enum kr_err kr_user_sessions_fn(void *arg,
 					const struct kr_user_session *session);
 enum kr_err kr_user_sessions(struct kr_store *store, const char *user,

@@ -1,7 +1,7 @@
 # shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2030,SC2031
 #
-# Each allocation of a program's life, of the session layer's alone and of a
-# handler's test fails in turn, alone and with all after it, on each store:
+# Each allocation of a program's life, of the session layer's alone, of a user's
+# sessions and of a handler's test fails in turn, alone and with all after it, on each store:
 # tests/allocation. In an ordinary run it is one in so many, and each day begins
 # with another; those tagged slow try every one.
 
@@ -31,7 +31,7 @@ survives() { # EVERY OPTION...
 	"$KR_BUILD/tests/allocation/allocation" -f "$from" -e "$1" \
 		cookie.name=sid session.io_timeout=500ms "${@:2}" >"$STACK/allocation.log" 2>&1 3>&- ||
 		fail "does not survive" "$(head -n 60 "$STACK/allocation.log")"
-	[ "$(grep -c ', 0 faults$' "$STACK/allocation.log")" -eq 6 ]
+	[ "$(grep -c ', 0 faults$' "$STACK/allocation.log")" -eq 8 ]
 }
 
 survives_on_sqlite() { # EVERY

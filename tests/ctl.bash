@@ -30,9 +30,32 @@ rows() {
 	log_in moritz
 	ctl list
 	[ "$status" -eq 0 ]
-	[[ ${lines[0]} =~ ^ID\ +AGE\ +IDLE\ LEFT\ +USER$ ]]
+	[[ ${lines[0]} =~ ^ID\ +AGE\ +IDLE\ LEFT\ +USER\ +LABEL$ ]]
 	[ "$(rows)" = "$(printf '%s\n' "$max max" "$id moritz" | sort)" ]
 	[[ ${lines[1]} =~ \ [0-9]+s\ +(1[5-9]|20|21)s\  ]]
+}
+
+@test "list, show and --json have the label and the time of the login" {
+	serve
+	log_in max
+	"put_$STORE" "$id" @label 46697265666f78206f6e204c696e7578
+	ctl list
+	[[ ${lines[1]} == "$id "*'  max           Firefox on Linux' ]] ||
+		fail "$output"
+	ctl list --user max
+	[[ ${lines[1]} == "$id "*'  max           Firefox on Linux' ]]
+	ctl show "$id"
+	[ "${lines[2]}" = 'label     Firefox on Linux' ]
+	[[ $output == *$'\nlogin     20'[0-9][0-9]-*Z* ]]
+	ctl show --json "$id"
+	[ "$(jq -c '[.label, (.login > 1e9)]' <<<"$output")" = \
+		'["Firefox on Linux",true]' ]
+	"put_$STORE" "$id" @label 611b5b33316d62
+	ctl list
+	[[ ${lines[1]} == *'max           a\x1b[31mb' ]]
+	ask /session/counter
+	ctl show --json "$(cookie_value | cut -c1-22)"
+	[ "$(jq -c '[.label, .login, .user]' <<<"$output")" = '[null,null,null]' ]
 }
 
 @test "list --user shows that user's sessions alone" {
@@ -45,6 +68,35 @@ rows() {
 	[ "$(rows)" = "$moritz moritz" ]
 	ctl list --user nobody
 	[ "$(rows)" = "" ]
+	ctl count --user max
+	expect_output 0 2
+	ctl count --user nobody
+	expect_output 0 0
+}
+
+# What another has written: the index of Redis is made by logins, that of the
+# others by the values.
+@test "--scan finds what the index does not know" {
+	local known=4
+	[[ $STORE != redis ]] || known=1
+	serve
+	log_in max
+	"plant_$STORE" 3
+	ctl count --user max
+	expect_output 0 "$known"
+	ctl list --user max
+	[ "${#lines[@]}" -eq $((known + 1)) ]
+	ctl count --user max --scan
+	expect_output 0 4
+	ctl list --user max --scan --json
+	[ "$(jq -r .id <<<"$output" | sort)" = \
+		"$(printf '%s\n' "$id" "$(planted 1)" "$(planted 2)" \
+			"$(planted 3)" | sort)" ]
+	ctl end --user max --scan --keep "$(planted 2)"
+	expect_output 0 "ended 3"
+	ctl count
+	expect_output 0 1
+	is_gone "$cookie"
 }
 
 @test "list --json is a line a session" {
@@ -91,7 +143,7 @@ rows() {
 	ctl list
 	[ "${#lines[@]}" -eq 2 ]
 	[[ ${lines[1]} == *' m\x1b]0;x\x07\x0ax\xc2\x9b' ]]
-	ctl list --user $'m\e]0;x\a\nx\u9b'
+	ctl list --scan --user $'m\e]0;x\a\nx\u9b'
 	[ "${#lines[@]}" -eq 2 ]
 	ctl list --json
 	[ "$(jq .user <<<"$output")" = '"m\u001b]0;x\u0007\nx'$'\u9b"' ]
@@ -165,6 +217,44 @@ rows() {
 	is_gone "$first"
 	is_gone "$second"
 	is_there "$other"
+}
+
+@test "end --user --keep leaves that one" {
+	local first kept other
+	serve
+	log_in max
+	first=$cookie
+	log_in max
+	kept=$cookie
+	log_in moritz
+	other=$cookie
+	ctl end --user max --keep "${kept:0:22}"
+	expect_output 0 "ended 1"
+	is_gone "$first"
+	is_there "$kept"
+	ctl end --user max --keep "${other:0:22}"
+	expect_output 0 "ended 1"
+	is_gone "$kept"
+	is_there "$other"
+	ctl end --user max --keep=-XAAAAAAAAAAAAAAAAAAAA
+	expect_output 0 "ended 0"
+	ctl end --user moritz --keep -XAAAAAAAAAAAAAAAAAAAA
+	expect_output 0 "ended 1"
+}
+
+@test "a user who ends here can log in again, and is counted anew" {
+	serve
+	log_in max
+	ctl end --user max
+	expect_output 0 "ended 1"
+	log_in max
+	is_there "$cookie"
+	ctl count --user max
+	expect_output 0 1
+	ctl end "$id"
+	expect_output 0 "ended 1"
+	ctl count --user max
+	expect_output 0 0
 }
 
 @test "end --all ends them all" {

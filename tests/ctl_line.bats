@@ -28,7 +28,16 @@ refused() { # WORDS ARGUMENT...
 	refused "show takes an id" show
 	refused "an id is 22 characters of base64url, not 'short'" show short
 	refused "--json is not for 'end'" end --json --all
-	refused "--user is not for 'count'" count --user max
+	refused "--user is not for 'stats'" stats --user max
+	refused "--keep is not for 'list'" \
+		list --user max --keep AAAAAAAAAAAAAAAAAAAAAA
+	refused "--keep goes with --user NAME" \
+		end --all --keep AAAAAAAAAAAAAAAAAAAAAA
+	refused "--scan goes with --user NAME" list --scan
+	refused "an id is 22 characters of base64url, not 'short'" \
+		end --user max --keep short
+	refused "end takes ids, or --user NAME, or --all" \
+		end --user max AAAAAAAAAAAAAAAAAAAAAA
 	refused "not expected: 'more'" count more
 	ctl
 	[ "$status" -eq 2 ]
@@ -39,7 +48,7 @@ refused() { # WORDS ARGUMENT...
 	local line
 
 	for line in 'end --user' 'end --user --' 'list --user' 'count -c' \
-		'count -o'; do
+		'count -o' 'end --user max --keep'; do
 		# shellcheck disable=SC2086 # words
 		ctl $line
 		[ "$status" -eq 2 ] || fail "$line: $status, $output"
@@ -80,7 +89,8 @@ completed() { # WORD...
 	[ "$(completed c)" = 'check count' ]
 	[ "$(completed '')" = \
 		'check list show end count stats sweep -c -o --help --version' ]
-	[ "$(completed list --)" = '--user --json' ]
+	[ "$(completed list --)" = '--user --scan --json' ]
+	[ "$(completed count --)" = '--user --scan' ]
 	[ "$(completed end --a)" = --all ]
 	[ "$(completed sweep '')" = '' ]
 	[ "$(completed list --user '')" = '' ]
@@ -90,6 +100,8 @@ completed() { # WORD...
 	chmod +x "$STACK/bin/krsessionctl"
 	[ "$(PATH=$STACK/bin:$PATH completed show A)" = 'AAAA ABBB' ]
 	[ "$(PATH=$STACK/bin:$PATH completed -c x end AB)" = ABBB ]
+	[ "$(PATH=$STACK/bin:$PATH completed end --user max --keep A)" = \
+		'AAAA ABBB' ]
 }
 
 @test "bash completes the file of -c" {
@@ -101,7 +113,7 @@ completed() { # WORD...
 	local command commands page
 	page=$(<"$KR_ROOT/man/krsessionctl.1")
 	ctl -h
-	commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' <<<"$output")
+	commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' <<<"$output" | uniq)
 	[ "$(wc -l <<<"$commands")" -eq 7 ]
 	for command in $commands; do
 		[[ $page == *".It Cm $command"* ]]

@@ -150,6 +150,93 @@ expect_redirect() { # LOCATION
 	[[ $body == *'Welcome!'* ]]
 }
 
+# ---- devices.c ----------------------------------------------------------
+
+# A browser of a device: its cookie is in $session meanwhile.
+on() { # DEVICE COMMAND...
+	local session=${DEVICES[$1]-} status=0
+	"${@:2}" || status=$?
+	DEVICES[$1]=$session
+	return "$status"
+}
+
+devices_login() { # USER USER_AGENT
+	surf -m POST -p CONTENT_TYPE=application/x-www-form-urlencoded \
+		-p "HTTP_USER_AGENT=$2" \
+		-b "user=$1&password=open+sesame" /login
+	expect_redirect /devices
+}
+
+# The id that the button of a device's row sends.
+button_of() { # LABEL
+	grep -F "<td>$1</td>" <<<"$body" |
+		sed -n 's/.*name=id value="\([^"]*\)".*/\1/p'
+}
+
+@test "devices.c: a user sees where, and ends one session or all others" {
+	local id
+	declare -A DEVICES=()
+	start_example devices
+	on phone devices_login max 'Mozilla/5.0 (Android 14; Mobile) Firefox/120'
+	on laptop devices_login max 'Mozilla/5.0 (X11; Linux x86_64) Chrome/99'
+	on script devices_login max 'curl/8'
+	on other devices_login moritz 'curl/8'
+	on laptop surf /devices
+	[[ $code == 200 && $body == *'<p>3 in all</p>'* ]] || fail "$body"
+	grep -F '<td>Chrome on Linux</td>' <<<"$body" | grep -qF 'this device'
+	id=$(button_of 'Firefox on Android')
+	[ "${#id}" = 22 ]
+	[ ! "$(button_of 'Chrome on Linux')" ]
+	on laptop send_form "id=$id" /devices/end
+	expect_redirect /devices
+	on phone surf /devices
+	expect_redirect /login
+	on laptop send_form "id=$id" /devices/end
+	expect_redirect /devices
+	on laptop send_form '' /devices/others
+	expect_redirect /devices
+	on script surf /devices
+	expect_redirect /login
+	on laptop surf /devices
+	[[ $body == *'<p>1 in all</p>'* ]]
+	on other surf /devices
+	[[ $body == *'Where moritz is'*'<p>1 in all</p>'* ]]
+}
+
+@test "devices.c: ending wants a recent login, and another's is not ended" {
+	local session='' victim
+	start_example devices
+	devices_login moritz curl/8
+	victim=$session
+	session=
+	devices_login max curl/8
+	send_form "id=${victim:0:22}" /devices/end
+	expect_redirect /devices
+	rcli hset "$(redis_key "$session")" @login "$(($(date +%s) - 301))"
+	send_form '' /devices/others
+	expect_redirect /login
+	surf -p HTTP_SEC_FETCH_SITE=cross-site -m POST /devices/others
+	[ "$code" = 403 ]
+	session=$victim
+	surf /devices
+	[[ $code == 200 && $body == *'Where moritz is'* ]]
+}
+
+@test "devices.c: with a limit, a login too many is refused" {
+	local session=''
+	build_example devices
+	redis_start
+	kr_listen krsessiond "$STACK/devices" "unix:$KR_SOCKET" \
+		-o session.max_per_user=1 -o session.max_per_user_rule=refuse
+	within 10 kr_answers "$KR_SOCKET" /login ||
+		fail "devices does not start"
+	devices_login max curl/8
+	session=
+	send_form 'user=max&password=open+sesame' /login
+	expect_json 403 '{"error":"User has too many sessions"}'
+	[ ! "$session" ]
+}
+
 # ---- json_api.c ---------------------------------------------------------
 
 send_json() { # METHOD JSON PATH

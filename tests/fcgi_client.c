@@ -41,6 +41,7 @@ static struct {
 	int timeout; /* ms without a byte from the server */
 	int pause;   /* ms between two rounds */
 	bool keep, quiet, trace;
+	bool authorizer, no_stdin;
 	enum mode mode;
 } options = {.method = "GET",
 	     .body = "",
@@ -76,7 +77,10 @@ static const char usage[] =
 	"  --half         send half a request, and wait: \"closed MS\" or "
 	"\"open MS\"\n"
 	"  --split        send the request byte by byte\n"
-	"  --leave        send the request and close without reading\n";
+	"  --leave        send the request and close without reading\n"
+	"  --authorizer   in the role Authorizer: without PATH_INFO and\n"
+	"                 CONTENT_LENGTH, and with REQUEST_URI\n"
+	"  --no-stdin     without the end of an empty body\n";
 
 static void die(const char *what)
 {
@@ -154,9 +158,14 @@ static struct bytes params(void)
 	snprintf(length, sizeof(length), "%zu", strlen(options.body));
 	put_param(out, "REQUEST_METHOD", options.method,
 		  strlen(options.method));
-	put_param(out, "PATH_INFO", options.target, path);
 	put_param(out, "QUERY_STRING", query, strlen(query));
-	put_param(out, "CONTENT_LENGTH", length, strlen(length));
+	if (options.authorizer) {
+		put_param(out, "REQUEST_URI", options.target,
+			  strlen(options.target));
+	} else {
+		put_param(out, "PATH_INFO", options.target, path);
+		put_param(out, "CONTENT_LENGTH", length, strlen(length));
+	}
 	for (int i = 0; i < options.params_n; i++) {
 		const char *value = strchr(options.params[i], '=') + 1;
 
@@ -168,7 +177,7 @@ static struct bytes params(void)
 
 static struct bytes request(void)
 {
-	unsigned char begin[8] = {0, 1, options.keep, 0, 0, 0, 0, 0};
+	unsigned char begin[8] = {0, options.authorizer ? 2 : 1, options.keep};
 	struct bytes pairs = params();
 	struct bytes bytes = {0};
 	FILE *out = stream(&bytes);
@@ -178,7 +187,8 @@ static struct bytes request(void)
 	put_record(out, 4, "", 0);
 	if (*options.body)
 		put_record(out, 5, options.body, strlen(options.body));
-	put_record(out, 5, "", 0);
+	if (!options.no_stdin)
+		put_record(out, 5, "", 0);
 	fclose(out);
 	free(pairs.data);
 	return bytes;
@@ -405,6 +415,8 @@ static struct option long_options[] = {
 	{"split", no_argument, NULL, SPLIT},
 	{"leave", no_argument, NULL, LEAVE},
 	{"trace", no_argument, NULL, 'T'},
+	{"authorizer", no_argument, NULL, 'a'},
+	{"no-stdin", no_argument, NULL, 'N'},
 	{0},
 };
 
@@ -458,6 +470,12 @@ static void read_option(int letter)
 	case SPLIT:
 	case LEAVE:
 		options.mode = (enum mode)letter;
+		break;
+	case 'a':
+		options.authorizer = true;
+		break;
+	case 'N':
+		options.no_stdin = true;
 		break;
 	case 'i':
 		options.mode = IDLE;

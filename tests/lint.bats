@@ -9,7 +9,7 @@ setup() {
 	ROOT=$BATS_TEST_DIRNAME/..
 	COPY=$BATS_TEST_TMPDIR/copy
 	mkdir "$COPY"
-	for part in conf configure.ac debian examples man src tools; do
+	for part in conf configure.ac debian docs examples man src tools; do
 		cp -R "$ROOT/$part" "$COPY"
 	done
 	cd "$COPY" || return
@@ -129,4 +129,12 @@ includes() { # FILE INCLUDED
 @test "and that is more than a word" {
 	notices check_heads 'src/http/cookie.c: does not begin with' \
 		sed -i '1i /* MIT licence. */' src/http/cookie.c
+}
+
+@test "a test that docs/security.md names is there" {
+	mkdir tests
+	cp "$ROOT"/tests/*.bats "$ROOT"/tests/*.bash tests
+	cp -R "$ROOT"/tests/unit tests
+	notices check_cited_tests "no test 'routes: nothing'" \
+		sed -i '0,/`routes: [^`]*`/s//`routes: nothing`/' docs/security.md
 }

@@ -270,7 +270,9 @@ page_columns() { # SECTION TABLE
 		<("${sqlite[@]}" "SELECT name FROM pragma_table_info('sessions')" | sort)
 	diff <(page_columns SQLITE session_values) \
 		<("${sqlite[@]}" "SELECT name FROM pragma_table_info('session_values')" | sort)
-	grep -qx "0x$(printf %x "$("${sqlite[@]}" 'PRAGMA application_id')") and the version of the tables, $(
+	diff <(page_columns SQLITE counters) \
+		<("${sqlite[@]}" "SELECT name FROM pragma_table_info('counters')" | sort)
+	grep -qx "0x$(printf %x "$("${sqlite[@]}" 'PRAGMA application_id')") and the least version of the tables that a program has to know, $(
 		"${sqlite[@]}" 'PRAGMA user_version'), as" "$KR_ROOT/man/krsession-store.7"
 	[ "$("${sqlite[@]}" 'SELECT length(id), length(auth), was IS NULL, was_at,
 		abs(born - unixepoch()) < 60, version, abs(seen / 1000 - unixepoch()) < 60,
@@ -292,9 +294,11 @@ page_columns() { # SECTION TABLE
 	diff <(page_columns SQLITE sessions) \
 		<(columns sessions "AND column_name <> 'sweep'")
 	diff <(page_columns SQLITE session_values) <(columns session_values)
+	diff <(page_columns SQLITE counters) <(columns counters)
 	[ "$(columns sessions "AND data_type = 'timestamp with time zone'" | xargs)" = \
 		'born ends seen sweep was_at' ]
 	[ "$(columns session_values "AND data_type = 'bytea'" | xargs)" = 'data key' ]
+	[ "$(columns counters "AND data_type = 'bytea'")" = name ]
 	[ "$(sql 'SELECT number FROM version')" -eq 1 ]
 }
 

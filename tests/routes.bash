@@ -167,9 +167,51 @@ stored() { # KEY VALUE
 }
 
 @test "an unknown path is 404" {
-	for path in / /nowhere /session /session/ /session/counter/ /HELLO; do
+	for path in /nowhere /session /session/ /session/counter/ /HELLO; do
 		visit "$path"
 		expect_json 404 '{"error":"Not found"}'
+	done
+}
+
+# ---- the start page -----------------------------------------------------
+
+@test "the start page comes with a policy that lets nothing else in" {
+	visit /
+	[ "$code" = 200 ]
+	[[ $body == '<!DOCTYPE html>'*action=\"/session/counter\"*'</html>'* ]]
+	expect_header Content-Type 'text/html; charset=utf-8'
+	expect_header Content-Security-Policy "default-src 'none';\
+ base-uri 'none'; frame-ancestors 'none'; style-src 'self'; script-src 'self';\
+ img-src 'self'; connect-src 'self'; form-action 'self'"
+	expect_header X-Content-Type-Options nosniff
+	expect_header Referrer-Policy same-origin
+	expect_no_header Set-Cookie
+}
+
+@test "what belongs to the page comes from the program itself" {
+	visit /start.css
+	expect_header Content-Type 'text/css; charset=utf-8'
+	[ "$code:$body" = "200:$(cat "$KR_ROOT"/www/{base,start}.css)"$'\n' ]
+	visit /start.js
+	expect_header Content-Type 'text/javascript; charset=utf-8'
+	[ "$code:$body" = "200:$(<"$KR_ROOT/www/start.js")"$'\n' ]
+	visit /icon.svg
+	expect_header Content-Type image/svg+xml
+	[ "$code:$body" = "200:$(<"$KR_ROOT/www/icon.svg")"$'\n' ]
+}
+
+@test "what the browser has of the page is not sent again" {
+	local tag
+	for path in / /start.css /start.js /icon.svg; do
+		visit "$path"
+		tag=$(header ETag)
+		[[ $tag =~ ^\"[0-9a-f]{32}\"$ ]]
+		expect_header Cache-Control no-cache
+		visit --header "If-None-Match: \"other\", W/$tag" "$path"
+		expect 304 ''
+		expect_header ETag "$tag"
+		visit --header 'If-None-Match: "other"' "$path"
+		[ "$code" = 200 ]
 	done
 }
 

@@ -69,7 +69,7 @@ refuses() { # STATUS WORDS [OPTION...]
 	server_stop krsessiond
 	sql 'PRAGMA user_version = 7'
 	refuses 1 "store.path = $SQLITE: made by a newer krsession: its tables`
-		` are of version 7, and this program knows 1 at most"
+		` are of version 7, and this program knows 2 at most"
 	[ "$(sql 'PRAGMA user_version')" -eq 7 ]
 }
 

@@ -122,22 +122,6 @@ refuses_more() {
 	[[ $code != 200 ]]
 }
 
-# krsessiond in a mount namespace of its own, where $STACK/store is a disk of
-# that size. $INSIDE is that folder, and $SQLITE the file, as seen from here.
-small_disk_serve() { # SIZE [OPTION...]
-	local options
-	mapfile -t options < <(kr_options && sqlite_options)
-	# shellcheck disable=SC2016 # for the inner shell
-	server_start krsessiond unshare -m -- sh -c \
-		'mount -t tmpfs -o "size=$0" tmpfs "$1" && shift && exec "$@"' \
-		"$1" "$STACK/store" "$KR_DAEMON" \
-		-l "unix:$KR_SOCKET" "${options[@]}" "${@:2}"
-	within 10 kr_answers "$KR_SOCKET" /hello ||
-		fail "krsessiond does not start"
-	INSIDE=/proc/$(server_pid krsessiond)/root$STACK/store
-	SQLITE=$INSIDE/sessions.sqlite
-}
-
 @test "a full disk costs writes 503, reads go on, and room mends it" {
 	((EUID == 0)) || skip "only root can mount"
 	small_disk_serve 8m -o session.idle_timeout=20m

@@ -6,6 +6,8 @@
 . "$root/tools/mirror.sh"
 # shellcheck source=tools/fronts.sh
 . "$root/tools/fronts.sh"
+# shellcheck source=tools/browser.sh
+. "$root/tools/browser.sh"
 
 readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libfcgi-dev libuv1-dev libssl-dev libjson-c-dev libinih-dev liburiparser-dev
@@ -13,7 +15,7 @@ readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
 readonly test_packages=(bats parallel jq procps systemd g++ sqlite3 postgresql
-	pgbouncer libmicrohttpd-dev)
+	pgbouncer libmicrohttpd-dev lighttpd-modules-lua)
 readonly lint_packages=(shellcheck mandoc)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash
 readonly prometheus_packages=(prometheus) # its promtool

@@ -21,8 +21,9 @@ declare -Ar only_in=(
 	['sqlite3\.h']='src/store/sqlite[^/]*'
 	['libpq-fe\.h']='src/postgresql/[^/]*'
 	['json-c/.*']='src/(http/json_builder|ctl/print)\.c'
-	['openssl/.*']='src/(base/crypto|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
+	['openssl/.*']='src/(base/crypto|guard/digest|redis/tls|redis/tls_files|postgresql/pipeline)\.c'
 	['ini\.h']='src/config/load\.c'
+	['crypt\.h']='src/guard/(password|directory|users)\.c'
 	['uriparser/.*']='src/redis/url\.c'
 	['uv\.h']='src/(base|redis|postgresql|store|alone|fcgi|ctl)/[^/]*'
 )
@@ -42,6 +43,7 @@ dev_lint() {
 	check_manuals
 	check_sizes
 	check_words
+	check_cited_tests
 	check_debian
 	check_heads
 	check_format
@@ -101,7 +103,7 @@ readonly include='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 own_includes() {
 	local folders
 
-	folders=$(IFS='|' && printf '%s' "${layers[*]}|app")
+	folders=$(IFS='|' && printf '%s' "${layers[*]}|app|guard|www")
 	grep -rE "$include(\"|<($folders)/)" src --include='*.[ch]' |
 		sed -E 's/^([^:]+):[^"<]*["<]([^">]*)[">].*$/\1 \2/'
 }
@@ -133,7 +135,8 @@ may_include() {
 	[[ $from == */* && $to == */* ]] || return 1
 	from=${from%%/*} to=${to%%/*}
 	case $from:$to in
-	app:*) return 1 ;; # on the public header alone
+	app:www | guard:www | www:www | guard:guard) return 0 ;;
+	app:* | guard:* | www:* | *:www | *:guard) return 1 ;; # on the public header alone
 	redis:http | postgresql:http | postgresql:redis) return 1 ;;
 	esac
 	[[ $(rank "$to") -le $(rank "$from") ]]
@@ -227,6 +230,27 @@ headless() {
 leftovers() {
 	sources '*' | xargs -d '\n' grep -nIwE 'TO''DO|FIX''ME' |
 		cut -d: -f1,2
+}
+
+# docs/security.md names the tests that show what it says.
+check_cited_tests() {
+	local suite title
+
+	while IFS=$'\t' read -r suite title; do
+		is_test "$suite" "$title" ||
+			complain "docs/security.md: no test '$suite: $title'"
+	done < <(cited_tests)
+}
+
+cited_tests() {
+	tr '`' '\n' <docs/security.md |
+		sed -nE 's/^([a-z_-]+): ([^|]+)$/\1\t\2/p'
+}
+
+# A title of a suite, of what several suites load, or a unit test's name.
+is_test() {
+	grep -qsF -e "@test \"$2\" {" -e "cmocka_unit_test($2)" \
+		tests/"$1".bats tests/"$1".bash tests/unit/"$1".c
 }
 
 # ---- debian/ -------------------------------------------------------------

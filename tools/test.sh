@@ -20,6 +20,7 @@ dev_test() {
 	install_fronts "${fronts[@]}"
 	install_redis_server "$redis_server"
 	! with_fresh_roots || install_fresh_packages
+	! with_browser || install_browser "$(build_folder "$sanitizer")"
 	! with_prometheus || install_prometheus
 	said=$(mktemp -d)
 	trap 'rm -rf "$said"' EXIT
@@ -148,6 +149,17 @@ with_fresh_roots() {
 	((EUID == 0)) || return
 	for file in "$root"/tests/fresh_*.bats; do
 		! wanted "$file" || ! timely "$file" || return 0
+	done
+	return 1
+}
+
+# All tests in a browser are slow.
+with_browser() {
+	local file
+
+	[[ ! $tags ]] || return
+	for file in "$root"/tests/*_browser.bats; do
+		! wanted "$file" || return 0
 	done
 	return 1
 }

@@ -254,6 +254,9 @@ greet() {
 
 		krsession answers at $url  (through $front; Ctrl-C ends it)
 
+		In a browser it has a page to try the routes on; its certificate is made
+		for this run, so the browser asks. In a shell:
+
 		  curl -k $url/hello
 		  curl -k -c jar -b jar $url/session/counter
 		  curl -k -c jar -b jar '$url/session/login?user=max'

@@ -25,7 +25,7 @@ struct kri_alone *kri_alone_of(struct kr_session *session)
 /* The loads have bounds of their own, and are few. */
 static void open_arenas(struct kri_alone *alone)
 {
-	size_t most = (size_t)alone->store->config.max_size;
+	size_t most = (size_t)alone->store->config->max_size;
 
 	kri_arena_init(&alone->arena, ARENA_CHUNK, ARENA_SPARE + 4 * most);
 	kri_arena_init(&alone->loads, ARENA_CHUNK, SIZE_MAX);
@@ -41,7 +41,7 @@ enum kr_err kri_alone_open(struct kr_store *store, const char *const *cookies,
 	made->store = store;
 	made->atomic = atomic;
 	open_arenas(made);
-	kri_visit_begin(&made->visit, &store->config, &store->cookie,
+	kri_visit_begin(&made->visit, store->config, &store->cookie,
 			&made->arena);
 	made->visit.alone = made;
 	for (; cookies && *cookies; cookies++)
@@ -224,6 +224,7 @@ static void make_loaded(struct kri_record *record)
 	if (record->outlived)
 		record->was_at = 0;
 	record->exact = record->renewed = record->outlived = false;
+	record->entering = false;
 	record->ttl = 0;
 }
 

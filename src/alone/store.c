@@ -18,11 +18,11 @@ bool kri_alone_store_is_ours(const struct kr_store *store)
 
 static enum kr_err check(struct kr_store *store, struct kri_buffer *why)
 {
-	bool secure = store->config.cookie_secure == KRI_SECURE_ALWAYS;
-	enum kr_err err = kri_config_check(&store->config, why);
+	bool secure = store->own.cookie_secure == KRI_SECURE_ALWAYS;
+	enum kr_err err = kri_config_check(&store->own, why);
 
 	if (!err)
-		err = kri_config_resolve(&store->config, why);
+		err = kri_config_resolve(&store->own, why);
 	if (!err)
 		err = kri_cookie_check(&store->cookie, secure, why);
 	return err;
@@ -33,28 +33,44 @@ static enum kr_err open_store(struct kr_store *store, struct kri_buffer *why)
 	enum kr_err err = check(store, why);
 
 	if (!err)
-		err = kri_store_open(&store->config, &store->store, why);
+		err = kri_store_open(&store->own, &store->store, why);
 	return err ? err : kri_store_check(store->store, why);
+}
+
+static struct kr_store *make(void)
+{
+	struct kr_store *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return NULL;
+	made->pid = getpid();
+	pthread_mutex_init(&made->lock, NULL);
+	return made;
+}
+
+static void unmake(struct kr_store *store)
+{
+	pthread_mutex_destroy(&store->lock);
+	free(store);
 }
 
 enum kr_err kri_alone_store_open(const struct kri_config *config,
 				 struct kr_store **store,
 				 struct kri_buffer *why)
 {
-	struct kr_store *made = calloc(1, sizeof(*made));
+	struct kr_store *made = make();
 	struct kri_hush hush;
 	enum kr_err err;
 
 	if (!made)
 		return KR_ERR_MEMORY;
-	err = kri_config_copy(config, &made->config);
+	err = kri_config_copy(config, &made->own);
 	if (err) {
-		free(made);
+		unmake(made);
 		return err;
 	}
-	made->cookie = kri_cookie_of(&made->config);
-	made->pid = getpid();
-	pthread_mutex_init(&made->lock, NULL);
+	made->config = &made->own;
+	made->cookie = kri_cookie_of(&made->own);
 	kri_hush_begin(&hush);
 	err = open_store(made, why);
 	kri_hush_end(&hush);
@@ -63,6 +79,22 @@ enum kr_err kri_alone_store_open(const struct kri_config *config,
 	else
 		*store = made;
 	return err;
+}
+
+enum kr_err kri_alone_store_lend(const struct kri_config *config,
+				 struct kri_store *lent,
+				 struct kr_store **store)
+{
+	struct kr_store *made = make();
+
+	if (!made)
+		return KR_ERR_MEMORY;
+	made->config = config;
+	made->cookie = kri_cookie_of(config);
+	made->store = lent;
+	made->lent = true;
+	*store = made;
+	return KR_OK;
 }
 
 void kri_alone_store_close(struct kr_store **store)
@@ -75,10 +107,10 @@ void kri_alone_store_close(struct kr_store **store)
 		return;
 	kri_hush_begin(&hush);
 	kri_desks_close(closed);
-	if (closed->store)
+	if (closed->store && !closed->lent)
 		closed->store->ops->close(&closed->store);
 	kri_hush_end(&hush);
-	pthread_mutex_destroy(&closed->lock);
-	kri_config_free(&closed->config);
-	free(closed);
+	if (!closed->lent)
+		kri_config_free(&closed->own);
+	unmake(closed);
 }

@@ -1,6 +1,7 @@
 /*
  * The store of a program without an app: options of its own, the store that
- * they name, and desks, at which calls that block are served.
+ * they name, and desks, at which calls that block are served. Or an app's, with
+ * desks for those of its handlers that block.
  */
 #ifndef KRI_ALONE_STORE_H
 #define KRI_ALONE_STORE_H
@@ -14,9 +15,11 @@
 struct kri_desk;
 
 struct kr_store {
-	struct kri_config config;
+	struct kri_config own; /* a copy, unless it is lent */
+	const struct kri_config *config;
 	struct kri_cookie cookie;
 	struct kri_store *store;
+	bool lent; /* it is the app's, and so are the options */
 	pid_t pid; /* the process that opened it */
 	pthread_mutex_t lock;
 	struct kri_desk *idle; /* those that no call is at */
@@ -27,6 +30,12 @@ struct kr_store {
 enum kr_err kri_alone_store_open(const struct kri_config *config,
 				 struct kr_store **store,
 				 struct kri_buffer *why) KR_MUST_CHECK;
+
+/* Over an app's store, which that closes after this one. Both are borrowed.
+ * KR_ERR_MEMORY. */
+enum kr_err kri_alone_store_lend(const struct kri_config *config,
+				 struct kri_store *lent,
+				 struct kr_store **store) KR_MUST_CHECK;
 
 /* No desk is taken. In another process than the one that opened it nothing is
  * given back, as loops and connections are shared with that one. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "alone/store.h"
 #include "api/rehearsal.h"
 #include "base/log.h"
 #include "fcgi/cgi.h"
@@ -92,6 +93,70 @@ enum kr_err kr_map_with(struct kr_app *app, unsigned methods, const char *path,
 	return kri_router_add(&app->router, &route);
 }
 
+enum kr_err kr_map_authorizer(struct kr_app *app, kr_handler *handler,
+			      unsigned flags, void *user)
+{
+	static const unsigned known =
+		KR_SESSION | KR_ATOMIC | KR_BLOCKING | KR_NO_COOKIE;
+
+	if (!app || !handler || app->authorizer.handler || flags & ~known ||
+	    (flags & KR_ATOMIC && !(flags & KR_SESSION)))
+		return KR_ERR_ARGUMENT;
+	app->authorizer = (struct kri_route){
+		.path = "(authorizer)",
+		.flags = flags | KR_CROSS_SITE,
+		.handler = handler,
+		.user = user,
+	};
+	return KR_OK;
+}
+
+enum kr_err kr_app_on_error(struct kr_app *app, kr_error_handler *handler,
+			    void *user)
+{
+	if (!app || !handler)
+		return KR_ERR_ARGUMENT;
+	app->on_error = handler;
+	app->on_error_user = user;
+	return KR_OK;
+}
+
+enum kr_err kr_app_prepare(struct kr_app *app, kr_prepare *prepare, void *user)
+{
+	if (!app || !prepare)
+		return KR_ERR_ARGUMENT;
+	app->prepare = prepare;
+	app->prepare_user = user;
+	return KR_OK;
+}
+
+enum kr_err kri_app_prepare(struct kr_app *app, struct kri_buffer *why)
+{
+	kr_prepare *prepare = app->prepare;
+	enum kr_err err;
+
+	app->prepare = NULL;
+	if (!prepare)
+		return KR_OK;
+	kri_buffer_clear(&app->handle.why);
+	err = prepare(app, app->prepare_user);
+	if (err && why != &app->handle.why)
+		kri_buffer_append(why, kri_buffer_text(&app->handle.why));
+	return err;
+}
+
+struct kri_site kri_app_site(struct kr_app *app)
+{
+	return (struct kri_site){
+		.router = &app->router,
+		.authorizer = app->authorizer.handler ? &app->authorizer : NULL,
+		.on_error = app->on_error,
+		.on_error_user = app->on_error_user,
+		.origins = &app->origins,
+		.bodies = &app->bodies,
+	};
+}
+
 enum kr_err kr_allow_redirect(struct kr_app *app, const char *origin)
 {
 	if (!app || !origin)
@@ -121,16 +186,15 @@ static enum kr_err serve(struct kr_app *app, const struct kri_cookie *cookie,
 			 struct kri_store *store, struct kri_handover *handover,
 			 struct outcome *outcome)
 {
-	enum kr_err err;
+	enum kr_err err =
+		kri_alone_store_lend(&app->config, store, &app->blocking);
 
-	app->site = (struct kri_site){
-		.config = &app->config,
-		.router = &app->router,
-		.cookie = *cookie,
-		.origins = &app->origins,
-		.bodies = &app->bodies,
-	};
-
+	if (err)
+		return err;
+	app->site = kri_app_site(app);
+	app->site.config = &app->config;
+	app->site.cookie = *cookie;
+	app->site.store = app->blocking;
 	app->bodies.limit = (size_t)app->config.body_memory;
 	if (kri_cgi_is())
 		return kri_cgi_run(&app->site, store, &outcome->why);
@@ -220,11 +284,15 @@ int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test)
 		      (enum kri_log_format)app->config.log_format);
 	err = check(app, &cookie, handover, &outcome.why);
 	if (!err)
+		err = kri_app_prepare(app, &outcome.why);
+	if (!err)
 		err = kri_store_open(&app->config, &store, &outcome.why);
 	if (!err && !test)
 		err = serve(app, &cookie, store, handover, &outcome);
 	status = conclude(err, handover, &outcome);
 	app->left = outcome.end.left;
+	if (!app->left)
+		kri_alone_store_close(&app->blocking);
 	if (store && !app->left)
 		store->ops->close(&store);
 	kri_buffer_free(&outcome.why);

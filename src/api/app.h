@@ -24,8 +24,14 @@ struct kr_app {
 	struct kri_router router;
 	struct kri_origins origins;
 	struct kri_body_room bodies;
+	struct kri_route authorizer; /* without handler: none */
+	kr_error_handler *on_error;  /* NULL: the library's JSON */
+	void *on_error_user;
+	kr_prepare *prepare; /* NULL, or called once */
+	void *prepare_user;
 	struct kri_monitor monitor;
 	struct kri_site site;            /* while it serves */
+	struct kr_store *blocking;       /* likewise: of handlers that block */
 	struct kri_rehearsal *rehearsal; /* of its tests; NULL: none yet */
 	bool left; /* threads still use all of this: it is kept */
 };
@@ -33,6 +39,12 @@ struct kr_app {
 /* Checks the configuration and serves; returns the exit status. With `test`
  * it only checks. */
 int kri_app_run(struct kr_app *app, struct kri_handover *handover, bool test);
+
+/* Calls what kr_app_prepare() was given, once. */
+enum kr_err kri_app_prepare(struct kr_app *app, struct kri_buffer *why);
+
+/* What all exchanges share, but for the configuration and its cookie. */
+struct kri_site kri_app_site(struct kr_app *app);
 
 /* Says why it cannot come to that, to whom it concerns; returns the exit
  * status. */

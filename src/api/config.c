@@ -1,10 +1,13 @@
 /*
  * The configuration's functions of krsession.h.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "api/app.h"
+#include "config/options.h"
 
 enum kr_err kr_config_open(struct kr_config **config)
 {
@@ -73,4 +76,110 @@ const char *kr_config_why(struct kr_config *config)
 	if (!strncmp(config->why.data, dash, strlen(dash)))
 		return config->why.data + strlen(dash);
 	return config->why.data;
+}
+
+/* ---- the program's own ------------------------------------------------ */
+
+static enum kri_option_type type_of(enum kr_option_type type)
+{
+	static const enum kri_option_type types[] = {
+		[KR_OPTION_TEXT] = KRI_OPTION_TEXT,
+		[KR_OPTION_NUMBER] = KRI_OPTION_INTEGER,
+		[KR_OPTION_BOOL] = KRI_OPTION_BOOLEAN,
+		[KR_OPTION_TIME] = KRI_OPTION_DURATION,
+		[KR_OPTION_SIZE] = KRI_OPTION_SIZE,
+		[KR_OPTION_CHOICE] = KRI_OPTION_CHOICE,
+	};
+
+	return types[type];
+}
+
+/* Whether all is there that messages are made of. */
+static bool is_whole(const struct kr_option *option)
+{
+	if (!option || option->type > KR_OPTION_CHOICE ||
+	    option->min > option->max)
+		return false;
+	if (option->type == KR_OPTION_NUMBER && !option->unit)
+		return false;
+	return option->type != KR_OPTION_CHOICE ||
+	       (option->choices && option->choices[0]);
+}
+
+enum kr_err kr_config_declare(struct kr_config *config,
+			      const struct kr_option *option)
+{
+	struct kri_option made;
+
+	if (!config || !is_whole(option))
+		return KR_ERR_ARGUMENT;
+	made = (struct kri_option){
+		.section = option->section,
+		.key = option->key,
+		.type = type_of(option->type),
+		.secret = option->secret,
+		.min = option->min,
+		.max = option->type == KR_OPTION_BOOL ? 1 : option->max,
+		.unit = option->unit,
+		.choices = option->choices,
+		.fallback = option->fallback,
+		.help = option->help,
+	};
+	return kri_config_declare(config->options, made);
+}
+
+static enum kr_err find(struct kr_config *config, const char *name,
+			const struct kri_option **option)
+{
+	struct kri_text key, section;
+
+	if (!config || !name)
+		return KR_ERR_ARGUMENT;
+	key = kri_text_of(name);
+	section = kri_text_cut(&key, '.');
+	*option = kri_config_find(config->options, section, key);
+	return *option ? KR_OK : KR_ERR_NOT_FOUND;
+}
+
+enum kr_err kr_config_text(struct kr_config *config, const char *name,
+			   const char **value)
+{
+	const struct kri_option *option = NULL;
+	enum kr_err err = value ? find(config, name, &option) : KR_ERR_ARGUMENT;
+
+	if (err)
+		return err;
+	if (option->type != KRI_OPTION_TEXT)
+		return KR_ERR_TYPE;
+	*value = kri_option_text(option, config->options);
+	return KR_OK;
+}
+
+enum kr_err kr_config_number(struct kr_config *config, const char *name,
+			     int64_t *value)
+{
+	const struct kri_option *option = NULL;
+	enum kr_err err = value ? find(config, name, &option) : KR_ERR_ARGUMENT;
+
+	if (err)
+		return err;
+	if (option->type == KRI_OPTION_TEXT)
+		return KR_ERR_TYPE;
+	*value = kri_option_number(option, config->options);
+	return KR_OK;
+}
+
+enum kr_err kr_config_refuse(struct kr_config *config, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	if (!config || !format)
+		return KR_ERR_ARGUMENT;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	kri_buffer_clear(&config->why);
+	kri_buffer_string(&config->why, text);
+	return KR_ERR_CONFIG;
 }

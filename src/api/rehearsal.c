@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "alone/store.h"
 #include "api/app.h"
 
 void kri_rehearsal_close(struct kri_rehearsal **rehearsal)
@@ -16,6 +17,7 @@ void kri_rehearsal_close(struct kri_rehearsal **rehearsal)
 	*rehearsal = NULL;
 	if (!closed)
 		return;
+	kri_alone_store_close(&closed->site.store);
 	if (closed->store)
 		closed->store->ops->close(&closed->store);
 	kri_config_free(&closed->config);
@@ -36,21 +38,23 @@ static enum kr_err check(const struct kri_rehearsal *made,
 static enum kr_err make(struct kr_app *app, struct kri_rehearsal *made,
 			struct kri_buffer *why)
 {
-	enum kr_err err = kri_config_copy(&app->config, &made->config);
+	enum kr_err err = kri_app_prepare(app, why);
 
+	if (!err)
+		err = kri_config_copy(&app->config, &made->config);
 	if (err)
 		return err;
 	made->config.store_kind = KRI_STORE_MEMORY;
-	made->site = (struct kri_site){
-		.config = &made->config,
-		.router = &app->router,
-		.cookie = kri_cookie_of(&made->config),
-		.origins = &app->origins,
-		.bodies = &app->bodies,
-	};
+	made->site = kri_app_site(app);
+	made->site.config = &made->config;
+	made->site.cookie = kri_cookie_of(&made->config);
 	app->bodies.limit = (size_t)made->config.body_memory;
 	err = check(made, why);
-	return err ? err : kri_store_open(&made->config, &made->store, why);
+	if (!err)
+		err = kri_store_open(&made->config, &made->store, why);
+	return err ? err
+		   : kri_alone_store_lend(&made->config, made->store,
+					  &made->site.store);
 }
 
 enum kr_err kri_rehearsal_of(struct kr_app *app,

@@ -24,6 +24,12 @@ void *kr_route_user(struct kr_context *c)
 	return c && c->route ? c->route->user : NULL;
 }
 
+struct kr_store *kr_context_store(struct kr_context *c)
+{
+	return c && c->route && c->route->flags & KR_BLOCKING ? c->site->store
+							      : NULL;
+}
+
 const char *kr_request_param(struct kr_context *c, const char *name)
 {
 	return c && name ? kri_request_param(&c->request, name) : NULL;

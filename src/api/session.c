@@ -9,7 +9,7 @@
 
 struct kr_session *kr_session(struct kr_context *c)
 {
-	if (!c || !c->route || !(c->route->flags & KR_SESSION))
+	if (!c || !c->route || !(c->route->flags & KR_SESSION) || c->failing)
 		return NULL;
 	return &c->visit.session;
 }
@@ -226,6 +226,13 @@ enum kr_err kr_session_login(struct kr_session *session, const char *user)
 enum kr_err kr_session_logout(struct kr_session *session)
 {
 	return kr_session_destroy(session);
+}
+
+enum kr_err kr_session_set_label(struct kr_session *session, const char *label)
+{
+	enum kr_err err = label ? refusal(session) : KR_ERR_ARGUMENT;
+
+	return err ? err : kri_session_set_label(session, kri_text_of(label));
 }
 
 const char *kr_session_user(struct kr_session *session)

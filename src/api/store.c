@@ -17,9 +17,12 @@ enum kr_err kr_store_open(struct kr_config *config, struct kr_store **store)
 	return kri_alone_store_open(config->options, store, &config->why);
 }
 
+/* A handler's is the app's. */
 void kr_store_close(struct kr_store **store)
 {
-	if (store)
+	if (store && *store && (*store)->lent)
+		*store = NULL;
+	else if (store)
 		kri_alone_store_close(store);
 }
 
@@ -102,7 +105,7 @@ enum kr_err kr_session_cookie(struct kr_session *session, bool https,
 
 	if (!alone || !text)
 		return KR_ERR_ARGUMENT;
-	cookie = &alone->cookies[kri_cookie_is_secure(&alone->store->config,
+	cookie = &alone->cookies[kri_cookie_is_secure(alone->store->config,
 						      https)];
 	*text = cookie->len ? cookie->data : "";
 	return KR_OK;

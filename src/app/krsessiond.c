@@ -1,6 +1,6 @@
 /*
- * krsessiond: the routes of the tutorial "Sessions with Redis", written on
- * krsession.h alone, as any program would be.
+ * krsessiond: the routes of the tutorial "Sessions with Redis", and a page to
+ * try them on, written on krsession.h alone, as any program would be.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "krsession.h"
+#include "www/asset.h"
 
 /* Whether the text is missing or only white space. */
 static bool is_blank(const char *text)
@@ -141,6 +142,18 @@ static enum kr_err get(struct kr_context *c)
 	return kr_json_end(c, 200);
 }
 
+/* The start page and what belongs to it: it needs no session, so it is there
+ * when the store is not. */
+static enum kr_err page(struct kr_context *c)
+{
+	enum kr_err err =
+		asset_protect(c, "style-src 'self'; script-src 'self'; "
+				 "img-src 'self'; connect-src 'self'; "
+				 "form-action 'self'");
+
+	return err ? err : asset_send(c, kr_route_user(c));
+}
+
 static const struct {
 	unsigned methods;
 	const char *path;
@@ -156,9 +169,24 @@ static const struct {
 	{KR_GET, "/session/get", get, KR_SESSION},
 };
 
-static enum kr_err map_all(struct kr_app *app)
+/* Each under its own name, and the page under "/". */
+static enum kr_err map_page(struct kr_app *app)
 {
 	enum kr_err err = KR_OK;
+
+	for (const struct asset *a = start_assets; a->name && !err; a++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/%s",
+			 strcmp(a->name, "start.html") ? a->name : "");
+		err = kr_map_with(app, KR_GET, path, page, 0, (void *)a);
+	}
+	return err;
+}
+
+static enum kr_err map_all(struct kr_app *app)
+{
+	enum kr_err err = map_page(app);
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes) && !err; i++)
 		err = kr_map(app, routes[i].methods, routes[i].path,

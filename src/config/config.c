@@ -38,6 +38,7 @@ void kri_config_free(struct kri_config *config)
 
 	for (i = 0; i < kri_option_count; i++)
 		kri_option_free(&kri_options[i], config);
+	kri_config_undeclare(config);
 }
 
 static enum kr_err check_sizes(const struct kri_config *config,
@@ -153,9 +154,12 @@ enum kr_err kri_config_copy(const struct kri_config *from,
 
 	*to = *from;
 	forget_texts(to);
+	to->declared = (struct kri_declared){0};
 	for (i = 0; i < kri_option_count && !err; i++)
 		if (kri_options[i].type == KRI_OPTION_TEXT)
 			err = copy_text(&kri_options[i], from, to);
+	if (!err)
+		err = kri_config_copy_declared(from, to);
 	if (err)
 		kri_config_free(to);
 	return err;

@@ -7,6 +7,7 @@
 #ifndef KRI_CONFIG_CONFIG_H
 #define KRI_CONFIG_CONFIG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "krsession.h"
@@ -29,6 +30,19 @@ enum kri_cookie_secure {
 	KRI_SECURE_ALWAYS,
 	KRI_SECURE_SAME_AS_REQUEST,
 	KRI_SECURE_NEVER
+};
+
+/* The value of an option that is no member of struct kri_config. */
+struct kri_setting {
+	char *text;
+	int64_t number;
+};
+
+/* Options that a program has added to the table; see declare.c. */
+struct kri_declared {
+	struct kri_option *options; /* `offset` is an index into settings */
+	struct kri_setting *settings;
+	size_t n;
 };
 
 struct kri_config {
@@ -103,6 +117,8 @@ struct kri_config {
 	char *postgresql_schema;        /* where the tables are */
 	int64_t postgresql_connect_timeout;       /* ms */
 	int64_t postgresql_abort_on_connect_fail; /* 0 or 1 */
+	/* The program's own sections */
+	struct kri_declared declared;
 };
 
 /* Every option at its default. KR_ERR_MEMORY. */
@@ -151,6 +167,13 @@ enum kr_err kri_config_resolve(struct kri_config *config,
 
 /* Appends a sample file: every option, commented, at its default. */
 void kri_config_sample(struct kri_buffer *out);
+
+/* The same of the options alone that a program has declared, without a head;
+ * and the manual's part of them. */
+void kri_config_sample_declared(const struct kri_config *config,
+				struct kri_buffer *out);
+void kri_config_manual_declared(const struct kri_config *config,
+				struct kri_buffer *out);
 
 /* Appends the manual page krsessiond.conf(5), in mdoc(7). */
 void kri_config_manual(struct kri_buffer *out);

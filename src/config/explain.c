@@ -165,35 +165,39 @@ static size_t distance(struct kri_text a, struct kri_text b)
 }
 
 /* The option whose full name is nearest to `name`, or NULL. */
-static const struct kri_option *find_nearest(struct kri_text name)
+static const struct kri_option *find_nearest(const struct kri_config *config,
+					     struct kri_text name)
 {
 	const struct kri_option *nearest = NULL;
 	struct kri_buffer full = KRI_BUFFER_EMPTY;
 	size_t best = TYPOS_MAX + 1;
 	size_t i, found;
 
-	for (i = 0; name.len <= KRI_OPTION_NAME_MAX && i < kri_option_count;
+	for (i = 0;
+	     name.len <= KRI_OPTION_NAME_MAX && i < kri_config_count(config);
 	     i++) {
+		const struct kri_option *option = kri_config_option(config, i);
+
 		kri_buffer_clear(&full);
-		kri_buffer_printf(&full, "%s.%s", kri_options[i].section,
-				  kri_options[i].key);
+		kri_buffer_printf(&full, "%s.%s", option->section, option->key);
 		found = distance(name, kri_buffer_text(&full));
 		if (full.failed || found >= best)
 			continue;
 		best = found;
-		nearest = &kri_options[i];
+		nearest = option;
 	}
 	kri_buffer_free(&full);
 	return nearest;
 }
 
-static void put_sections(struct kri_buffer *out)
+static void put_sections(const struct kri_config *config,
+			 struct kri_buffer *out)
 {
 	const char *last = NULL;
 	size_t i;
 
-	for (i = 0; i < kri_option_count; i++) {
-		const char *section = kri_options[i].section;
+	for (i = 0; i < kri_config_count(config); i++) {
+		const char *section = kri_config_option(config, i)->section;
 
 		if (last && !strcmp(last, section))
 			continue;
@@ -204,21 +208,24 @@ static void put_sections(struct kri_buffer *out)
 	}
 }
 
-static void put_keys(struct kri_text section, struct kri_buffer *out)
+static void put_keys(const struct kri_config *config, struct kri_text section,
+		     struct kri_buffer *out)
 {
 	const char *separator = "";
 	size_t i;
 
-	for (i = 0; i < kri_option_count; i++) {
-		if (!kri_text_equal(section,
-				    kri_text_of(kri_options[i].section)))
+	for (i = 0; i < kri_config_count(config); i++) {
+		const struct kri_option *option = kri_config_option(config, i);
+
+		if (!kri_text_equal(section, kri_text_of(option->section)))
 			continue;
-		kri_buffer_printf(out, "%s%s", separator, kri_options[i].key);
+		kri_buffer_printf(out, "%s%s", separator, option->key);
 		separator = ", ";
 	}
 }
 
-static void put_instead(struct kri_text section, struct kri_text key,
+static void put_instead(const struct kri_config *config,
+			struct kri_text section, struct kri_text key,
 			struct kri_buffer *out)
 {
 	struct kri_buffer full = KRI_BUFFER_EMPTY;
@@ -227,21 +234,22 @@ static void put_instead(struct kri_text section, struct kri_text key,
 	kri_buffer_append(&full, section);
 	kri_buffer_byte(&full, '.');
 	kri_buffer_append(&full, key);
-	nearest = find_nearest(kri_buffer_text(&full));
+	nearest = find_nearest(config, kri_buffer_text(&full));
 	kri_buffer_free(&full);
 	if (nearest) {
 		kri_buffer_printf(out, "no such option; did you mean %s.%s?",
 				  nearest->section, nearest->key);
-	} else if (kri_option_section(section)) {
+	} else if (kri_config_section(config, section)) {
 		kri_buffer_string(out, "no such option; this section has ");
-		put_keys(section, out);
+		put_keys(config, section, out);
 	} else {
 		kri_buffer_string(out, "no such section; there are ");
-		put_sections(out);
+		put_sections(config, out);
 	}
 }
 
-void kri_explain_unknown(struct kri_text section, struct kri_text key,
+void kri_explain_unknown(const struct kri_config *config,
+			 struct kri_text section, struct kri_text key,
 			 struct kri_buffer *out)
 {
 	if (section.len) {
@@ -251,18 +259,19 @@ void kri_explain_unknown(struct kri_text section, struct kri_text key,
 	put_name(key, out);
 	kri_buffer_string(out, ": ");
 	if (section.len) {
-		put_instead(section, key, out);
+		put_instead(config, section, key, out);
 	} else {
 		kri_buffer_string(out, "stands in no section; there are ");
-		put_sections(out);
+		put_sections(config, out);
 	}
 }
 
-void kri_explain_variable(struct kri_text name, struct kri_buffer *out)
+void kri_explain_variable(const struct kri_config *config, struct kri_text name,
+			  struct kri_buffer *out)
 {
 	const size_t prefix = sizeof("KRSESSION_") - 1;
-	const struct kri_option *nearest =
-		find_nearest(kri_text(name.data + prefix, name.len - prefix));
+	const struct kri_option *nearest = find_nearest(
+		config, kri_text(name.data + prefix, name.len - prefix));
 	char variable[KRI_OPTION_NAME_MAX];
 
 	put_name(name, out);

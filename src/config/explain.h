@@ -21,10 +21,12 @@ void kri_explain_value(const struct kri_option *option, const char *equals,
 		       struct kri_text value, struct kri_buffer *out);
 
 /* "session.idle_timout: no such option; did you mean ...?" */
-void kri_explain_unknown(struct kri_text section, struct kri_text key,
+void kri_explain_unknown(const struct kri_config *config,
+			 struct kri_text section, struct kri_text key,
 			 struct kri_buffer *out);
 
 /* "KRSESSION_LOG_LEVLE: names no option; did you mean ...?" */
-void kri_explain_variable(struct kri_text name, struct kri_buffer *out);
+void kri_explain_variable(const struct kri_config *config, struct kri_text name,
+			  struct kri_buffer *out);
 
 #endif

@@ -91,8 +91,8 @@ static void refuse_name(struct reading *reading, const char *section,
 			const char *key)
 {
 	put_place(reading);
-	kri_explain_unknown(kri_text_of(section), kri_text_of(key),
-			    reading->why);
+	kri_explain_unknown(reading->config, kri_text_of(section),
+			    kri_text_of(key), reading->why);
 	reading->err = KR_ERR_CONFIG;
 }
 
@@ -110,7 +110,8 @@ static void refuse_second(struct reading *reading,
 static void set(struct reading *reading, const struct kri_option *option,
 		struct kri_text value)
 {
-	unsigned *line = &reading->set_on[option - kri_options];
+	unsigned *line =
+		&reading->set_on[kri_config_place(reading->config, option)];
 	enum kr_err err;
 
 	if (*line) {
@@ -130,8 +131,8 @@ static int take_line(void *user, const char *section, const char *key,
 		     const char *value)
 {
 	struct reading *reading = user;
-	const struct kri_option *option =
-		kri_option_find(kri_text_of(section), kri_text_of(key));
+	const struct kri_option *option = kri_config_find(
+		reading->config, kri_text_of(section), kri_text_of(key));
 
 	if (option)
 		set(reading, option, kri_text_of(value));
@@ -199,7 +200,8 @@ enum kr_err kri_config_file(struct kri_config *config, const char *path,
 	const char *wrong;
 	int file;
 
-	reading.set_on = calloc(kri_option_count, sizeof(*reading.set_on));
+	reading.set_on =
+		calloc(kri_config_count(config), sizeof(*reading.set_on));
 	if (!reading.set_on)
 		return KR_ERR_MEMORY;
 	file = kri_file_open(path, 0, &wrong);
@@ -218,15 +220,16 @@ enum kr_err kri_config_file(struct kri_config *config, const char *path,
 
 /* ---- the environment -------------------------------------------------- */
 
-static const struct kri_option *find_variable(struct kri_text name)
+static const struct kri_option *find_variable(const struct kri_config *config,
+					      struct kri_text name)
 {
 	char variable[KRI_OPTION_NAME_MAX];
 	size_t i;
 
-	for (i = 0; i < kri_option_count; i++) {
-		kri_option_variable(&kri_options[i], variable);
+	for (i = 0; i < kri_config_count(config); i++) {
+		kri_option_variable(kri_config_option(config, i), variable);
 		if (kri_text_equal(name, kri_text_of(variable)))
-			return &kri_options[i];
+			return kri_config_option(config, i);
 	}
 	return NULL;
 }
@@ -273,11 +276,11 @@ static enum kr_err set_variable(struct kri_config *config, const char *entry,
 
 	if (!kri_text_starts(name, KRI_TEXT(PREFIX)))
 		return KR_OK;
-	option = find_variable(name);
+	option = find_variable(config, name);
 	if (option)
 		return set_from(option, config, entry, why);
 	kri_buffer_string(why, "environment ");
-	kri_explain_variable(name, why);
+	kri_explain_variable(config, name, why);
 	return KR_ERR_CONFIG;
 }
 
@@ -302,7 +305,7 @@ enum kr_err kri_config_assign(struct kri_config *config, const char *text,
 	struct kri_text name = kri_text_cut(&value, '=');
 	struct kri_text key = name;
 	struct kri_text section = kri_text_cut(&key, '.');
-	const struct kri_option *option = kri_option_find(section, key);
+	const struct kri_option *option = kri_config_find(config, section, key);
 	enum kr_err err = KR_ERR_CONFIG;
 
 	if (option && value.data)
@@ -311,9 +314,9 @@ enum kr_err kri_config_assign(struct kri_config *config, const char *text,
 		return err;
 	kri_buffer_string(why, "-o ");
 	if (!key.data)
-		kri_explain_unknown(KRI_TEXT(""), section, why);
+		kri_explain_unknown(config, KRI_TEXT(""), section, why);
 	else if (!option)
-		kri_explain_unknown(section, key, why);
+		kri_explain_unknown(config, section, key, why);
 	else if (!value.data)
 		kri_buffer_printf(why, "%s.%s: must be followed by =VALUE",
 				  option->section, option->key);

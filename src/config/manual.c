@@ -212,3 +212,10 @@ void kri_config_manual(struct kri_buffer *out)
 	kri_buffer_string(out, ".El\n");
 	kri_buffer_string(out, tail);
 }
+
+void kri_config_manual_declared(const struct kri_config *config,
+				struct kri_buffer *out)
+{
+	for (size_t i = 0; i < config->declared.n; i++)
+		put_option(&config->declared.options[i], out);
+}

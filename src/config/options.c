@@ -345,13 +345,29 @@ void kri_option_variable(const struct kri_option *option,
 static char **text_member(const struct kri_option *option,
 			  struct kri_config *config)
 {
+	if (option->declared)
+		return &config->declared.settings[option->offset].text;
 	return (char **)(void *)((char *)config + option->offset);
 }
 
 static int64_t *number_member(const struct kri_option *option,
 			      struct kri_config *config)
 {
+	if (option->declared)
+		return &config->declared.settings[option->offset].number;
 	return (int64_t *)(void *)((char *)config + option->offset);
+}
+
+const char *kri_option_text(const struct kri_option *option,
+			    const struct kri_config *config)
+{
+	return *text_member(option, (struct kri_config *)config);
+}
+
+int64_t kri_option_number(const struct kri_option *option,
+			  const struct kri_config *config)
+{
+	return *number_member(option, (struct kri_config *)config);
 }
 
 static enum kr_err set_text(const struct kri_option *option,

@@ -28,6 +28,21 @@ static void put_option(const struct kri_option *option, struct kri_buffer *out)
 			  option->fallback[0] ? " " : "", option->fallback);
 }
 
+void kri_config_sample_declared(const struct kri_config *config,
+				struct kri_buffer *out)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < config->declared.n; i++) {
+		const struct kri_option *option = &config->declared.options[i];
+
+		if (strcmp(section, option->section) != 0)
+			kri_buffer_printf(out, "\n[%s]\n", option->section);
+		section = option->section;
+		put_option(option, out);
+	}
+}
+
 void kri_config_sample(struct kri_buffer *out)
 {
 	const char *section = "";

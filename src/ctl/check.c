@@ -213,7 +213,7 @@ static void check_lives(struct ctl *ctl, struct check *check)
 				  lives.n);
 	if (!text.failed && err)
 		tell(check, KRI_FINDING_UNKNOWN, text.data,
-		     "give the user the rights to list: +scan +pttl in Redis");
+		     "give the user the rights to list: +scan in Redis");
 	else if (!text.failed)
 		tell(check,
 		     lives.endless ? KRI_FINDING_WARNING : KRI_FINDING_GOOD,

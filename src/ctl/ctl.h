@@ -24,8 +24,10 @@ struct ctl {
 	struct kri_link *link;
 	uv_loop_t loop;
 	bool json;
-	bool all;         /* end: every session */
-	const char *user; /* list, end: those of this user; NULL: any */
+	bool all;  /* end: every session */
+	bool scan; /* the user's are looked for among all sessions, too */
+	const char *user; /* list, end, count: this one's; NULL: any */
+	const char *keep; /* end: not this one of the user's; NULL: all */
 	const char *from; /* top: where to look; NULL: as configured */
 	int64_t count;    /* top: pictures; 0: without end */
 	double seconds;   /* top: between two of them */
@@ -72,11 +74,13 @@ void ctl_page_peek(struct ctl *ctl, struct ctl_page *page);
 /* Carries out each record's operation. */
 void ctl_page_commit(struct ctl *ctl, struct ctl_page *page);
 
-/* Whether the text is spelt as a session's id. */
-bool ctl_is_id(const char *text);
-
-/* The user who has logged in, or no text. */
+/* The user who has logged in, or no text; and what the session is called among
+ * the user's. */
 struct kri_text ctl_user_of(const struct kri_record *record);
+struct kri_text ctl_label_of(const struct kri_record *record);
+
+/* Whether it is one of ctl->user's, or there is none. */
+bool ctl_is_wanted(const struct ctl *ctl, const struct kri_record *record);
 
 /* ---- the walk (walk.c) ------------------------------------------------ */
 
@@ -91,6 +95,19 @@ typedef enum kr_err ctl_visit(struct ctl *ctl, struct ctl_page *page,
  */
 enum kr_err ctl_walk(struct ctl *ctl, bool peek, ctl_visit *visit,
 		     void *arg) KR_MUST_CHECK;
+
+/* Has ended sessions leave a page that was looked at; another error is that of
+ * all. */
+enum kr_err ctl_page_drop_ended(struct ctl_page *page) KR_MUST_CHECK;
+
+/* ---- those of a user (user.c) ----------------------------------------- */
+
+/* Visits what the store's index has of ctl->user, looked at. */
+enum kr_err ctl_user_walk(struct ctl *ctl, ctl_visit *visit,
+			  void *arg) KR_MUST_CHECK;
+
+/* Ends them, but ctl->keep; how many comes on top of *n. */
+enum kr_err ctl_user_end(struct ctl *ctl, int64_t *n) KR_MUST_CHECK;
 
 /* ---- output (print.c) ------------------------------------------------- */
 

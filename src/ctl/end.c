@@ -13,8 +13,10 @@ static enum kr_err end_page(struct ctl *ctl, struct ctl_page *page, int64_t *n)
 {
 	enum kr_err err = KR_OK;
 
-	for (size_t i = 0; i < page->n; i++)
+	for (size_t i = 0; i < page->n; i++) {
 		page->list[i]->operation = KRI_OP_DESTROY;
+		page->list[i]->user = ctl_user_of(page->list[i]);
+	}
 	if (page->n)
 		ctl_page_commit(ctl, page);
 	for (size_t i = 0; i < page->n; i++) {
@@ -95,11 +97,22 @@ static enum kr_err end_wanted(struct ctl *ctl, struct ctl_page *page, void *arg)
 	size_t n = 0;
 
 	for (size_t i = 0; i < page->n; i++)
-		if (!ctl->user || kri_text_equal(ctl_user_of(page->list[i]),
-						 kri_text_of(ctl->user)))
+		if (ctl_is_wanted(ctl, page->list[i]) &&
+		    (!ctl->keep || strcmp(ctl->keep, page->list[i]->id) != 0))
 			page->list[n++] = page->list[i];
 	page->n = n;
 	return end_page(ctl, page, arg);
+}
+
+/* The store ends a user's itself, so that none is missed that the user had
+ * logged in to by then; what it does not know as the user's is looked for. */
+static enum kr_err end_all_wanted(struct ctl *ctl, int64_t *n)
+{
+	enum kr_err err = ctl->user ? ctl_user_end(ctl, n) : KR_OK;
+
+	if (err || (ctl->user && !ctl->scan))
+		return err;
+	return ctl_walk(ctl, ctl->user != NULL, end_wanted, n);
 }
 
 int ctl_end(struct ctl *ctl)
@@ -115,7 +128,7 @@ int ctl_end(struct ctl *ctl)
 	if (ctl->n)
 		err = end_named(ctl, page, &n, &all_known);
 	else
-		err = ctl_walk(ctl, ctl->user != NULL, end_wanted, &n);
+		err = end_all_wanted(ctl, &n);
 	ctl_page_free(page);
 	free(page);
 	printf("ended %lld\n", (long long)n);

@@ -11,9 +11,12 @@
 #include "base/log.h"
 #include "base/uv.h"
 #include "ctl/ctl.h"
+#include "session/token.h"
 
 static const struct option long_options[] = {
 	{"user", required_argument, NULL, 'u'},
+	{"keep", required_argument, NULL, 'k'},
+	{"scan", no_argument, NULL, 's'},
 	{"all", no_argument, NULL, 'a'},
 	{"json", no_argument, NULL, 'j'},
 	{"from", required_argument, NULL, 'f'},
@@ -27,7 +30,8 @@ enum {
 	TAKES_USER = 2,
 	TAKES_ALL = 4,
 	TAKES_IDS = 8,
-	TAKES_TIME = 16, /* --from, -n and -d; and needs no store */
+	TAKES_KEEP = 16,
+	TAKES_TIME = 32, /* --from, -n and -d; and needs no store */
 };
 
 static const struct command {
@@ -40,8 +44,9 @@ static const struct command {
 	{"list", ctl_list, TAKES_JSON | TAKES_USER,
 	 "all sessions, or a user's"},
 	{"show", ctl_show, TAKES_JSON | TAKES_IDS, "what is in a session"},
-	{"end", ctl_end, TAKES_USER | TAKES_ALL | TAKES_IDS, "end sessions"},
-	{"count", ctl_count, 0, "how many there are"},
+	{"end", ctl_end, TAKES_USER | TAKES_ALL | TAKES_IDS | TAKES_KEEP,
+	 "end sessions"},
+	{"count", ctl_count, TAKES_USER, "how many there are"},
 	{"stats", ctl_stats, TAKES_JSON, "how old, how large, whose"},
 	{"sweep", ctl_sweep, 0, "remove those that have ended"},
 	{"top", ctl_top, TAKES_TIME, "what krsessiond does, live"},
@@ -54,15 +59,16 @@ static void print_usage(FILE *to)
 	fprintf(to,
 		"usage: krsessionctl [-c FILE] [-o SECTION.KEY=VALUE]... "
 		"COMMAND\n\n"
-		"  check                             %s\n"
-		"  list [--user NAME] [--json]       %s\n"
-		"  show [--json] ID...               %s\n"
-		"  end ID... | --user NAME | --all   %s\n"
-		"  count                             %s\n"
-		"  stats [--json]                    %s\n"
-		"  sweep                             %s\n"
+		"  check                                   %s\n"
+		"  list [--user NAME [--scan]] [--json]    %s\n"
+		"  show [--json] ID...                     %s\n"
+		"  end ID... | --all                       %s\n"
+		"  end --user NAME [--keep ID] [--scan]\n"
+		"  count [--user NAME [--scan]]            %s\n"
+		"  stats [--json]                          %s\n"
+		"  sweep                                   %s\n"
 		"  top [--from PLACE] [-n COUNT] [-d SECONDS]\n"
-		"                                    %s\n\n"
+		"                                          %s\n\n"
 		"-c names krsessiond's configuration; without it, that is\n"
 		"%s if it is there. See krsessionctl(1).\n",
 		commands[0].help, commands[1].help, commands[2].help,
@@ -180,6 +186,7 @@ static bool takes_value(const char *argument)
 	return !strcmp(argument, "-c") || !strcmp(argument, "-o") ||
 	       !strcmp(argument, "-n") || !strcmp(argument, "-d") ||
 	       ((!strncmp(argument, "--u", 3) ||
+		 !strncmp(argument, "--k", 3) ||
 		 !strncmp(argument, "--f", 3)) &&
 		!strchr(argument, '='));
 }
@@ -187,7 +194,7 @@ static bool takes_value(const char *argument)
 static bool is_dashed_id(char **argument)
 {
 	return argument[0][0] == '-' && !takes_value(argument[-1]) &&
-	       ctl_is_id(argument[0]);
+	       kri_token_is_id(kri_text_of(argument[0]));
 }
 
 /*
@@ -217,13 +224,52 @@ static int put_ids_last(int argc, char **argv, char **sorted)
 	return n;
 }
 
+static int check_id(const char *text)
+{
+	return kri_token_is_id(kri_text_of(text))
+		       ? CTL_DONE
+		       : refuse("an id is 22 characters of base64url, not",
+				text);
+}
+
 static int check_ids(const struct ctl *ctl)
 {
-	for (int i = 0; i < ctl->n; i++)
-		if (!ctl_is_id(ctl->args[i]))
-			return refuse("an id is 22 characters of base64url, "
-				      "not",
-				      ctl->args[i]);
+	int status = ctl->keep ? check_id(ctl->keep) : CTL_DONE;
+
+	for (int i = 0; i < ctl->n && !status; i++)
+		status = check_id(ctl->args[i]);
+	return status;
+}
+
+/* What goes with a user: else it might be meant for something that it is not
+ * heeded by. */
+static int check_user(const struct ctl *ctl, const struct command *command)
+{
+	if (ctl->user && !(command->takes & TAKES_USER))
+		return refuse("--user is not for", command->name);
+	/* Or a script whose variable is empty would end all that have none. */
+	if (ctl->user && !*ctl->user)
+		return refuse("--user takes the name of a user", NULL);
+	if (ctl->keep && !(command->takes & TAKES_KEEP))
+		return refuse("--keep is not for", command->name);
+	if (ctl->keep && !ctl->user)
+		return refuse("--keep goes with --user NAME", NULL);
+	if (ctl->scan && !ctl->user)
+		return refuse("--scan goes with --user NAME", NULL);
+	return CTL_DONE;
+}
+
+/* What says where top looks, and how often. */
+static int check_pace(const struct ctl *ctl, const struct command *command)
+{
+	if (command->takes & TAKES_TIME)
+		return CTL_DONE;
+	if (ctl->from)
+		return refuse("--from is not for", command->name);
+	if (ctl->count)
+		return refuse("-n is not for", command->name);
+	if (ctl->seconds > 0)
+		return refuse("-d is not for", command->name);
 	return CTL_DONE;
 }
 
@@ -235,17 +281,10 @@ static int check_line(const struct ctl *ctl, const struct command *command)
 
 	if (ctl->json && !(takes & TAKES_JSON))
 		return refuse("--json is not for", command->name);
-	if (ctl->user && !(takes & TAKES_USER))
-		return refuse("--user is not for", command->name);
-	/* Or a script whose variable is empty would end all that have none. */
-	if (ctl->user && !*ctl->user)
-		return refuse("--user takes the name of a user", NULL);
-	if (ctl->from && !(takes & TAKES_TIME))
-		return refuse("--from is not for", command->name);
-	if (ctl->count && !(takes & TAKES_TIME))
-		return refuse("-n is not for", command->name);
-	if (ctl->seconds > 0 && !(takes & TAKES_TIME))
-		return refuse("-d is not for", command->name);
+	if (check_user(ctl, command))
+		return CTL_USAGE;
+	if (check_pace(ctl, command))
+		return CTL_USAGE;
 	if (ctl->all && !(takes & TAKES_ALL))
 		return refuse("--all is not for", command->name);
 	if (ctl->n && !(takes & TAKES_IDS))
@@ -299,6 +338,12 @@ static int take(struct ctl *ctl, struct command_line *line, int option)
 		return -1;
 	case 'u':
 		ctl->user = optarg;
+		return -1;
+	case 'k':
+		ctl->keep = optarg;
+		return -1;
+	case 's':
+		ctl->scan = true;
 		return -1;
 	case 'f':
 		ctl->from = optarg;

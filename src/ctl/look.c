@@ -12,17 +12,20 @@
 
 /* ---- list ------------------------------------------------------------- */
 
-static bool is_wanted(const struct ctl *ctl, const struct kri_record *record)
+/* By the index, if that is enough. */
+static enum kr_err walk_wanted(struct ctl *ctl, bool peek, ctl_visit *visit,
+			       void *arg)
 {
-	return !ctl->user ||
-	       kri_text_equal(ctl_user_of(record), kri_text_of(ctl->user));
+	if (ctl->user && !ctl->scan)
+		return ctl_user_walk(ctl, visit, arg);
+	return ctl_walk(ctl, peek || ctl->user, visit, arg);
 }
 
 static enum kr_err list_page(struct ctl *ctl, struct ctl_page *page, void *arg)
 {
 	(void)arg;
 	for (size_t i = 0; i < page->n; i++) {
-		if (!is_wanted(ctl, page->list[i]))
+		if (!ctl_is_wanted(ctl, page->list[i]))
 			continue;
 		if (ctl->json)
 			ctl_print_json(page->list[i], false);
@@ -39,7 +42,7 @@ int ctl_list(struct ctl *ctl)
 
 	if (!ctl->json)
 		ctl_print_head();
-	err = ctl_walk(ctl, true, list_page, NULL);
+	err = walk_wanted(ctl, true, list_page, NULL);
 	if (ctl->deaf)
 		return CTL_FAILED;
 	return err ? ctl_fail("list", err) : CTL_DONE;
@@ -95,15 +98,17 @@ static enum kr_err count_page(struct ctl *ctl, struct ctl_page *page, void *arg)
 {
 	int64_t *n = arg;
 
-	(void)ctl;
-	*n += (int64_t)page->n;
+	if (!ctl->user)
+		*n += (int64_t)page->n;
+	for (size_t i = 0; ctl->user && i < page->n; i++)
+		*n += ctl_is_wanted(ctl, page->list[i]);
 	return KR_OK;
 }
 
 int ctl_count(struct ctl *ctl)
 {
 	int64_t n = 0;
-	enum kr_err err = ctl_walk(ctl, false, count_page, &n);
+	enum kr_err err = walk_wanted(ctl, false, count_page, &n);
 
 	if (err)
 		return ctl_fail("count", err);

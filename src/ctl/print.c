@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "session/session.h"
 
 /* ---- output ----------------------------------------------------------- */
 
@@ -80,6 +81,8 @@ const char *ctl_span(int64_t seconds, char room[CTL_SPAN])
 	return room;
 }
 
+#define USER_WIDTH 12 /* columns */
+
 static int64_t age_of(const struct kri_record *record)
 {
 	return kri_clock_epoch() - record->born;
@@ -95,17 +98,34 @@ static int64_t left_of(const struct kri_record *record)
 
 void ctl_print_head(void)
 {
-	printf("%-22s  %-8s  %-9s  %s\n", "ID", "AGE", "IDLE LEFT", "USER");
+	printf("%-22s  %-8s  %-9s  %-*s  %s\n", "ID", "AGE", "IDLE LEFT",
+	       USER_WIDTH, "USER", "LABEL");
+}
+
+/* As wide as a short name, so that labels stand under one another. */
+static void print_padding(struct kri_text user)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < user.len; i++)
+		width += (user.data[i] & 0xc0) != 0x80;
+	printf("%*s", width < USER_WIDTH ? USER_WIDTH + 2 - width : 2, "");
 }
 
 void ctl_print_row(const struct kri_record *record)
 {
 	struct kri_text user = ctl_user_of(record);
+	struct kri_text label = ctl_label_of(record);
 	char age[CTL_SPAN], left[CTL_SPAN];
 
 	printf("%s  %-8s  %-9s  ", record->id, ctl_span(age_of(record), age),
 	       ctl_span(left_of(record), left));
-	ctl_print_text(user.data ? user : KRI_TEXT("-"));
+	user = user.data ? user : KRI_TEXT("-");
+	ctl_print_text(user);
+	if (label.len) {
+		print_padding(user);
+		ctl_print_text(label);
+	}
 	putchar('\n');
 }
 
@@ -128,12 +148,21 @@ static bool is_ours(struct kri_text key)
 void ctl_print_session(const struct kri_record *record)
 {
 	struct kri_text user = ctl_user_of(record);
+	struct kri_text label = ctl_label_of(record);
+	int64_t login = kri_session_login_of(record);
 	char left[CTL_SPAN];
 
 	printf("%-9s %s\n%-9s ", "id", record->id, "user");
 	ctl_print_text(user.data ? user : KRI_TEXT("-"));
 	putchar('\n');
+	if (label.len) {
+		printf("%-9s ", "label");
+		ctl_print_text(label);
+		putchar('\n');
+	}
 	print_moment("begun", record->born);
+	if (login)
+		print_moment("login", login);
 	print_moment("seen", record->seen / 1000);
 	printf("%-9s %s\n%-9s %lld\n", "left", ctl_span(left_of(record), left),
 	       "writes", (long long)record->version);
@@ -194,11 +223,17 @@ void ctl_print_json(const struct kri_record *record, bool values)
 {
 	struct json_object *line = json_object_new_object();
 	struct kri_text user = ctl_user_of(record);
+	struct kri_text label = ctl_label_of(record);
+	int64_t login = kri_session_login_of(record);
 
 	json_object_object_add(line, "id", json_object_new_string(record->id));
 	json_object_object_add(line, "user", user.data ? json_of(user) : NULL);
+	json_object_object_add(line, "label",
+			       label.data ? json_of(label) : NULL);
 	json_object_object_add(line, "begun",
 			       json_object_new_int64(record->born));
+	json_object_object_add(line, "login",
+			       login ? json_object_new_int64(login) : NULL);
 	json_object_object_add(line, "seen",
 			       json_object_new_int64(record->seen / 1000));
 	json_object_object_add(

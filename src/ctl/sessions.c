@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "base/encoding.h"
+#include "session/session.h"
 
 #define CHUNK (64 << 10)
 
@@ -26,8 +26,10 @@ void ctl_done(void *ctl)
 void ctl_wait(struct ctl *ctl)
 {
 	ctl->store->ops->flush(ctl->link);
-	while (ctl->loop.data)
+	while (ctl->loop.data) {
 		uv_run(&ctl->loop, UV_RUN_ONCE);
+		ctl->store->ops->flush(ctl->link);
+	}
 }
 
 enum kr_err ctl_reopen(struct ctl *ctl)
@@ -97,17 +99,26 @@ void ctl_page_commit(struct ctl *ctl, struct ctl_page *page)
 
 /* ---- what is in them -------------------------------------------------- */
 
-bool ctl_is_id(const char *text)
+static struct kri_text value_of(const struct kri_record *record,
+				struct kri_text key)
 {
-	unsigned char bytes[KRI_ID_SIZE];
+	const struct kri_value *value = kri_record_find(record, key);
 
-	return !kri_base64url_decode(kri_text_of(text), bytes, sizeof(bytes));
+	return value ? value->data : kri_text(NULL, 0);
 }
 
 struct kri_text ctl_user_of(const struct kri_record *record)
 {
-	const struct kri_value *user =
-		kri_record_find(record, KRI_TEXT("@user"));
+	return value_of(record, KRI_KEY_USER);
+}
 
-	return user ? user->data : kri_text(NULL, 0);
+struct kri_text ctl_label_of(const struct kri_record *record)
+{
+	return value_of(record, KRI_KEY_LABEL);
+}
+
+bool ctl_is_wanted(const struct ctl *ctl, const struct kri_record *record)
+{
+	return !ctl->user ||
+	       kri_text_equal(ctl_user_of(record), kri_text_of(ctl->user));
 }

@@ -75,7 +75,7 @@ static enum kr_err meet(struct walk *walk, const char *id, bool *first)
 
 /* What ended between the list and the look is nobody's business; another
  * error is that of all. */
-static enum kr_err drop_ended(struct ctl_page *page)
+enum kr_err ctl_page_drop_ended(struct ctl_page *page)
 {
 	size_t n = 0;
 
@@ -98,7 +98,7 @@ static enum kr_err end_page(struct walk *walk)
 
 	if (walk->peek && page->n) {
 		ctl_page_peek(walk->ctl, page);
-		err = drop_ended(page);
+		err = ctl_page_drop_ended(page);
 	}
 	walk->n += (int64_t)page->n;
 	if (!err && page->n)

@@ -18,10 +18,29 @@ struct kri_log_ids kri_exchange_ids(const struct kr_context *c)
 	};
 }
 
-void kri_exchange_answer(struct kr_context *c, int status, const char *text)
+/* The program's own page. What it leaves half done is not sent. */
+static bool has_page(struct kr_context *c, enum kr_err err, int status,
+		     const char *text)
 {
-	kri_response_error(&c->response, status, text);
+	const struct kri_site *site = c->site;
+	bool shown;
+
+	if (!site->on_error || c->failing)
+		return false;
+	kri_response_reset(&c->response);
+	c->failing = true;
+	shown = !site->on_error(c, site->on_error_user, err, status, text) &&
+		c->response.status;
+	c->failing = false;
+	return shown;
+}
+
+void kri_exchange_answer(struct kr_context *c, enum kr_err err, int status,
+			 const char *text)
+{
 	c->phase = KRI_TO_RESPOND;
+	if (!has_page(c, err, status, text))
+		kri_response_error(&c->response, status, text);
 }
 
 struct failure {
@@ -97,7 +116,7 @@ void kri_exchange_fail(struct kr_context *c, enum kr_err err)
 			kr_strerror(err));
 	kri_count_error(err);
 	c->visit.settled = false;
-	kri_exchange_answer(c, failure.status, failure.text);
+	kri_exchange_answer(c, err, failure.status, failure.text);
 }
 
 bool kri_exchange_is_secure(const struct kr_context *c)
@@ -140,7 +159,9 @@ static enum kr_err add_headers(struct kr_context *c)
 		err = kri_response_lines(&c->response,
 					 KRI_TEXT("Cache-Control: no-store\r\n"
 						  "Vary: Cookie\r\n"));
-	return err ? err : add_cookie(c);
+	if (!err && !(c->route->flags & KR_NO_COOKIE))
+		err = add_cookie(c);
+	return err;
 }
 
 /* Its cookie, whose session is stored, never reaches the client then: it is

@@ -41,10 +41,11 @@ static void refuse_method(struct kr_context *c, unsigned allow)
 	char methods[KRI_ALLOW_SIZE];
 
 	kri_router_allow(allow, methods);
-	kri_exchange_answer(c, 405, "Method not allowed");
+	kri_exchange_answer(c, KR_ERR_ARGUMENT, 405, "Method not allowed");
 	if (kri_response_header(&c->response, KRI_TEXT("Allow"),
 				kri_text_of(methods)))
-		kri_exchange_answer(c, 405, "Method not allowed");
+		kri_exchange_answer(c, KR_ERR_ARGUMENT, 405,
+				    "Method not allowed");
 }
 
 /* The cross-site rule: see enum kr_route_flag. */
@@ -93,14 +94,15 @@ static bool route(struct kr_context *c)
 	enum kr_err err = find(c, &allow);
 
 	if (err == KR_ERR_NOT_FOUND)
-		kri_exchange_answer(c, 404, "Not found");
+		kri_exchange_answer(c, KR_ERR_NOT_FOUND, 404, "Not found");
 	else if (err)
 		refuse_method(c, allow);
 	if (err)
 		return false;
 	c->rest = kri_route_rest(c->route, c->request.path);
 	if (kri_path_climbs(c->rest)) {
-		kri_exchange_answer(c, 400, "Path with a segment . or ..");
+		kri_exchange_answer(c, KR_ERR_INPUT, 400,
+				    "Path with a segment . or ..");
 		return false;
 	}
 	if (is_refused(c)) {
@@ -126,7 +128,7 @@ static void refuse_size(struct kr_context *c)
 
 	snprintf(text, sizeof(text), "Request body larger than %lld bytes",
 		 (long long)most);
-	kri_exchange_answer(c, 413, text);
+	kri_exchange_answer(c, KR_ERR_LIMIT, 413, text);
 }
 
 /* Whether the body is one that the route takes, or there is none; else it is
@@ -138,15 +140,16 @@ static bool check_body(struct kr_context *c)
 	if (err == KR_ERR_LIMIT)
 		refuse_size(c);
 	else if (err == KR_ERR_PROTOCOL)
-		kri_exchange_answer(c, 400, "Request body broke off");
+		kri_exchange_answer(c, KR_ERR_INPUT, 400,
+				    "Request body broke off");
 	else if (err)
-		kri_exchange_answer(c, 503, "Out of memory");
+		kri_exchange_answer(c, KR_ERR_MEMORY, 503, "Out of memory");
 	else if (!has_right_length(c))
-		kri_exchange_answer(c, 400,
+		kri_exchange_answer(c, KR_ERR_INPUT, 400,
 				    "Content-Length is not that of the body");
 	else if (c->body.bytes.len && !(c->route->flags & KR_BODY) &&
 		 !kri_request_is_form(&c->request))
-		kri_exchange_answer(c, 415,
+		kri_exchange_answer(c, KR_ERR_MEDIA, 415,
 				    "Request body must be "
 				    "application/x-www-form-urlencoded");
 	else
@@ -154,21 +157,24 @@ static bool check_body(struct kr_context *c)
 	return false;
 }
 
-/* Whether the parameters could be decoded; else it is answered. */
+/* Whether the parameters could be decoded; else it is answered. Those of a
+ * request that is only judged are not ours to complain about. */
 static bool decode(struct kr_context *c)
 {
 	struct kri_text form = {0};
 	const char *why = NULL;
 	enum kr_err err;
 
+	if (c->request.authorizer)
+		return true;
 	if (kri_request_is_form(&c->request))
 		form = kri_buffer_text(&c->body.bytes);
 	err = kri_request_decode(&c->request, form, &c->arena, &why);
 
 	if (err == KR_ERR_INPUT)
-		kri_exchange_answer(c, 400, why);
+		kri_exchange_answer(c, KR_ERR_INPUT, 400, why);
 	else if (err)
-		kri_exchange_answer(c, 503, "Out of memory");
+		kri_exchange_answer(c, KR_ERR_MEMORY, 503, "Out of memory");
 	return !err;
 }
 
@@ -181,6 +187,15 @@ static void make_room(struct kr_context *c)
 		c->arena.limit = arena_room(c->site) + len + kri_json_room(len);
 }
 
+/* Whether there is a route that takes the request as it is. */
+static bool take_up(struct kr_context *c)
+{
+	if (!route(c) || !check_body(c))
+		return false;
+	make_room(c);
+	return decode(c);
+}
+
 void kri_exchange_begin(struct kr_context *c, char **params)
 {
 	const struct kri_request *request = &c->request;
@@ -190,10 +205,9 @@ void kri_exchange_begin(struct kr_context *c, char **params)
 	kri_visit_begin(&c->visit, c->site->config, &c->site->cookie,
 			&c->arena);
 	kri_body_charge(&c->body, c->site->bodies);
-	if (!route(c) || !check_body(c))
-		return;
-	make_room(c);
-	if (!decode(c))
+	if (c->request.authorizer)
+		c->route = c->site->authorizer;
+	else if (!take_up(c))
 		return;
 	for (size_t i = 0;
 	     (c->route->flags & KR_SESSION) && i < request->cookie_headers; i++)

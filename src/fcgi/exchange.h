@@ -23,9 +23,13 @@ struct kri_monitor; /* monitor.h */
 struct kri_site {
 	const struct kri_config *config;
 	const struct kri_router *router;
+	const struct kri_route *authorizer; /* NULL: that role is not served */
+	kr_error_handler *on_error;         /* NULL: errors are JSON */
+	void *on_error_user;
 	struct kri_cookie cookie;
 	const struct kri_origins *origins; /* that clients may be sent to */
 	struct kri_body_room *bodies;      /* NULL: without a limit */
+	struct kr_store *store; /* for handlers that may block; NULL: none */
 	struct kri_monitor *monitor;       /* NULL: no pages of our own */
 };
 
@@ -54,6 +58,7 @@ struct kr_context {
 	unsigned went;     /* bits of the enum kri_stage that it has been in */
 	enum kr_err probe; /* of the store, for the monitor's pages */
 	unsigned tries;    /* runs that lost a race */
+	bool failing;      /* its error is being answered: it has no session */
 
 	/* The stages' own. */
 	struct kr_context *next; /* in the one list that it is in */
@@ -88,7 +93,8 @@ void kri_exchange_settle(struct kr_context *c);
 
 /* Answers with an error in place of what the handler had filled in: with a
  * status and a text, or with what `err` means. */
-void kri_exchange_answer(struct kr_context *c, int status, const char *text);
+void kri_exchange_answer(struct kr_context *c, enum kr_err err, int status,
+			 const char *text);
 void kri_exchange_fail(struct kr_context *c, enum kr_err err);
 
 /* Whether its cookies are sent with Secure. */

@@ -61,11 +61,6 @@ bool kri_begin_read(const struct kri_frame *frame, struct kri_begin *begin)
 	return true;
 }
 
-bool kri_role_is_served(unsigned role)
-{
-	return role == FCGI_RESPONDER;
-}
-
 void kri_frame_put(struct kri_buffer *out, unsigned type, unsigned id,
 		   struct kri_text content)
 {
@@ -171,7 +166,7 @@ static unsigned next_type(const struct kri_frame *frame)
 	switch (frame->type) {
 	case FCGI_BEGIN_REQUEST:
 		return kri_begin_read(frame, &begin) &&
-				       kri_role_is_served(begin.role)
+				       begin.role == FCGI_RESPONDER
 			       ? FCGI_PARAMS
 			       : 0;
 	case FCGI_PARAMS:

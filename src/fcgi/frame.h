@@ -33,9 +33,6 @@ struct kri_begin {
 /* False if the frame is of the wrong size. */
 bool kri_begin_read(const struct kri_frame *frame, struct kri_begin *begin);
 
-/* The roles that there are answers for. */
-bool kri_role_is_served(unsigned role);
-
 /* Takes a pair off *bytes. False if a length says more than there is. */
 bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name,
 		  struct kri_text *value);
@@ -44,7 +41,7 @@ bool kri_pair_cut(struct kri_text *bytes, struct kri_text *name,
 bool kri_pairs_fit(struct kri_text bytes);
 
 /*
- * Whether `bytes` are exactly one whole request, of a role that is served,
+ * Whether `bytes` are exactly one whole request, of the role Responder,
  * with no other frame among its own and no pair split between two: such a
  * one libfcgi reads to the last byte, and no further.
  */

@@ -7,6 +7,7 @@
 
 #include <fastcgi.h>
 
+#include "fcgi/exchange.h"
 #include "fcgi/frame.h"
 #include "fcgi/management.h"
 
@@ -71,6 +72,13 @@ static enum kri_gather manage(struct kri_gathered *gathered,
 	return KRI_GATHER_PARTIAL;
 }
 
+static bool is_served(const struct kri_gathered *gathered, unsigned role)
+{
+	return role == FCGI_RESPONDER ||
+	       (role == FCGI_AUTHORIZER && gathered->site &&
+		gathered->site->authorizer);
+}
+
 static enum kri_gather begin(struct kri_gathered *gathered,
 			     const struct kri_frame *frame)
 {
@@ -83,11 +91,34 @@ static enum kri_gather begin(struct kri_gathered *gathered,
 		return bad(gathered, "a request began twice");
 	if (gathered->id)
 		return end(gathered, frame->id, true, FCGI_CANT_MPX_CONN);
-	if (!kri_role_is_served(said.role))
+	if (!is_served(gathered, said.role))
 		return end(gathered, frame->id, said.keep, FCGI_UNKNOWN_ROLE);
 	gathered->id = frame->id;
 	gathered->keep = said.keep;
+	gathered->role = said.role;
 	return KRI_GATHER_PARTIAL;
+}
+
+/*
+ * An authorizer's request ends with its parameters (section 6.3): some front
+ * servers send the end of an empty body nevertheless, as lighttpd, and some do
+ * not, as Apache. One that is there already goes with it; one that comes later
+ * belongs to no request. A connection that is to be closed waits for the peer
+ * to close it, as such a frame in its way would cost the peer the answer.
+ */
+static enum kri_gather end_judged(struct kri_gathered *gathered)
+{
+	struct kri_buffer *raw = &gathered->raw;
+	struct kri_frame frame;
+
+	if (kri_frame_cut(kri_text(raw->data + gathered->done,
+				   raw->len - gathered->done),
+			  &frame) == KRI_FRAME_WHOLE &&
+	    frame.type == FCGI_STDIN && frame.id == gathered->id &&
+	    !frame.content.len)
+		gathered->done += frame.size;
+	gathered->cut = !gathered->keep;
+	return KRI_GATHER_WHOLE;
 }
 
 /* libfcgi trusts the lengths of pairs: they are checked when all is there, as
@@ -105,6 +136,8 @@ static enum kri_gather take_params(struct kri_gathered *gathered,
 	gathered->params_end = true;
 	if (!kri_pairs_fit(kri_buffer_text(&gathered->params)))
 		return bad(gathered, "parameters with lengths that do not fit");
+	if (gathered->role == FCGI_AUTHORIZER)
+		return end_judged(gathered);
 	gathered->most = kri_body_most_of_pairs(
 		gathered->site, kri_buffer_text(&gathered->params));
 	return KRI_GATHER_PARTIAL;
@@ -211,7 +244,7 @@ void kri_gather_replay(const struct kri_gathered *gathered,
 		       struct kri_buffer *out)
 {
 	const char begin_body[sizeof(FCGI_BeginRequestBody)] = {
-		[1] = FCGI_RESPONDER,
+		[1] = (char)gathered->role,
 		[2] = gathered->keep ? FCGI_KEEP_CONN : 0,
 	};
 

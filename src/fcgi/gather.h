@@ -32,6 +32,7 @@ struct kri_gathered {
 	size_t body_len;             /* of all that was sent */
 	struct kri_buffer replies;   /* the caller sends and clears it */
 	unsigned id;                 /* the request's; 0: none has begun */
+	unsigned role;               /* FastCGI's number of it */
 	bool keep;                   /* it wants the connection kept */
 	bool params_end;
 	bool cut; /* whole only as far as we read: more body is coming */

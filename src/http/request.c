@@ -12,6 +12,7 @@
 /* The parameters that we act on. */
 enum known {
 	HTTPS,
+	FCGI_ROLE,
 	PATH_INFO,
 	REQUEST_ID,
 	SCRIPT_NAME,
@@ -29,6 +30,7 @@ enum known {
 /* By enum known, which is by length: the search can stop early. */
 static const struct kri_text known_names[KNOWN_N] = {
 	[HTTPS] = KRI_TEXT("HTTPS"),
+	[FCGI_ROLE] = KRI_TEXT("FCGI_ROLE"),
 	[PATH_INFO] = KRI_TEXT("PATH_INFO"),
 	[REQUEST_ID] = KRI_TEXT("REQUEST_ID"),
 	[SCRIPT_NAME] = KRI_TEXT("SCRIPT_NAME"),
@@ -181,6 +183,8 @@ void kri_request_read(struct kri_request *request, char **params)
 	request->query = kri_text_of(values[QUERY_STRING]);
 	request->content_type = kri_text_of(values[CONTENT_TYPE]);
 	request->content_length = length_of(values[CONTENT_LENGTH]);
+	/* libfcgi puts it in front of what the front server sends. */
+	request->authorizer = is(values[FCGI_ROLE], "AUTHORIZER");
 	request->https = is(values[HTTPS], "on") || is(values[HTTPS], "1");
 	request->cross_site = is(values[SEC_FETCH_SITE], "cross-site");
 }

@@ -11,7 +11,8 @@
 
 #define ALL_METHODS (KR_GET | KR_POST | KR_PUT | KR_PATCH | KR_DELETE)
 #define ALL_FLAGS                                                              \
-	(KR_SESSION | KR_ATOMIC | KR_BLOCKING | KR_CROSS_SITE | KR_BODY)
+	(KR_SESSION | KR_ATOMIC | KR_BLOCKING | KR_CROSS_SITE | KR_BODY |      \
+	 KR_NO_COOKIE)
 
 /* What of the route's path is compared. */
 static struct kri_text compared(const struct kri_route *route)

@@ -15,7 +15,7 @@
 struct uv_loop_s;
 struct kri_pg_client;
 
-#define KRI_PG_JOB_STATEMENTS 4
+#define KRI_PG_JOB_STATEMENTS 5
 
 struct kri_pg_job {
 	/* Calls kri_pg_send() for each statement, at most so many; once for

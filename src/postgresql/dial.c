@@ -212,14 +212,26 @@ static void send_step(struct kri_pg_dial *dial)
 		watch(dial, UV_READABLE | UV_WRITABLE, on_answer);
 }
 
-static void end_step(struct kri_pg_dial *dial)
+static void tell_what_was_made(const struct kri_pg_dial *dial)
 {
 	const struct kri_pg_server *server = dial->server;
 
-	if (dial->step == KRI_PG_CREATE && !dial->step_err)
+	if (dial->step == KRI_PG_CREATE)
 		kri_log(KRI_LOG_INFO, NULL,
 			"postgresql %s: made the tables in schema %s",
 			server->name.data, server->options.schema);
+	if (dial->step == KRI_PG_ADD)
+		kri_log(KRI_LOG_INFO, NULL,
+			"postgresql %s: the tables in schema %s are of version "
+			"%lld now",
+			server->name.data, server->options.schema,
+			(long long)server->options.version);
+}
+
+static void end_step(struct kri_pg_dial *dial)
+{
+	if (!dial->step_err)
+		tell_what_was_made(dial);
 	dial->step = dial->next;
 	if (dial->step_err)
 		try_next(dial);
@@ -251,7 +263,8 @@ static bool says_something(const struct kri_pg_dial *dial,
 {
 	ExecStatusType status = PQresultStatus(result);
 
-	if (status == PGRES_FATAL_ERROR || dial->step == KRI_PG_CREATE)
+	if (status == PGRES_FATAL_ERROR || dial->step == KRI_PG_CREATE ||
+	    dial->step == KRI_PG_ADD)
 		return true;
 	return dial->step == KRI_PG_PREPARE ? status == PGRES_PIPELINE_SYNC
 					    : status == PGRES_TUPLES_OK;

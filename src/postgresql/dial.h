@@ -34,6 +34,7 @@ enum kri_pg_greeting {
 	KRI_PG_GREET,   /* settings, and which version the tables have */
 	KRI_PG_LOOK,    /* there are none: is the schema there? */
 	KRI_PG_CREATE,  /* the tables */
+	KRI_PG_ADD,     /* what tables of an older version have not */
 	KRI_PG_PREPARE, /* the statements */
 	KRI_PG_READY
 };
@@ -45,7 +46,7 @@ enum kr_err kri_pg_greeting_send(const struct kri_pg_server *server,
 
 /* What is to be done after a step's last result; or an error, with words in
  * `why`. */
-enum kr_err kri_pg_greeting_next(const struct kri_pg_server *server,
+enum kr_err kri_pg_greeting_next(struct kri_pg_server *server,
 				 const PGresult *result,
 				 enum kri_pg_greeting *step, bool *with_schema,
 				 struct kri_buffer *why) KR_MUST_CHECK;

@@ -34,10 +34,11 @@ static void put_settings(const struct kri_pg_server *server,
 			  "SET jit TO off;"
 			  "SET default_transaction_isolation TO "
 			  "'read committed';"
-			  "SELECT number FROM version",
+			  "SELECT number, (%s)::int FROM version",
 			  server->options.schema,
 			  (long long)server->options.io_timeout * 9 / 10 + 1,
-			  (long long)server->options.io_timeout / 10 + 1);
+			  (long long)server->options.io_timeout / 10 + 1,
+			  server->options.whole);
 }
 
 static void put_tables(const struct kri_pg_server *server, bool with_schema,
@@ -51,6 +52,21 @@ static void put_tables(const struct kri_pg_server *server, bool with_schema,
 				  schema);
 	kri_buffer_printf(out, "SET LOCAL search_path TO %s;", schema);
 	kri_buffer_string(out, server->options.tables);
+}
+
+/* Many sessions take longer than a request may: the server goes on with it even
+ * if we have left meanwhile. */
+static void put_additions(const struct kri_pg_server *server,
+			  struct kri_buffer *out)
+{
+	const char *schema = server->options.schema;
+
+	kri_buffer_printf(out, LOCK, schema);
+	kri_buffer_printf(out,
+			  "SET LOCAL search_path TO %s;"
+			  "SET LOCAL statement_timeout TO 0;",
+			  schema);
+	kri_buffer_string(out, server->options.additions);
 }
 
 static enum kr_err send_text(PGconn *conn, struct kri_buffer *text)
@@ -69,10 +85,14 @@ static enum kr_err prepare(const struct kri_pg_server *server, PGconn *conn)
 {
 	bool good = PQenterPipelineMode(conn);
 
-	for (size_t i = 0; i < server->options.n && good; i++)
-		good = PQsendPrepare(conn, server->options.statements[i].name,
-				     server->options.statements[i].text, 0,
-				     NULL);
+	for (size_t i = 0; i < server->options.n && good; i++) {
+		const struct kri_pg_statement *each =
+			&server->options.statements[i];
+
+		if (!each->added || kri_pg_server_is_whole(server))
+			good = PQsendPrepare(conn, each->name, each->text, 0,
+					     NULL);
+	}
 	return good && PQpipelineSync(conn) ? KR_OK : KR_ERR_UNAVAILABLE;
 }
 
@@ -93,6 +113,9 @@ enum kr_err kri_pg_greeting_send(const struct kri_pg_server *server,
 	case KRI_PG_CREATE:
 		put_tables(server, with_schema, &text);
 		return send_text(conn, &text);
+	case KRI_PG_ADD:
+		put_additions(server, &text);
+		return send_text(conn, &text);
 	case KRI_PG_PREPARE:
 		return prepare(server, conn);
 	default:
@@ -107,7 +130,7 @@ static enum kr_err check_version(const struct kri_pg_server *server,
 
 	if (PQntuples(result) == 1)
 		theirs = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	if (theirs == ours)
+	if (theirs >= server->options.least && theirs <= ours)
 		return KR_OK;
 	kri_buffer_printf(why,
 			  "the tables in schema %s are of version %lld, %s "
@@ -115,6 +138,31 @@ static enum kr_err check_version(const struct kri_pg_server *server,
 			  server->options.schema, theirs,
 			  theirs > ours ? "newer" : "older", ours);
 	return KR_ERR_PROTOCOL;
+}
+
+static bool is_whole(const PGresult *result)
+{
+	return !strcmp(PQgetvalue(result, 0, 1), "1");
+}
+
+/* What the owner of the tables is to run, on one line. */
+static void put_remedy(const struct kri_pg_server *server,
+		       struct kri_buffer *why)
+{
+	const char *sql = server->options.additions;
+
+	kri_buffer_printf(why,
+			  " (the tables in schema %s are of an older version: "
+			  "let their owner run, see docs/stores.md: SET "
+			  "search_path TO %s;",
+			  server->options.schema, server->options.schema);
+	while (*sql) {
+		size_t n = strcspn(sql, "\n");
+
+		kri_buffer_printf(why, " %.*s", (int)n, sql);
+		sql += n + strspn(sql + n, "\n ");
+	}
+	kri_buffer_string(why, ")");
 }
 
 static enum kr_err refused(const struct kri_pg_server *server,
@@ -133,10 +181,12 @@ static enum kr_err refused(const struct kri_pg_server *server,
 				  " (schema %s has no tables yet: let somebody "
 				  "make them who may, see docs/stores.md)",
 				  server->options.schema);
+	if (step == KRI_PG_ADD)
+		put_remedy(server, why);
 	return kri_pg_check(result);
 }
 
-enum kr_err kri_pg_greeting_next(const struct kri_pg_server *server,
+enum kr_err kri_pg_greeting_next(struct kri_pg_server *server,
 				 const PGresult *result,
 				 enum kri_pg_greeting *step, bool *with_schema,
 				 struct kri_buffer *why)
@@ -153,13 +203,19 @@ enum kr_err kri_pg_greeting_next(const struct kri_pg_server *server,
 	switch (*step) {
 	case KRI_PG_GREET:
 		err = check_version(server, result, why);
-		*step = KRI_PG_PREPARE;
+		if (err)
+			break;
+		atomic_store(&server->whole, is_whole(result));
+		*step = is_whole(result) || server->leaves_tables
+				? KRI_PG_PREPARE
+				: KRI_PG_ADD;
 		break;
 	case KRI_PG_LOOK:
 		*with_schema = PQgetisnull(result, 0, 0);
 		*step = KRI_PG_CREATE;
 		break;
 	case KRI_PG_CREATE:
+	case KRI_PG_ADD:
 		*step = KRI_PG_GREET;
 		break;
 	default:

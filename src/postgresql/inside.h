@@ -29,6 +29,9 @@ struct kri_pg_server {
 	char timeout[24];       /* tcp_user_timeout */
 	struct kri_buffer name; /* for messages */
 
+	bool leaves_tables; /* of an older version as they are */
+	atomic_bool whole;  /* the additions are there */
+
 	atomic_size_t first;  /* the host that worked last */
 	_Atomic int64_t gone; /* kri_clock_ms() since it is away; 0: is not */
 	_Atomic int64_t next_complaint; /* see kri_log_is_due() */

@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 
-#define KRI_PG_PARAMS 12 /* of one statement, at most */
+#define KRI_PG_PARAMS 14 /* of one statement, at most */
 
 /* By their numbers in pg_type. */
 enum kri_pg_type {

@@ -350,6 +350,16 @@ void kri_pg_server_close(struct kri_pg_server **server)
 	free(closed);
 }
 
+void kri_pg_server_leave_tables(struct kri_pg_server *server)
+{
+	server->leaves_tables = true;
+}
+
+bool kri_pg_server_is_whole(const struct kri_pg_server *server)
+{
+	return atomic_load(&server->whole);
+}
+
 bool kri_pg_server_aborts(const struct kri_pg_server *server)
 {
 	return server->options.abort_on_connect_fail;

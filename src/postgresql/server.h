@@ -14,6 +14,7 @@ struct kri_pg_server;
 struct kri_pg_statement {
 	const char *name;
 	const char *text; /* tables without a schema: that of the options */
+	bool added;       /* about what the additions make */
 };
 
 struct kri_pg_options {
@@ -25,10 +26,14 @@ struct kri_pg_options {
 
 	const struct kri_pg_statement *statements;
 	size_t n;
-	/* What makes the tables in a schema that has none, and the version
-	 * that they then have: in table "version", column "number". */
+	/* What makes the tables in a schema that has none. Table "version",
+	 * column "number", says what a program has to know at least: from
+	 * `least` on we do, up to `version`. */
 	const char *tables;
-	int64_t version;
+	int64_t least, version;
+	/* What makes of tables of the least version those of ours, and an
+	 * expression that says whether that has been done. */
+	const char *additions, *whole;
 };
 
 /* Borrows the options' texts, but not the options. Does not connect.
@@ -39,6 +44,13 @@ enum kr_err kri_pg_server_open(const struct kri_pg_options *options,
 
 /* All clients have been closed. */
 void kri_pg_server_close(struct kri_pg_server **server);
+
+/* Before the first client: tables of an older version are left as they are, and
+ * statements about additions that are not there are not prepared. */
+void kri_pg_server_leave_tables(struct kri_pg_server *server);
+
+/* Whether the last connection that was made found all additions. */
+bool kri_pg_server_is_whole(const struct kri_pg_server *server);
 
 /* Whether no connection means no start. */
 bool kri_pg_server_aborts(const struct kri_pg_server *server);

@@ -179,6 +179,8 @@ static const struct kri_reply *find_refusal(const struct kri_call *call,
 		if (call->reply[i]->type != KRI_REPLY_ERROR)
 			continue;
 		*err = kri_reply_check(call->reply[i]);
+		if (call->lenient && kri_reply_is_forbidden(call->reply[i]))
+			continue;
 		if (*err == KR_ERR_UNAVAILABLE || *err == KR_ERR_DENIED)
 			return call->reply[i];
 	}

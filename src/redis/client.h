@@ -32,6 +32,9 @@ struct kri_call {
 	 * that turns out dead it is sent once more. Others are sent again
 	 * only if not one byte of them had been written. */
 	bool repeatable;
+	/* A command that our user may not run says nothing of the server: who
+	 * gave it reads the error, and the connection goes on. */
+	bool lenient;
 	/* Replies are made in this arena and take `room` bytes of it at most;
 	 * a call whose replies need more fails alone, with KR_ERR_LIMIT,
 	 * one that finds no memory with KR_ERR_MEMORY. */

@@ -180,6 +180,14 @@ bool kri_reply_is_error(const struct kri_reply *reply, const char *code)
 	       kri_text_starts(reply->text, kri_text_of(code));
 }
 
+bool kri_reply_is_forbidden(const struct kri_reply *reply)
+{
+	return kri_reply_is_error(reply, "NOPERM ") ||
+	       kri_reply_is_error(reply,
+				  "ERR The user executing the script can't") ||
+	       kri_reply_is_error(reply, "ERR ACL failure in script");
+}
+
 enum kr_err kri_reply_check(const struct kri_reply *reply)
 {
 	static const struct {

@@ -63,6 +63,9 @@ static inline enum kr_err kri_sink_check(const struct kri_sink *sink,
 /* Whether an error reply begins with that code, such as "NOSCRIPT". */
 bool kri_reply_is_error(const struct kri_reply *reply, const char *code);
 
+/* Whether it is that our user may not run the command, or a script's. */
+bool kri_reply_is_forbidden(const struct kri_reply *reply);
+
 /*
  * KR_OK for any reply but an error, else what the error means:
  * KR_ERR_UNAVAILABLE (ask another node or later), KR_ERR_FULL, KR_ERR_DENIED,

@@ -78,6 +78,20 @@ static enum kr_err renew(struct kr_session *session)
 	return KR_OK;
 }
 
+/* For the store's index by user: whose the session is when all is done, and
+ * that this change made it so; then from now on it lives anew. */
+static void tell_user(const struct kr_session *session)
+{
+	struct kri_record *record = session->record;
+
+	record->user = kri_session_user_of(record);
+	if (!record->user.len ||
+	    !kri_session_has_changed(session, KRI_KEY_USER))
+		return;
+	record->entering = true;
+	record->ttl = kri_session_ttl(session->config, record);
+}
+
 /* All that can fail comes first: others of the batch share the record, and
  * it must not be left with half of our changes. */
 static enum kr_err update(struct kr_session *session, bool exact)
@@ -92,6 +106,7 @@ static enum kr_err update(struct kr_session *session, bool exact)
 	if (session->cleared)
 		remove_all(record);
 	merge_all(session);
+	tell_user(session);
 	if (record->operation != KRI_OP_DESTROY)
 		record->operation = KRI_OP_UPDATE;
 	record->exact |= exact;
@@ -119,7 +134,15 @@ static enum kr_err create(struct kr_session *session)
 		return err;
 	session->record = record;
 	merge_all(session);
+	tell_user(session);
 	return KR_OK;
+}
+
+void kri_session_end_record(struct kri_record *record)
+{
+	record->operation = KRI_OP_DESTROY;
+	record->user = kri_session_user_of(record);
+	record->entering = false;
 }
 
 /* The new one first: that it can be made is not sure. */
@@ -132,7 +155,7 @@ enum kr_err kri_session_apply(struct kr_session *session, bool exact)
 	else if (sets_anything(session))
 		err = create(session);
 	if (!err && session->ended)
-		session->ended->operation = KRI_OP_DESTROY;
+		kri_session_end_record(session->ended);
 	return err;
 }
 

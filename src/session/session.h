@@ -15,8 +15,10 @@
 #define KRI_KEY_USER KRI_TEXT("@user")   /* who has logged in */
 #define KRI_KEY_LOGIN KRI_TEXT("@login") /* when, seconds since the epoch */
 #define KRI_KEY_IDLE KRI_TEXT("@idle")   /* its own idle timeout, seconds */
+#define KRI_KEY_LABEL KRI_TEXT("@label") /* what it is called in a list */
 
 #define KRI_USER_MAX 256           /* bytes of a user's name */
+#define KRI_LABEL_MAX 256          /* bytes of a label */
 #define KRI_IDLE_MAX (365 * 86400) /* seconds */
 
 /* What the client has to be told. */
@@ -66,6 +68,11 @@ bool kri_session_is_due(const struct kri_config *config,
 int64_t kri_session_ttl(const struct kri_config *config,
 			const struct kri_record *record);
 
+/* When the record ends unless it is touched before, in seconds since the
+ * epoch, as far as its last touch tells. */
+int64_t kri_session_ends(const struct kri_config *config,
+			 const struct kri_record *record);
+
 /* Seconds that a cookie of the record is to be kept: `otherwise`, unless the
  * record has an idle timeout of its own. (session/times.c, like those above) */
 int64_t kri_session_max_age(const struct kri_config *config,
@@ -114,6 +121,9 @@ bool kri_session_has_changed(const struct kr_session *session,
 enum kr_err kri_session_set_idle(struct kr_session *session,
 				 int64_t seconds) KR_MUST_CHECK;
 
+/* Whether a user may be called so. */
+bool kri_session_is_name(struct kri_text user);
+
 /*
  * Who has logged in, or NULL, and when, in seconds since the epoch, or -1. A
  * login renews. KR_ERR_INPUT for a name that is none; errors of _set_own and
@@ -123,6 +133,17 @@ enum kr_err kri_session_login(struct kr_session *session,
 			      struct kri_text user) KR_MUST_CHECK;
 const char *kri_session_user(const struct kr_session *session);
 int64_t kri_session_login_at(const struct kr_session *session);
+
+/* What the session is called in a list of its user's. KR_ERR_INPUT for what
+ * cannot be shown there; errors of _set_own. */
+enum kr_err kri_session_set_label(struct kr_session *session,
+				  struct kri_text label) KR_MUST_CHECK;
+
+/* The same three of a record, as a store has it: `text` and `label` are empty
+ * and the time is 0 where there is none. */
+struct kri_text kri_session_user_of(const struct kri_record *record);
+struct kri_text kri_session_label_of(const struct kri_record *record);
+int64_t kri_session_login_of(const struct kri_record *record);
 
 /* The id, or NULL without a session. */
 const char *kri_session_id(const struct kr_session *session);
@@ -139,6 +160,9 @@ bool kri_session_is_changed(const struct kr_session *session);
  */
 enum kr_err kri_session_apply(struct kr_session *session,
 			      bool exact) KR_MUST_CHECK;
+
+/* The record is to be ended. */
+void kri_session_end_record(struct kri_record *record);
 
 /* What to tell the client, once the commit has succeeded. */
 enum kri_cookie_action kri_session_cookie(const struct kr_session *session);

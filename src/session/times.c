@@ -80,6 +80,24 @@ int64_t kri_session_ttl(const struct kri_config *config,
 	return left > 1 ? left : 1;
 }
 
+/* Whoever touched it last gave it that long, by the same options. */
+int64_t kri_session_ends(const struct kri_config *config,
+			 const struct kri_record *record)
+{
+	int64_t idle = idle_of(config, record);
+	int64_t absolute = config->absolute_timeout / 1000;
+	int64_t ends = 0, last = 0;
+
+	if (__builtin_add_overflow(record->seen, idle + sixteenth(idle), &ends))
+		ends = INT64_MAX;
+	ends /= 1000;
+	if (absolute &&
+	    !__builtin_add_overflow(record->born, absolute, &last) &&
+	    last < ends)
+		return last;
+	return ends;
+}
+
 /* A browser counts from when it got the cookie. One that ended with the idle
  * timeout would have to be sent again and again, and what an earlier request
  * sends could overwrite the cookie of a login. So it may outlive the session,

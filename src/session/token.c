@@ -10,20 +10,25 @@
 _Static_assert(KRI_BASE64URL_LEN(KRI_ID_SIZE) == KRI_ID_LEN, "id");
 _Static_assert(KRI_BASE64URL_LEN(KRI_SECRET_SIZE) == KRI_SECRET_LEN, "secret");
 
-enum kr_err kri_token_parse(struct kri_text value, struct kri_token *token)
+/* Decoded only to know that it is the one spelling of some id. */
+bool kri_token_is_id(struct kri_text text)
 {
 	unsigned char id[KRI_ID_SIZE];
-	enum kr_err err = KR_ERR_INPUT;
 
-	if (value.len != KRI_TOKEN_LEN)
-		return err;
-	/* Decoded only to know that it is the one spelling of some id. */
-	err = kri_base64url_decode(kri_text(value.data, KRI_ID_LEN), id,
-				   sizeof(id));
-	if (!err)
-		err = kri_base64url_decode(
-			kri_text(value.data + KRI_ID_LEN, KRI_SECRET_LEN),
-			token->secret, sizeof(token->secret));
+	return text.len == KRI_ID_LEN &&
+	       !kri_base64url_decode(text, id, sizeof(id));
+}
+
+enum kr_err kri_token_parse(struct kri_text value, struct kri_token *token)
+{
+	enum kr_err err;
+
+	if (value.len != KRI_TOKEN_LEN ||
+	    !kri_token_is_id(kri_text(value.data, KRI_ID_LEN)))
+		return KR_ERR_INPUT;
+	err = kri_base64url_decode(
+		kri_text(value.data + KRI_ID_LEN, KRI_SECRET_LEN),
+		token->secret, sizeof(token->secret));
 	if (err)
 		return err;
 	memcpy(token->id, value.data, KRI_ID_LEN);

@@ -18,6 +18,9 @@ struct kri_token {
 	unsigned char secret[KRI_SECRET_SIZE];
 };
 
+/* Whether the text is spelt as a session's id. */
+bool kri_token_is_id(struct kri_text text);
+
 /* Reads a cookie's value. KR_ERR_INPUT for another length or alphabet. */
 enum kr_err kri_token_parse(struct kri_text value,
 			    struct kri_token *token) KR_MUST_CHECK;

@@ -92,7 +92,7 @@ static bool has_expired(const struct kri_visit *visit,
 {
 	if (!kri_session_is_expired(visit->config, record))
 		return false;
-	record->operation = KRI_OP_DESTROY;
+	kri_session_end_record(record);
 	kri_count(KRI_METRIC_EXPIRED);
 	return true;
 }
@@ -107,6 +107,7 @@ static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 	    kri_session_is_due(visit->config, record)) {
 		record->operation = KRI_OP_TOUCH;
 		record->ttl = kri_session_ttl(visit->config, record);
+		record->user = kri_session_user_of(record);
 	}
 	kri_session_adopt(&visit->session, record);
 	if (candidate != &visit->candidates[0])

@@ -10,27 +10,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/memory_shard.h"
+#include "store/memory_inside.h"
 
-#define SHARDS 64
 #define SHARD_SHIFT 58 /* of a hash: the high bits, as buckets use the low */
 #define SWEEP 8        /* buckets that each write looks through */
 
-struct memory_store {
-	struct kri_store base;
-	struct kri_memory_room room;
-	struct kri_memory_shard shards[SHARDS];
-};
-
-/* One record's business: its shard, locked, and the time. */
-struct visit {
-	struct kri_memory_shard *shard;
-	int64_t now;
-};
-
-static struct visit enter(struct memory_store *store, const char *id)
+struct kri_memory_visit kri_memory_enter(struct kri_memory_store *store,
+					 const char *id)
 {
-	struct visit visit = {
+	struct kri_memory_visit visit = {
 		.shard = &store->shards[kri_memory_hash(id) >> SHARD_SHIFT],
 		.now = kri_clock_ms(),
 	};
@@ -39,17 +27,17 @@ static struct visit enter(struct memory_store *store, const char *id)
 	return visit;
 }
 
-static void leave(const struct visit *visit)
+void kri_memory_leave(const struct kri_memory_visit *visit)
 {
 	pthread_mutex_unlock(&visit->shard->lock);
 }
 
 /* ---- load and peek ---------------------------------------------------- */
 
-static enum kr_err load_one(struct memory_store *store,
+static enum kr_err load_one(struct kri_memory_store *store,
 			    struct kri_record *record)
 {
-	struct visit visit = enter(store, record->id);
+	struct kri_memory_visit visit = kri_memory_enter(store, record->id);
 	const struct kri_memory_session *session =
 		kri_memory_shard_find(visit.shard, record->id, visit.now);
 	enum kr_err err = KR_ERR_NOT_FOUND;
@@ -59,7 +47,7 @@ static enum kr_err load_one(struct memory_store *store,
 		err = kri_memory_session_read(session, record);
 		record->left = session->ends - visit.now;
 	}
-	leave(&visit);
+	kri_memory_leave(&visit);
 	return err;
 }
 
@@ -67,8 +55,8 @@ static void load(struct kri_link *link, struct kri_record **records, size_t n,
 		 kri_store_done *done, void *arg)
 {
 	for (size_t i = 0; i < n; i++)
-		records[i]->err = load_one((struct memory_store *)link->store,
-					   records[i]);
+		records[i]->err = load_one(
+			(struct kri_memory_store *)link->store, records[i]);
 	done(arg);
 }
 
@@ -81,7 +69,8 @@ static void set_end(struct kri_memory_session *session, int64_t ttl,
 	session->seen = kri_clock_epoch_ms();
 }
 
-static enum kr_err create(const struct visit *visit, struct kri_record *record)
+static enum kr_err create(const struct kri_memory_visit *visit,
+			  struct kri_record *record)
 {
 	struct kri_memory_session *session =
 		kri_memory_shard_find(visit->shard, record->id, visit->now);
@@ -133,7 +122,8 @@ static void forget(struct kri_memory_session *session,
 	session->was_at = 0;
 }
 
-static enum kr_err update(const struct visit *visit, struct kri_record *record)
+static enum kr_err update(const struct kri_memory_visit *visit,
+			  struct kri_record *record)
 {
 	struct kri_memory_session *session =
 		kri_memory_shard_find(visit->shard, record->id, visit->now);
@@ -153,7 +143,8 @@ static enum kr_err update(const struct visit *visit, struct kri_record *record)
 	return KR_OK;
 }
 
-static enum kr_err touch(const struct visit *visit, struct kri_record *record)
+static enum kr_err touch(const struct kri_memory_visit *visit,
+			 struct kri_record *record)
 {
 	struct kri_memory_session *session =
 		kri_memory_shard_find(visit->shard, record->id, visit->now);
@@ -165,7 +156,7 @@ static enum kr_err touch(const struct visit *visit, struct kri_record *record)
 	return KR_OK;
 }
 
-static enum kr_err carry_out(const struct visit *visit,
+static enum kr_err carry_out(const struct kri_memory_visit *visit,
 			     struct kri_record *record)
 {
 	switch (record->operation) {
@@ -194,29 +185,46 @@ static void complain(const struct kri_record *record)
 }
 
 /* Where there is no room, what has ended in the same shard makes some. */
-static enum kr_err commit_one(struct memory_store *store,
+enum kr_err kri_memory_change(const struct kri_memory_visit *visit,
 			      struct kri_record *record)
 {
-	struct visit visit = enter(store, record->id);
 	enum kr_err err;
 
-	kri_memory_shard_sweep(visit.shard, SWEEP, visit.now);
-	err = carry_out(&visit, record);
+	kri_memory_shard_sweep(visit->shard, SWEEP, visit->now);
+	err = carry_out(visit, record);
 	if (err == KR_ERR_FULL &&
-	    kri_memory_shard_sweep(visit.shard, SIZE_MAX, visit.now))
-		err = carry_out(&visit, record);
-	leave(&visit);
+	    kri_memory_shard_sweep(visit->shard, SIZE_MAX, visit->now))
+		err = carry_out(visit, record);
 	if (err == KR_ERR_FULL)
 		complain(record);
 	return err;
 }
 
+static enum kr_err commit_one(struct kri_memory_store *store,
+			      struct kri_record *record)
+{
+	struct kri_memory_visit visit = kri_memory_enter(store, record->id);
+	enum kr_err err = kri_memory_change(&visit, record);
+
+	kri_memory_leave(&visit);
+	return err;
+}
+
+static bool is_entering(const struct kri_record *record)
+{
+	return record->entering && (record->operation == KRI_OP_CREATE ||
+				    record->operation == KRI_OP_UPDATE);
+}
+
 static void commit(struct kri_link *link, struct kri_record **records, size_t n,
 		   kri_store_done *done, void *arg)
 {
+	struct kri_memory_store *store = (struct kri_memory_store *)link->store;
+
 	for (size_t i = 0; i < n; i++)
-		records[i]->err = commit_one((struct memory_store *)link->store,
-					     records[i]);
+		records[i]->err = is_entering(records[i])
+					  ? kri_memory_login(store, records[i])
+					  : commit_one(store, records[i]);
 	done(arg);
 }
 
@@ -225,7 +233,7 @@ static void commit(struct kri_link *link, struct kri_record **records, size_t n,
 static void list(struct kri_link *link, struct kri_listing *listing,
 		 kri_store_done *done, void *arg)
 {
-	struct memory_store *store = (struct memory_store *)link->store;
+	struct kri_memory_store *store = (struct kri_memory_store *)link->store;
 	struct kri_memory_shard *shard = &store->shards[listing->place];
 
 	listing->n = 0;
@@ -233,16 +241,16 @@ static void list(struct kri_link *link, struct kri_listing *listing,
 	listing->err = kri_memory_shard_list(shard, listing, kri_clock_ms());
 	pthread_mutex_unlock(&shard->lock);
 	if (!listing->err && !listing->cursor)
-		listing->end = ++listing->place == SHARDS;
+		listing->end = ++listing->place == KRI_MEMORY_SHARDS;
 	done(arg);
 }
 
 static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
-	struct memory_store *store = (struct memory_store *)base;
+	struct kri_memory_store *store = (struct kri_memory_store *)base;
 
 	*removed = 0;
-	for (size_t i = 0; i < SHARDS; i++) {
+	for (size_t i = 0; i < KRI_MEMORY_SHARDS; i++) {
 		struct kri_memory_shard *shard = &store->shards[i];
 
 		pthread_mutex_lock(&shard->lock);
@@ -250,6 +258,7 @@ static enum kr_err sweep(struct kri_store *base, size_t *removed)
 			kri_memory_shard_sweep(shard, SIZE_MAX, kri_clock_ms());
 		pthread_mutex_unlock(&shard->lock);
 	}
+	kri_memory_counters_sweep(&store->counters, kri_clock_ms());
 	return KR_OK;
 }
 
@@ -288,12 +297,14 @@ static enum kr_err check(struct kri_store *store, struct kri_buffer *why)
 
 static void close_store(struct kri_store **base)
 {
-	struct memory_store *store = (struct memory_store *)*base;
+	struct kri_memory_store *store = (struct kri_memory_store *)*base;
 
 	if (!store)
 		return;
-	for (size_t i = 0; i < SHARDS; i++)
+	for (size_t i = 0; i < KRI_MEMORY_SHARDS; i++)
 		kri_memory_shard_free(&store->shards[i]);
+	kri_memory_counters_free(&store->counters);
+	kri_memory_users_free(&store->users);
 	free(store);
 	*base = NULL;
 }
@@ -306,6 +317,9 @@ static const struct kri_store_ops memory_ops = {
 	.flush = flush,
 	.peek = load,
 	.list = list,
+	.user_list = kri_memory_user_list,
+	.user_end = kri_memory_user_end,
+	.count_up = kri_memory_count_up,
 	.sweep = sweep,
 	.check = check,
 	.close = close_store,
@@ -314,14 +328,21 @@ static const struct kri_store_ops memory_ops = {
 enum kr_err kri_memory_store_open(const struct kri_config *config,
 				  struct kri_store **store)
 {
-	struct memory_store *made = calloc(1, sizeof(*made));
+	struct kri_memory_store *made = calloc(1, sizeof(*made));
+	enum kr_err err;
 
 	if (!made)
 		return KR_ERR_MEMORY;
 	made->base.ops = &memory_ops;
+	made->config = config;
 	made->room.limit = (size_t)config->memory_limit;
-	for (size_t i = 0; i < SHARDS; i++)
+	for (size_t i = 0; i < KRI_MEMORY_SHARDS; i++)
 		kri_memory_shard_init(&made->shards[i], &made->room);
+	err = kri_memory_users_init(&made->users, &made->room);
+	if (!err)
+		err = kri_memory_counters_init(&made->counters, &made->room);
 	*store = &made->base;
-	return KR_OK;
+	if (err)
+		close_store(store);
+	return err;
 }

@@ -33,7 +33,7 @@ static size_t value_cost(const struct kri_memory_value *value)
 	return cost_of(sizeof(*value) + value->key + value->data);
 }
 
-static bool take_room(struct kri_memory_room *room, size_t size)
+bool kri_memory_room_take(struct kri_memory_room *room, size_t size)
 {
 	if (atomic_fetch_add(&room->used, size) + size <= room->limit)
 		return true;
@@ -41,7 +41,7 @@ static bool take_room(struct kri_memory_room *room, size_t size)
 	return false;
 }
 
-static void give_room(struct kri_memory_room *room, size_t size)
+void kri_memory_room_give(struct kri_memory_room *room, size_t size)
 {
 	atomic_fetch_sub(&room->used, size);
 }
@@ -64,7 +64,7 @@ static void free_values(struct kri_memory_value *value,
 	while (value) {
 		struct kri_memory_value *next = value->next;
 
-		give_room(room, value_cost(value));
+		kri_memory_room_give(room, value_cost(value));
 		free(value);
 		value = next;
 	}
@@ -81,7 +81,7 @@ static enum kr_err make_value(const struct kri_value *from,
 		return KR_ERR_MEMORY;
 	value->key = from->key.len;
 	value->data = from->data.len;
-	if (!take_room(room, value_cost(value))) {
+	if (!kri_memory_room_take(room, value_cost(value))) {
 		free(value);
 		return KR_ERR_FULL;
 	}
@@ -150,7 +150,7 @@ void kri_memory_session_free(struct kri_memory_session *session,
 			     struct kri_memory_room *room)
 {
 	free_values(session->values, room);
-	give_room(room, session_cost());
+	kri_memory_room_give(room, session_cost());
 	free(session);
 }
 
@@ -163,7 +163,7 @@ enum kr_err kri_memory_session_make(const struct kri_record *record,
 
 	if (!made)
 		return KR_ERR_MEMORY;
-	if (!take_room(room, session_cost())) {
+	if (!kri_memory_room_take(room, session_cost())) {
 		free(made);
 		return KR_ERR_FULL;
 	}

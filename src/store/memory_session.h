@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 struct kri_memory_value;
+struct kri_memory_user;
 
 struct kri_memory_session {
 	struct kri_memory_session *next; /* in its bucket */
@@ -17,6 +18,10 @@ struct kri_memory_session {
 	int64_t ends;                        /* kri_clock_ms() */
 	struct kri_memory_value *values;
 	size_t n;
+	/* Its user, or NULL, and its place in the user's list; under the lock
+	 * of that table. (store/memory_user.h) */
+	struct kri_memory_user *user;
+	struct kri_memory_session *before, *after;
 };
 
 /* How much of a limit is used. Shared by all threads. */
@@ -24,6 +29,10 @@ struct kri_memory_room {
 	_Atomic size_t used;
 	size_t limit; /* bytes */
 };
+
+/* Whether there was room for so many bytes more, which is taken then. */
+bool kri_memory_room_take(struct kri_memory_room *room, size_t size);
+void kri_memory_room_give(struct kri_memory_room *room, size_t size);
 
 /*
  * A session as that record wants it created, without a time to end. KR_ERR_FULL

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "store/memory_user.h"
+
 #define SIZE_FIRST 16 /* buckets */
 #define LIST_STEP 512 /* ids, at least, unless the shard ends */
 
@@ -40,6 +42,7 @@ static void remove_at(struct kri_memory_shard *shard,
 
 	*at = session->next;
 	shard->n--;
+	kri_memory_users_leave(session);
 	kri_memory_session_free(session, shard->room);
 }
 

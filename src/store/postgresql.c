@@ -48,6 +48,8 @@ static enum kr_err attach(struct kri_store *base, struct uv_loop_s *loop,
 	if (!link)
 		return KR_ERR_MEMORY;
 	link->base.store = base;
+	if (base->guest)
+		kri_pg_server_leave_tables(store->server);
 	err = kri_pg_client_open(store->server, loop, &link->client);
 	*out = &link->base;
 	if (err)
@@ -61,9 +63,9 @@ struct visit {
 	uv_loop_t loop;
 	struct kri_link *link;
 	struct kri_arena arena;
-	struct kri_record record; /* that is looked for */
-	int64_t removed;          /* by the sweep's last bite, */
-	size_t sum;               /* and by all */
+	struct kri_record record;        /* that is looked for */
+	struct kri_postgresql_bite bite; /* the sweep's last one */
+	size_t sum;                      /* of the sessions of all */
 };
 
 static void visit(struct kri_store *store, struct visit *visit,
@@ -123,9 +125,9 @@ static void bitten(void *arg)
 {
 	struct visit *visit = arg;
 
-	if (visit->removed > 0)
-		visit->sum += (size_t)visit->removed;
-	if (visit->removed == KRI_SWEEP_BITE)
+	if (visit->bite.sessions > 0)
+		visit->sum += (size_t)visit->bite.sessions;
+	if (visit->bite.more)
 		bite(visit);
 	else
 		leave(visit);
@@ -134,17 +136,17 @@ static void bitten(void *arg)
 static void bite(struct visit *visit)
 {
 	kri_postgresql_sweep((struct kri_postgresql_link *)visit->link, true,
-			     &visit->removed, bitten, visit);
+			     &visit->bite, bitten, visit);
 }
 
 /* Why a bite failed has been logged where it did. */
 static enum kr_err sweep(struct kri_store *base, size_t *removed)
 {
-	struct visit it = {.removed = -1};
+	struct visit it = {.bite.sessions = -1};
 
 	visit(base, &it, bite);
 	*removed = it.sum;
-	return it.removed < 0 ? KR_ERR_UNAVAILABLE : KR_OK;
+	return it.bite.sessions < 0 ? KR_ERR_UNAVAILABLE : KR_OK;
 }
 
 /* ---- the store ---------------------------------------------------------- */
@@ -170,6 +172,9 @@ static const struct kri_store_ops postgresql_ops = {
 	.busy = busy,
 	.peek = kri_postgresql_peek,
 	.list = kri_postgresql_list,
+	.user_list = kri_postgresql_user_list,
+	.user_end = kri_postgresql_user_end,
+	.count_up = kri_postgresql_count_up,
 	.examine = kri_postgresql_examine,
 	.sweep = sweep,
 	.check = check,
@@ -191,7 +196,10 @@ enum kr_err kri_postgresql_store_open(const struct kri_config *config,
 		.statements = kri_postgresql_statements,
 		.n = kri_postgresql_statement_count,
 		.tables = kri_postgresql_tables,
+		.least = KRI_SQL_LEAST,
 		.version = KRI_SQL_VERSION,
+		.additions = kri_postgresql_additions,
+		.whole = kri_postgresql_whole,
 	};
 	struct kri_postgresql_store *made = calloc(1, sizeof(*made));
 	enum kr_err err;

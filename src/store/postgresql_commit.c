@@ -1,8 +1,10 @@
 /*
- * Commits: a batch is one transaction, of up to four statements that go out
- * and come back in one piece. What one record demands in vain is an answer and
- * no error, so no record's fate is another's; should the database refuse the
- * transaction for one of them, each is tried alone.
+ * Commits: a batch is one transaction, of up to five statements that go out
+ * and come back in one piece; and one for each session that the limit of its
+ * user may be against, as two of one batch would not see each other. What one
+ * record demands in vain is an answer and no error, so no record's fate is
+ * another's; should the database refuse the transaction for one of them, each
+ * is tried alone.
  */
 #include "store/postgresql_link.h"
 
@@ -30,8 +32,8 @@ static struct kri_text id_of(const struct kri_record *record)
 	return kri_text(record->id, KRI_ID_LEN);
 }
 
-static void put_id(struct kri_pg_params *params,
-		   const struct kri_record *record)
+void kri_postgresql_put_id(struct kri_pg_params *params,
+			   const struct kri_record *record)
 {
 	kri_pg_put_text(params, id_of(record));
 }
@@ -73,8 +75,8 @@ static void put_born(struct kri_pg_params *params,
 	kri_pg_put_time(params, record->born * 1000);
 }
 
-static void put_ttl(struct kri_pg_params *params,
-		    const struct kri_record *record)
+void kri_postgresql_put_ttl(struct kri_pg_params *params,
+			    const struct kri_record *record)
 {
 	kri_pg_put_int(params, record->ttl);
 }
@@ -108,8 +110,8 @@ static void put_new_auth(struct kri_pg_params *params,
 }
 
 /* Of a digest to be kept, or to be taken away if it is still of that time. */
-static void put_was_at(struct kri_pg_params *params,
-		       const struct kri_record *record)
+void kri_postgresql_put_was_at(struct kri_pg_params *params,
+			       const struct kri_record *record)
 {
 	if (record->renewed || record->outlived)
 		kri_pg_put_time(params, record->was_at);
@@ -211,10 +213,14 @@ static void send_create(struct kri_postgresql_batch *batch,
 	put_ids(batch, KRI_OP_CREATE);
 	put_each(batch, KRI_OP_CREATE, KRI_PG_BYTEA, put_auth);
 	put_each(batch, KRI_OP_CREATE, KRI_PG_TIMESTAMPTZ, put_born);
-	put_each(batch, KRI_OP_CREATE, KRI_PG_INT8, put_ttl);
+	put_each(batch, KRI_OP_CREATE, KRI_PG_INT8, kri_postgresql_put_ttl);
 	kri_pg_put_time(params, batch->now);
 	put_values(batch, KRI_OP_CREATE, KRI_CHANGE_SET);
-	kri_pg_send(client, KRI_SQL_CREATE, params);
+	if (batch->within)
+		kri_postgresql_put_room(batch);
+	kri_pg_send(client,
+		    batch->within ? KRI_SQL_CREATE_WITHIN : KRI_SQL_CREATE,
+		    params);
 }
 
 static void send_update(struct kri_postgresql_batch *batch,
@@ -226,12 +232,27 @@ static void send_update(struct kri_postgresql_batch *batch,
 	put_each(batch, KRI_OP_UPDATE, KRI_PG_INT8, put_exact);
 	put_each(batch, KRI_OP_UPDATE, KRI_PG_BYTEA, put_was);
 	put_each(batch, KRI_OP_UPDATE, KRI_PG_BYTEA, put_new_auth);
-	put_each(batch, KRI_OP_UPDATE, KRI_PG_TIMESTAMPTZ, put_was_at);
-	put_each(batch, KRI_OP_UPDATE, KRI_PG_INT8, put_ttl);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_TIMESTAMPTZ,
+		 kri_postgresql_put_was_at);
+	put_each(batch, KRI_OP_UPDATE, KRI_PG_INT8, kri_postgresql_put_ttl);
 	kri_pg_put_time(params, batch->now);
 	put_values(batch, KRI_OP_UPDATE, KRI_CHANGE_SET);
 	put_values(batch, KRI_OP_UPDATE, KRI_CHANGE_REMOVED);
-	kri_pg_send(client, KRI_SQL_UPDATE, params);
+	if (batch->within)
+		kri_postgresql_put_room(batch);
+	kri_pg_send(client,
+		    batch->within ? KRI_SQL_UPDATE_WITHIN : KRI_SQL_UPDATE,
+		    params);
+}
+
+/* Two statements of one that is limited, one of others. */
+static void send_locks(struct kri_postgresql_batch *batch,
+		       struct kri_pg_client *client)
+{
+	if (batch->within)
+		kri_postgresql_send_enter(batch, client);
+	if (!batch->within || kri_postgresql_refuses(batch->link))
+		send_lock(batch, client);
 }
 
 static void put(struct kri_pg_job *job, struct kri_pg_client *client)
@@ -240,13 +261,15 @@ static void put(struct kri_pg_job *job, struct kri_pg_client *client)
 	size_t creates = count_of(batch, KRI_OP_CREATE);
 	size_t updates = count_of(batch, KRI_OP_UPDATE);
 
-	send_lock(batch, client);
+	send_locks(batch, client);
 	if (updates < batch->n)
 		send_end(batch, client);
 	if (creates)
 		send_create(batch, client);
 	if (updates)
 		send_update(batch, client);
+	if (batch->within && !kri_postgresql_refuses(batch->link))
+		kri_postgresql_send_limit(batch, client);
 }
 
 /* ---- what came of it ---------------------------------------------------- */
@@ -260,6 +283,8 @@ static enum kr_err fate_of(int64_t version)
 		return KR_ERR_CONFLICT;
 	case KRI_SQL_RENEWED:
 		return KR_ERR_RENEWED;
+	case KRI_SQL_SESSIONS:
+		return KR_ERR_SESSIONS;
 	default:
 		return version > 0 ? KR_OK : KR_ERR_PROTOCOL;
 	}
@@ -296,7 +321,7 @@ static void read_versions(struct kri_postgresql_batch *batch,
 
 static void read_all(struct kri_postgresql_batch *batch)
 {
-	struct kri_pg_rows **rows = batch->job.rows + 1;
+	struct kri_pg_rows **rows = batch->job.rows + (batch->within ? 2 : 1);
 	size_t updates = count_of(batch, KRI_OP_UPDATE);
 
 	for (size_t i = 0; i < batch->n; i++)
@@ -311,38 +336,63 @@ static void read_all(struct kri_postgresql_batch *batch)
 
 static void submit(struct kri_postgresql_batch *batch);
 
-/* ---- a batch that the database refused ---------------------------------- */
+/* ---- a batch in parts ---------------------------------------------------- */
 
-/* Those that are tried alone: who waits for them is told after the last. */
-static void alone_done(void *arg)
+/* Who waits for the whole is told after the last part. */
+static void part_done(void *arg)
 {
-	struct kri_postgresql_batch *batch = arg;
+	struct kri_postgresql_batch *whole = arg;
 
-	if (!--batch->n)
-		kri_postgresql_batch_done(batch);
+	if (!--whole->n)
+		kri_postgresql_batch_done(whole);
 }
 
-static void try_alone(struct kri_postgresql_batch *batch)
+static void submit_part(struct kri_postgresql_batch *whole,
+			struct kri_record **records, size_t n)
 {
-	size_t n = batch->n;
+	struct kri_postgresql_batch *part =
+		kri_postgresql_batch_take(whole->link, n);
 
-	batch->n++; /* until all are on their way */
-	for (size_t i = 0; i < n; i++) {
-		struct kri_postgresql_batch *one =
-			kri_postgresql_batch_take(batch->link, 1);
+	for (size_t i = 0; i < n && !part; i++)
+		records[i]->err = KR_ERR_MEMORY;
+	if (!part)
+		return;
+	memcpy(part->records, records, n * sizeof(struct kri_record *));
+	part->n = n;
+	part->now = whole->now;
+	part->done = part_done;
+	part->arg = whole;
+	whole->n++;
+	submit(part);
+}
 
-		if (!one) {
-			batch->records[i]->err = KR_ERR_MEMORY;
-			batch->n--;
+/* The first `together` in one part, the others each alone. */
+static void submit_parts(struct kri_postgresql_batch *whole, size_t together)
+{
+	size_t n = whole->n;
+
+	whole->n = 1; /* until all are on their way */
+	if (together)
+		submit_part(whole, whole->records, together);
+	for (size_t i = together; i < n; i++)
+		submit_part(whole, &whole->records[i], 1);
+	part_done(whole);
+}
+
+/* Those that are limited go behind the others. Returns how many these are. */
+static size_t put_limited_last(struct kri_postgresql_batch *batch)
+{
+	size_t free = 0;
+
+	for (size_t i = 0; i < batch->n; i++) {
+		struct kri_record *record = batch->records[i];
+
+		if (kri_postgresql_is_limited(batch->link, record))
 			continue;
-		}
-		one->records[one->n++] = batch->records[i];
-		one->now = batch->now;
-		one->done = alone_done;
-		one->arg = batch;
-		submit(one);
+		batch->records[i] = batch->records[free];
+		batch->records[free++] = record;
 	}
-	alone_done(batch);
+	return free;
 }
 
 static void committed(struct kri_pg_job *job)
@@ -350,7 +400,7 @@ static void committed(struct kri_pg_job *job)
 	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
 
 	if (job->undone && job->err != KR_ERR_DENIED && batch->n > 1) {
-		try_alone(batch);
+		submit_parts(batch, 0); /* maybe for one of them */
 		return;
 	}
 	for (size_t i = 0; i < batch->n; i++)
@@ -364,25 +414,16 @@ static void committed(struct kri_pg_job *job)
  * an end nothing. */
 static void submit(struct kri_postgresql_batch *batch)
 {
+	batch->within =
+		batch->n == 1 &&
+		kri_postgresql_is_limited(batch->link, batch->records[0]);
 	batch->job.put = put;
 	batch->job.done = committed;
 	batch->job.repeatable = !count_of(batch, KRI_OP_UPDATE);
 	kri_postgresql_batch_submit(batch);
 }
 
-/* ---- touches ------------------------------------------------------------ */
-
-static void put_touches(struct kri_pg_job *job, struct kri_pg_client *client)
-{
-	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
-
-	kri_pg_send(client, KRI_SQL_TOUCH, &batch->params);
-}
-
-static void touched(struct kri_pg_job *job)
-{
-	kri_postgresql_batch_give((struct kri_postgresql_batch *)job);
-}
+/* ---- the operation ------------------------------------------------------ */
 
 static size_t count_touches(struct kri_record **records, size_t n)
 {
@@ -393,50 +434,13 @@ static size_t count_touches(struct kri_record **records, size_t n)
 	return touches;
 }
 
-/* An element of an array for each of them, by `add`. */
-static void put_touched(struct kri_pg_params *params,
-			struct kri_record **records, size_t n,
-			void (*add)(struct kri_pg_params *params,
-				    const struct kri_record *record))
-{
-	for (size_t i = 0; i < n; i++)
-		if (records[i]->operation == KRI_OP_TOUCH)
-			add(params, records[i]);
-}
-
-/* The records are the caller's again at once, so the parameters are made
- * here. */
-static void touch(struct kri_postgresql_link *link, struct kri_record **records,
-		  size_t n, size_t touches)
-{
-	struct kri_postgresql_batch *batch = kri_postgresql_batch_take(link, 0);
-	struct kri_pg_params *params;
-
-	if (!batch)
-		return; /* the next touch makes up for it */
-	params = &batch->params;
-	kri_pg_params_clear(params);
-	kri_pg_put_array(params, KRI_PG_TEXT, touches);
-	put_touched(params, records, n, put_id);
-	kri_pg_put_array(params, KRI_PG_INT8, touches);
-	put_touched(params, records, n, put_ttl);
-	kri_pg_put_time(params, kri_clock_epoch_ms());
-	kri_pg_put_array(params, KRI_PG_TIMESTAMPTZ, touches);
-	put_touched(params, records, n, put_was_at);
-	batch->job.put = put_touches;
-	batch->job.done = touched;
-	batch->job.repeatable = true;
-	kri_postgresql_batch_submit(batch);
-}
-
-/* ---- the operation ------------------------------------------------------ */
-
 void kri_postgresql_commit(struct kri_link *base, struct kri_record **records,
 			   size_t n, kri_store_done *done, void *arg)
 {
 	struct kri_postgresql_link *link = (struct kri_postgresql_link *)base;
 	size_t touches = count_touches(records, n);
 	struct kri_postgresql_batch *batch = NULL;
+	size_t together;
 
 	if (touches < n)
 		batch = kri_postgresql_batch_take(link, n - touches);
@@ -448,7 +452,7 @@ void kri_postgresql_commit(struct kri_link *base, struct kri_record **records,
 			batch->records[batch->n++] = records[i];
 	}
 	if (touches)
-		touch(link, records, n, touches);
+		kri_postgresql_touch(link, records, n, touches);
 	kri_postgresql_sweep_at_times(link);
 	if (!batch) {
 		done(arg);
@@ -457,5 +461,9 @@ void kri_postgresql_commit(struct kri_link *base, struct kri_record **records,
 	batch->now = kri_clock_epoch_ms();
 	batch->done = done;
 	batch->arg = arg;
-	submit(batch);
+	together = put_limited_last(batch);
+	if (together < batch->n && batch->n > 1)
+		submit_parts(batch, together);
+	else
+		submit(batch);
 }

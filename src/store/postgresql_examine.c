@@ -29,7 +29,8 @@ enum column {
 	REMOTE,
 	ENCRYPTED,
 	PROCESS,
-	OURS
+	OURS,
+	WHOLE
 };
 
 static const char question[] =
@@ -38,9 +39,9 @@ static const char question[] =
 	"  (SELECT rolsuper FROM pg_roles\n"
 	"    WHERE rolname = current_user)::int::bigint,\n"
 	"  (SELECT string_agg(r || ' ON ' || t, ', ' ORDER BY t, r)\n"
-	"    FROM unnest('{sessions,session_values}'::text[]) t,\n"
+	"    FROM unnest('{sessions,session_values,counters}'::text[]) t,\n"
 	"      unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) r\n"
-	"    WHERE NOT has_table_privilege(t::regclass, r)),\n"
+	"    WHERE NOT has_table_privilege(to_regclass(t), r)),\n"
 	"  (SELECT string_agg(name, ', ' ORDER BY name) FROM pg_settings\n"
 	"    WHERE name IN ('fsync', 'full_page_writes')\n"
 	"      AND setting = 'off'),\n"
@@ -64,7 +65,8 @@ static const char question[] =
 	"  (SELECT ssl FROM pg_stat_ssl\n"
 	"    WHERE pid = pg_backend_pid())::int::bigint,\n"
 	"  pg_backend_pid()::bigint,\n"
-	"  (current_setting('lock_timeout') <> '0')::int::bigint\n"
+	"  (current_setting('lock_timeout') <> '0')::int::bigint,\n"
+	"  (to_regclass('counters') IS NOT NULL)::int::bigint\n"
 	"FROM (SELECT count(*) AS n, min(ends) AS first FROM (\n"
 	"    SELECT ends FROM sessions WHERE sweep <= now()\n"
 	"      AND ends <= clock_timestamp()\n"
@@ -122,6 +124,18 @@ static void tell_server(struct look *look)
 		     : NULL);
 }
 
+static void tell_version(struct look *look)
+{
+	if (number_of(look, WHOLE))
+		return;
+	kri_buffer_string(&look->text,
+			  "its tables are of version 1: there are no counters, "
+			  "and no index by user");
+	tell(look, KRI_FINDING_WARNING,
+	     "start krsessiond of this version, which adds them, or have the "
+	     "tables' owner run what docs/stores.md prints");
+}
+
 static void tell_rights(struct look *look)
 {
 	const char *missing = list_of(look, MISSING);
@@ -131,7 +145,8 @@ static void tell_rights(struct look *look)
 		add(look, " has no right to ", missing, "");
 		tell(look, KRI_FINDING_BAD,
 		     "GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, "
-		     "session_values TO it, in schema postgresql.schema");
+		     "session_values, counters TO it, in schema "
+		     "postgresql.schema");
 	} else if (number_of(look, SUPERUSER)) {
 		kri_buffer_string(&look->text,
 				  " is a superuser: sessions need none");
@@ -277,6 +292,7 @@ static void put(struct kri_pg_job *job, struct kri_pg_client *client)
 static void tell_all(struct look *look, int process)
 {
 	tell_server(look);
+	tell_version(look);
 	tell_rights(look);
 	tell_durability(look);
 	tell_vacuum(look);

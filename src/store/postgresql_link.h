@@ -24,6 +24,12 @@ struct kri_postgresql_link {
 	bool closing;
 };
 
+/* What a sweep has removed. */
+struct kri_postgresql_bite {
+	int64_t sessions; /* less than 0 if it failed */
+	bool more;        /* of them, or of counters: there may be */
+};
+
 /*
  * One job with what it is about. Batches are taken from the link's pool and
  * go back to it with all their memory.
@@ -37,7 +43,10 @@ struct kri_postgresql_batch {
 	int64_t now;                 /* ms since the epoch, for `seen` */
 	struct kri_pg_params params; /* of a touch, of a sweep */
 	struct kri_listing *listing;
-	int64_t *removed; /* by a sweep; or NULL */
+	bool within; /* a commit of one record, in the limit of its user */
+	struct kri_postgresql_bite *bite; /* of a sweep; or NULL */
+	struct kri_user_query *query;
+	struct kri_counter *counter;
 	struct kri_examination *examination;
 	kri_store_done *done;
 	void *arg;
@@ -70,6 +79,21 @@ void kri_postgresql_peek(struct kri_link *base, struct kri_record **records,
 			 size_t n, kri_store_done *done, void *arg);
 void kri_postgresql_commit(struct kri_link *base, struct kri_record **records,
 			   size_t n, kri_store_done *done, void *arg);
+
+/* Parameters of one record, for commits and touches. (postgresql_commit.c) */
+void kri_postgresql_put_id(struct kri_pg_params *params,
+			   const struct kri_record *record);
+void kri_postgresql_put_ttl(struct kri_pg_params *params,
+			    const struct kri_record *record);
+/* Of a digest to be kept, or to be taken away if it is still of that time. */
+void kri_postgresql_put_was_at(struct kri_pg_params *params,
+			       const struct kri_record *record);
+
+/* The touches among n records, so many. (postgresql_touch.c) */
+void kri_postgresql_touch(struct kri_postgresql_link *link,
+			  struct kri_record **records, size_t n,
+			  size_t touches);
+
 void kri_postgresql_list(struct kri_link *base, struct kri_listing *listing,
 			 kri_store_done *done, void *arg);
 
@@ -78,12 +102,34 @@ void kri_postgresql_examine(struct kri_link *base,
 			    struct kri_examination *examination,
 			    kri_store_done *done, void *arg);
 
+/*
+ * Users and counters (postgresql_user.c). Of a commit: whether the limit may be
+ * against the record; whether it refuses, or others make room; and what is sent
+ * for the only record of a batch then: before all else, among the parameters
+ * of its own statement, and after it.
+ */
+bool kri_postgresql_is_limited(const struct kri_postgresql_link *link,
+			       const struct kri_record *record);
+bool kri_postgresql_refuses(const struct kri_postgresql_link *link);
+void kri_postgresql_send_enter(struct kri_postgresql_batch *batch,
+			       struct kri_pg_client *client);
+void kri_postgresql_put_room(struct kri_postgresql_batch *batch);
+void kri_postgresql_send_limit(struct kri_postgresql_batch *batch,
+			       struct kri_pg_client *client);
+void kri_postgresql_user_list(struct kri_link *base,
+			      struct kri_user_query *query,
+			      kri_store_done *done, void *arg);
+void kri_postgresql_user_end(struct kri_link *base,
+			     struct kri_user_query *query, kri_store_done *done,
+			     void *arg);
+void kri_postgresql_count_up(struct kri_link *base, struct kri_counter *counter,
+			     kri_store_done *done, void *arg);
+
 /* Removes some that have ended: those of the quarters of an hour before, or
- * all. `removed` may be NULL; it is KRI_SWEEP_BITE if there may be more, and
- * less than 0 if it failed. */
-#define KRI_SWEEP_BITE 200
+ * all; and counters. `bite` may be NULL. */
 void kri_postgresql_sweep(struct kri_postgresql_link *link, bool all,
-			  int64_t *removed, kri_store_done *done, void *arg);
+			  struct kri_postgresql_bite *bite,
+			  kri_store_done *done, void *arg);
 
 /* Begins a sweep if one is due. */
 void kri_postgresql_sweep_at_times(struct kri_postgresql_link *link);
@@ -99,16 +145,30 @@ void kri_postgresql_sweep_at_times(struct kri_postgresql_link *link);
 #define KRI_SQL_TOUCH "kr_touch"
 #define KRI_SQL_LIST "kr_list"
 #define KRI_SQL_SWEEP "kr_sweep"
+#define KRI_SQL_ENTER "kr_enter"
+#define KRI_SQL_LOCK_USER "kr_lock_user"
+#define KRI_SQL_CREATE_WITHIN "kr_create_within"
+#define KRI_SQL_UPDATE_WITHIN "kr_update_within"
+#define KRI_SQL_LIMIT "kr_limit"
+#define KRI_SQL_LIST_USER "kr_list_user"
+#define KRI_SQL_END_USER "kr_end_user"
+#define KRI_SQL_COUNT "kr_count"
+#define KRI_SQL_COUNTED "kr_counted"
+#define KRI_SQL_SWEEP_COUNTERS "kr_sweep_counters"
 
 /* What an update has come to, in place of its version. */
 #define KRI_SQL_GONE (-1)
 #define KRI_SQL_CONFLICT (-2)
 #define KRI_SQL_RENEWED (-3)
+#define KRI_SQL_SESSIONS (-4)
 
-#define KRI_SQL_VERSION 1 /* of the tables */
+#define KRI_SQL_VERSION 2 /* of the tables */
+#define KRI_SQL_LEAST 1   /* that a program has to know, to use them */
 
 extern const struct kri_pg_statement kri_postgresql_statements[];
 extern const size_t kri_postgresql_statement_count;
 extern const char kri_postgresql_tables[];
+extern const char kri_postgresql_additions[];
+extern const char kri_postgresql_whole[];
 
 #endif

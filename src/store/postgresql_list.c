@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 
+#define BITE 200             /* of each kind, by the statements */
 #define SWEEP_PAUSE 60000    /* ms, when all has been swept */
 #define SWEEP_PAUSE_FULL 100 /* ms, when there is more */
 
@@ -81,34 +82,50 @@ void kri_postgresql_list(struct kri_link *base, struct kri_listing *listing,
 
 /* ---- the sweep ---------------------------------------------------------- */
 
+static struct kri_postgresql_store *store_of(
+	const struct kri_postgresql_batch *batch)
+{
+	return (struct kri_postgresql_store *)batch->link->base.store;
+}
+
 static void put_sweep(struct kri_pg_job *job, struct kri_pg_client *client)
 {
 	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
 
 	kri_pg_send(client, KRI_SQL_SWEEP, &batch->params);
+	if (!kri_pg_server_is_whole(store_of(batch)->server))
+		return;
+	kri_pg_params_clear(&batch->link->params);
+	kri_pg_send(client, KRI_SQL_SWEEP_COUNTERS, &batch->link->params);
 }
 
 /* The next one comes soon if this one had its fill. */
-static void set_next(struct kri_postgresql_batch *batch, int64_t removed)
+static void set_next(struct kri_postgresql_batch *batch, bool more)
 {
-	struct kri_postgresql_store *store =
-		(struct kri_postgresql_store *)batch->link->base.store;
+	store_of(batch)->next_sweep =
+		kri_clock_ms() + (more ? SWEEP_PAUSE_FULL : SWEEP_PAUSE);
+}
 
-	store->next_sweep =
-		kri_clock_ms() +
-		(removed == KRI_SWEEP_BITE ? SWEEP_PAUSE_FULL : SWEEP_PAUSE);
+static int64_t removed_by(const struct kri_pg_job *job, size_t statement)
+{
+	int64_t removed = 0;
+
+	if (job->err || !kri_pg_field_int(job->rows[statement], 0, 0, &removed))
+		return -1;
+	return removed;
 }
 
 static void swept(struct kri_pg_job *job)
 {
 	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
-	int64_t removed = -1;
+	struct kri_postgresql_bite bite = {.sessions = removed_by(job, 0)};
 
-	if (job->err || !kri_pg_field_int(job->rows[0], 0, 0, &removed))
-		removed = -1;
-	set_next(batch, removed);
-	if (batch->removed)
-		*batch->removed = removed;
+	bite.more = bite.sessions == BITE;
+	if (!job->err && job->rows[1])
+		bite.more |= removed_by(job, 1) == BITE;
+	set_next(batch, bite.more);
+	if (batch->bite)
+		*batch->bite = bite;
 	kri_postgresql_batch_done(batch);
 }
 
@@ -118,19 +135,20 @@ static void nothing(void *arg)
 }
 
 void kri_postgresql_sweep(struct kri_postgresql_link *link, bool all,
-			  int64_t *removed, kri_store_done *done, void *arg)
+			  struct kri_postgresql_bite *bite,
+			  kri_store_done *done, void *arg)
 {
 	struct kri_postgresql_batch *batch = kri_postgresql_batch_take(link, 0);
 
 	if (!batch) {
-		if (removed)
-			*removed = -1;
+		if (bite)
+			*bite = (struct kri_postgresql_bite){.sessions = -1};
 		done(arg);
 		return;
 	}
 	kri_pg_params_clear(&batch->params);
 	kri_pg_put_bool(&batch->params, all);
-	batch->removed = removed;
+	batch->bite = bite;
 	batch->done = done;
 	batch->arg = arg;
 	batch->job.put = put_sweep;

@@ -9,6 +9,21 @@
 #include "store/postgresql_link.h"
 
 /*
+ * What version 2 adds to version 1. PostgreSQL keeps the index by user, whoever
+ * writes the values: so programs that know only version 1 may go on, and the
+ * number in table "version" stays.
+ */
+#define ADDITIONS                                                              \
+	"CREATE INDEX IF NOT EXISTS session_values_user\n"                     \
+	"  ON session_values (data) WHERE key = '@user';\n"                    \
+	"CREATE TABLE IF NOT EXISTS counters (\n"                              \
+	"  name bytea PRIMARY KEY,\n"                                          \
+	"  value bigint NOT NULL,\n"                                           \
+	"  ends timestamptz NOT NULL\n"                                        \
+	") WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);\n"   \
+	"CREATE INDEX IF NOT EXISTS counters_ends ON counters (ends);\n"
+
+/*
  * The row of a session is its lock, its version and its time. Touches change
  * seen and ends alone, which no index knows, so that PostgreSQL need not touch
  * any index nor leave anything to VACUUM (a "HOT" update), if there is room in
@@ -37,7 +52,14 @@ const char kri_postgresql_tables[] =
 	") WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);\n"
 	"CREATE TABLE IF NOT EXISTS version (number integer NOT NULL);\n"
 	"INSERT INTO version SELECT 1\n"
-	"  WHERE NOT EXISTS (SELECT FROM version);\n";
+	"  WHERE NOT EXISTS (SELECT FROM version);\n" ADDITIONS;
+
+const char kri_postgresql_additions[] = ADDITIONS;
+
+const char kri_postgresql_whole[] =
+	"to_regclass('session_values_user') IS NOT NULL"
+	" AND to_regclass('counters') IS NOT NULL"
+	" AND to_regclass('counters_ends') IS NOT NULL";
 
 /*
  * One statement is one snapshot: version and values are of the same moment. A
@@ -88,70 +110,169 @@ static const char end[] =
  * moment; its values are there, or were changed since. One with
  * another digest does not come back.
  */
-static const char create[] =
-	"WITH a AS (\n"
-	"  SELECT * FROM unnest($1::text[], $2::bytea[], $3::timestamptz[],\n"
-	"    $4::bigint[]) AS a (id, auth, born, ttl)\n"
-	"), made AS (\n"
-	"  INSERT INTO sessions AS s (id, auth, born, version, seen, ends)\n"
-	"  SELECT id, auth, born, 1, $5::timestamptz,\n"
-	"    clock_timestamp() + ttl * interval '1 ms' FROM a\n"
-	"  ON CONFLICT (id) DO UPDATE SET id = excluded.id\n"
-	"    WHERE s.auth = excluded.auth\n"
-	"  RETURNING id, version, xmax = 0 AS new\n"
-	"), filled AS (\n"
-	"  INSERT INTO session_values (id, key, data)\n"
-	"  SELECT v.id, v.key, v.data\n"
-	"  FROM unnest($6::text[], $7::bytea[], $8::bytea[])\n"
-	"    AS v (id, key, data)\n"
-	"  WHERE (v.id IN (SELECT id FROM made WHERE new)) IS TRUE\n"
-	")\n"
-	"SELECT id, version FROM made";
+#define CREATE(room, refused)                                                  \
+	"WITH a AS (\n"                                                        \
+	"  SELECT * FROM unnest($1::text[], $2::bytea[], $3::timestamptz[],\n" \
+	"    $4::bigint[]) AS a (id, auth, born, ttl)\n" room "), made AS (\n" \
+	"  INSERT INTO sessions AS s (id, auth, born, version, seen, ends)\n"  \
+	"  SELECT id, auth, born, 1, $5::timestamptz,\n"                       \
+	"    clock_timestamp() + ttl * interval '1 ms' FROM a\n"               \
+	"  ON CONFLICT (id) DO UPDATE SET id = excluded.id\n"                  \
+	"    WHERE s.auth = excluded.auth\n"                                   \
+	"  RETURNING id, version, xmax = 0 AS new\n"                           \
+	"), filled AS (\n"                                                     \
+	"  INSERT INTO session_values (id, key, data)\n"                       \
+	"  SELECT v.id, v.key, v.data\n"                                       \
+	"  FROM unnest($6::text[], $7::bytea[], $8::bytea[])\n"                \
+	"    AS v (id, key, data)\n"                                           \
+	"  WHERE (v.id IN (SELECT id FROM made WHERE new)) IS TRUE\n"          \
+	")\n"                                                                  \
+	"SELECT id, version FROM made" refused
 
 /* The last SELECT sees the rows as they were before the UPDATE, and so can tell
  * of a session that was not updated why: gone, another version or digest. */
-static const char update[] =
-	"WITH a AS (\n"
-	"  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[],\n"
-	"    $4::bytea[], $5::timestamptz[], $6::bigint[])\n"
-	"  AS a (id, exact, was, auth, was_at, ttl)\n"
-	"), done AS (\n"
-	"  UPDATE sessions s SET version = s.version + 1,\n"
-	"    auth = coalesce(a.auth, s.auth),\n"
-	"    was = CASE WHEN a.was IS NOT NULL THEN a.was\n"
-	"      WHEN s.was_at = a.was_at THEN NULL ELSE s.was END,\n"
-	"    was_at = CASE WHEN a.was IS NOT NULL THEN a.was_at\n"
-	"      ELSE nullif(s.was_at, a.was_at) END,\n"
-	"    seen = CASE WHEN a.ttl > 0 THEN $7::timestamptz\n"
-	"      ELSE s.seen END,\n"
-	"    ends = CASE WHEN a.ttl > 0\n"
-	"      THEN clock_timestamp() + a.ttl * interval '1 ms'\n"
-	"      ELSE s.ends END\n"
-	"  FROM a WHERE s.id = a.id AND s.ends > clock_timestamp()\n"
-	"    AND (a.exact IS NULL OR s.version = a.exact)\n"
-	"    AND (a.was IS NULL OR s.auth = a.was)\n"
-	"  RETURNING s.id, s.version\n"
-	"), filled AS (\n"
-	"  INSERT INTO session_values (id, key, data)\n"
-	"  SELECT v.id, v.key, v.data\n"
-	"  FROM unnest($8::text[], $9::bytea[], $10::bytea[])\n"
-	"    AS v (id, key, data)\n"
-	"  WHERE (v.id IN (SELECT id FROM done)) IS TRUE\n"
-	"  ON CONFLICT (id, key) DO UPDATE SET data = excluded.data\n"
-	"), cut AS (\n"
-	"  DELETE FROM session_values o\n"
-	"  USING unnest($11::text[], $12::bytea[]) AS v (id, key)\n"
-	"  WHERE (v.id IN (SELECT id FROM done)) IS TRUE\n"
-	"    AND o.id = v.id AND o.key = v.key\n"
+#define UPDATE(room, refused)                                                  \
+	"WITH a AS (\n"                                                        \
+	"  SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[],\n"      \
+	"    $4::bytea[], $5::timestamptz[], $6::bigint[])\n"                  \
+	"  AS a (id, exact, was, auth, was_at, ttl)\n" room "), done AS (\n"   \
+	"  UPDATE sessions s SET version = s.version + 1,\n"                   \
+	"    auth = coalesce(a.auth, s.auth),\n"                               \
+	"    was = CASE WHEN a.was IS NOT NULL THEN a.was\n"                   \
+	"      WHEN s.was_at = a.was_at THEN NULL ELSE s.was END,\n"           \
+	"    was_at = CASE WHEN a.was IS NOT NULL THEN a.was_at\n"             \
+	"      ELSE nullif(s.was_at, a.was_at) END,\n"                         \
+	"    seen = CASE WHEN a.ttl > 0 THEN $7::timestamptz\n"                \
+	"      ELSE s.seen END,\n"                                             \
+	"    ends = CASE WHEN a.ttl > 0\n"                                     \
+	"      THEN clock_timestamp() + a.ttl * interval '1 ms'\n"             \
+	"      ELSE s.ends END\n"                                              \
+	"  FROM a WHERE s.id = a.id AND s.ends > clock_timestamp()\n"          \
+	"    AND (a.exact IS NULL OR s.version = a.exact)\n"                   \
+	"    AND (a.was IS NULL OR s.auth = a.was)\n"                          \
+	"  RETURNING s.id, s.version\n"                                        \
+	"), filled AS (\n"                                                     \
+	"  INSERT INTO session_values (id, key, data)\n"                       \
+	"  SELECT v.id, v.key, v.data\n"                                       \
+	"  FROM unnest($8::text[], $9::bytea[], $10::bytea[])\n"               \
+	"    AS v (id, key, data)\n"                                           \
+	"  WHERE (v.id IN (SELECT id FROM done)) IS TRUE\n"                    \
+	"  ON CONFLICT (id, key) DO UPDATE SET data = excluded.data\n"         \
+	"), cut AS (\n"                                                        \
+	"  DELETE FROM session_values o\n"                                     \
+	"  USING unnest($11::text[], $12::bytea[]) AS v (id, key)\n"           \
+	"  WHERE (v.id IN (SELECT id FROM done)) IS TRUE\n"                    \
+	"    AND o.id = v.id AND o.key = v.key\n"                              \
+	")\n"                                                                  \
+	"SELECT id, version FROM done UNION ALL\n"                             \
+	"SELECT a.id, CASE\n"                                                  \
+	"    WHEN s.id IS NULL OR s.ends <= clock_timestamp()\n"               \
+	"      THEN -1::bigint\n"                                              \
+	"    WHEN a.exact <> s.version THEN -2::bigint\n"                      \
+	"    ELSE -3::bigint END\n"                                            \
+	"FROM a LEFT JOIN sessions s ON s.id = a.id\n"                         \
+	"WHERE (a.id IN (SELECT id FROM done)) IS NOT TRUE" refused
+
+/* ---- the sessions of a user --------------------------------------------- */
+
+#define OF_USER(user)                                                          \
+	"FROM session_values v JOIN sessions s ON s.id = v.id\n"               \
+	"WHERE v.key = '@user' AND v.data = " user "::bytea\n"                 \
+	"  AND s.ends > clock_timestamp()\n"
+
+/* Condition and answer of a statement that makes or changes one session, $1, if
+ * its user has less than so many others. */
+#define ROOM(user, most)                                                       \
+	"  WHERE (SELECT count(*) " OF_USER(                                   \
+		user) "    AND v.id <> ALL ($1::text[])) < " most "::bigint\n"
+#define REFUSED                                                                \
+	"\nUNION ALL SELECT b.id, -4::bigint FROM unnest($1::text[]) AS b "    \
+	"(id)\n"                                                               \
+	"WHERE (b.id IN (SELECT id FROM a)) IS NOT TRUE"
+
+/*
+ * With a limit, who enters a session of a user has this lock to the end of the
+ * transaction: of two at once the second counts the first. It comes in a
+ * statement of its own, as the next one sees what was written before.
+ */
+static const char enter[] =
+	"SELECT pg_advisory_xact_lock(hashtextextended(\n"
+	"  encode($1::bytea, 'hex'),\n"
+	"  hashtextextended(current_schema()::text, 7813311)))";
+
+/* As `lock`, and the user's sessions, some of which may have to make room. */
+static const char lock_user[] = "SELECT FROM sessions WHERE id IN (\n"
+				"  SELECT unnest($1::text[]) UNION\n"
+				"  SELECT id FROM session_values\n"
+				"  WHERE key = '@user' AND data = $2::bytea)\n"
+				"ORDER BY id FOR UPDATE";
+
+/* If session $2 is the user's now, of all others those stay that end last, $3
+ * of them. */
+static const char limit[] =
+	"DELETE FROM sessions WHERE id IN (\n"
+	"  SELECT v.id " OF_USER(
+		"$1") "  AND v.id <> $2::text\n"
+		      "  ORDER BY s.ends DESC, v.id OFFSET $3::bigint)\n"
+		      "AND EXISTS (SELECT FROM session_values\n"
+		      "  WHERE id = $2 AND key = '@user' AND data = $1)";
+
+static const char list_user[] = "SELECT v.id " OF_USER("$1");
+
+/* $2 stays, $3 alone is ended, unless they are empty. Both rows are locked, that
+ * of the session first as in a commit: one that has another user by then is
+ * looked at again, and stays. */
+static const char end_user[] =
+	"WITH mine AS MATERIALIZED (\n"
+	"  SELECT s.id " OF_USER(
+		"$1") "    AND ($2::text = '' OR v.id <> $2)\n"
+		      "    AND ($3::text = '' OR v.id = $3)\n"
+		      "  ORDER BY s.id FOR UPDATE OF s, v\n"
+		      "), gone AS (\n"
+		      "  DELETE FROM sessions s USING mine WHERE s.id = "
+		      "mine.id\n"
+		      "  RETURNING s.id\n"
+		      ")\n"
+		      "SELECT count(*) FROM gone";
+
+/* ---- counters ----------------------------------------------------------- */
+
+#define LEFT_OF_COUNTER                                                        \
+	"greatest(1, extract(epoch FROM c.ends - clock_timestamp()) *\n"       \
+	"  1000)::bigint"
+
+/* Many may add to one at once, so none of them waits for the disk. A sum past
+ * all bounds stays there. */
+static const char count[] =
+	"WITH quick AS MATERIALIZED (\n"
+	"  SELECT set_config('synchronous_commit', 'off', true) = 'off' AS is\n"
 	")\n"
-	"SELECT id, version FROM done UNION ALL\n"
-	"SELECT a.id, CASE\n"
-	"    WHEN s.id IS NULL OR s.ends <= clock_timestamp()\n"
-	"      THEN -1::bigint\n"
-	"    WHEN a.exact <> s.version THEN -2::bigint\n"
-	"    ELSE -3::bigint END\n"
-	"FROM a LEFT JOIN sessions s ON s.id = a.id\n"
-	"WHERE (a.id IN (SELECT id FROM done)) IS NOT TRUE";
+	"INSERT INTO counters AS c (name, value, ends)\n"
+	"SELECT $1::bytea, $2::bigint,\n"
+	"  clock_timestamp() + $3::bigint * interval '1 ms'\n"
+	"FROM quick WHERE quick.is\n"
+	"ON CONFLICT (name) DO UPDATE SET\n"
+	"  value = CASE WHEN c.ends <= clock_timestamp() THEN 0\n"
+	"    ELSE least(c.value, 9223372036854775807 - excluded.value) END\n"
+	"    + excluded.value,\n"
+	"  ends = CASE WHEN c.ends <= clock_timestamp() THEN excluded.ends\n"
+	"    ELSE c.ends END\n"
+	"RETURNING c.value, " LEFT_OF_COUNTER;
+
+static const char counted[] =
+	"SELECT c.value, " LEFT_OF_COUNTER " FROM counters c\n"
+	"WHERE c.name = $1::bytea AND c.ends > clock_timestamp()";
+
+static const char sweep_counters[] =
+	"WITH gone AS (\n"
+	"  DELETE FROM counters WHERE name IN (\n"
+	"    SELECT name FROM counters WHERE ends <= clock_timestamp()\n"
+	"    ORDER BY ends LIMIT 200 FOR UPDATE SKIP LOCKED)\n"
+	"  RETURNING name\n"
+	")\n"
+	"SELECT count(*) FROM gone";
+
+/* ---- touches, the walk, the sweep --------------------------------------- */
 
 /*
  * Nobody waits for a touch, so it waits for nobody: not for the disk, and not
@@ -201,12 +322,31 @@ static const char sweep[] =
 	")\n"
 	"SELECT count(*) FROM gone";
 
+static const char create[] = CREATE("", "");
+static const char create_within[] = CREATE(ROOM("$9", "$10"), REFUSED);
+static const char update[] = UPDATE("", "");
+static const char update_within[] = UPDATE(ROOM("$13", "$14"), REFUSED);
+
 const struct kri_pg_statement kri_postgresql_statements[] = {
-	{KRI_SQL_LOAD, LOAD("NULL")}, {KRI_SQL_PEEK, LOAD(LEFT)},
-	{KRI_SQL_LOCK, lock},         {KRI_SQL_END, end},
-	{KRI_SQL_CREATE, create},     {KRI_SQL_UPDATE, update},
-	{KRI_SQL_TOUCH, touch},       {KRI_SQL_LIST, list},
-	{KRI_SQL_SWEEP, sweep},
+	{KRI_SQL_LOAD, LOAD("NULL"), false},
+	{KRI_SQL_PEEK, LOAD(LEFT), false},
+	{KRI_SQL_LOCK, lock, false},
+	{KRI_SQL_END, end, false},
+	{KRI_SQL_CREATE, create, false},
+	{KRI_SQL_UPDATE, update, false},
+	{KRI_SQL_TOUCH, touch, false},
+	{KRI_SQL_LIST, list, false},
+	{KRI_SQL_SWEEP, sweep, false},
+	{KRI_SQL_ENTER, enter, false},
+	{KRI_SQL_LOCK_USER, lock_user, false},
+	{KRI_SQL_CREATE_WITHIN, create_within, false},
+	{KRI_SQL_UPDATE_WITHIN, update_within, false},
+	{KRI_SQL_LIMIT, limit, false},
+	{KRI_SQL_LIST_USER, list_user, false},
+	{KRI_SQL_END_USER, end_user, false},
+	{KRI_SQL_COUNT, count, true},
+	{KRI_SQL_COUNTED, counted, true},
+	{KRI_SQL_SWEEP_COUNTERS, sweep_counters, true},
 };
 
 const size_t kri_postgresql_statement_count =

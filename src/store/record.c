@@ -7,6 +7,7 @@ void kri_record_clear(struct kri_record *record)
 {
 	record->values = NULL;
 	record->n = record->cap = 0;
+	record->mark = kri_text(NULL, 0);
 	record->was_at = record->born = record->version = 0;
 	record->seen = record->left = 0;
 	memset(record->auth, 0, sizeof(record->auth));

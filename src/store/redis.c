@@ -81,7 +81,9 @@ static enum kr_err attach(struct kri_store *base, struct uv_loop_s *loop,
 	link->load_room = kri_redis_load_room(store->config);
 	link->writer.prefix = kri_text_of(store->config->redis_instance_name);
 	link->writer.scripts = &store->scripts;
-	err = kri_redis_writer_prepare(&link->writer);
+	err = kri_redis_epoch_init(&link->epoch);
+	if (!err)
+		err = kri_redis_writer_prepare(&link->writer);
 	if (!err)
 		err = kri_client_open(store->topology, loop, &link->client);
 	*out = &link->base;
@@ -110,6 +112,9 @@ static const struct kri_store_ops redis_ops = {
 	.busy = busy,
 	.peek = kri_redis_peek,
 	.list = kri_redis_list,
+	.user_list = kri_redis_user_list,
+	.user_end = kri_redis_user_end,
+	.count_up = kri_redis_count_up,
 	.examine = kri_redis_examine,
 	.sweep = sweep,
 	.check = check,

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "redis/command.h"
+
 #define REPLY_CHUNK (8 << 10)
 #define REPLY_ROOM (4 << 10) /* a number, or an error's text */
 #define KEPT (1 << 20)       /* bytes of commands that the pool keeps */
@@ -29,6 +31,7 @@ void kri_redis_link_release(struct kri_redis_link *link)
 		link->idle = batch->next;
 		batch_free(batch);
 	}
+	kri_redis_epoch_free(&link->epoch);
 	kri_redis_writer_free(&link->writer);
 	free(link);
 }
@@ -88,6 +91,7 @@ void kri_redis_batch_give(struct kri_redis_batch *batch)
 	kri_buffer_clear(&batch->pipeline.commands);
 	kri_arena_reset(&batch->replies);
 	batch->pipeline.n = 0;
+	batch->asks = false;
 	batch->next = link->idle;
 	link->idle = batch;
 	kri_redis_link_release(link);
@@ -103,7 +107,7 @@ struct kri_call *kri_redis_batch_call(struct kri_redis_batch *batch)
 		.arena = &batch->replies,
 		.room = REPLY_ROOM,
 	};
-	batch->keys[pipeline->n++] = SIZE_MAX;
+	batch->keys[pipeline->n++].at = SIZE_MAX;
 	return call;
 }
 
@@ -115,9 +119,65 @@ struct kri_call *kri_redis_batch_add(struct kri_redis_batch *batch,
 	struct kri_call *call = kri_redis_batch_call(batch);
 
 	batch->records[i] = record;
-	batch->keys[i] = put(&batch->link->writer, record,
-			     &batch->pipeline.commands, call);
+	batch->keys[i].at = put(&batch->link->writer, record,
+				&batch->pipeline.commands, call);
+	batch->keys[i].len = batch->link->writer.prefix.len + KRI_ID_LEN;
 	return call;
+}
+
+void kri_redis_batch_key(struct kri_redis_batch *batch, struct kri_text kind,
+			 struct kri_text name)
+{
+	struct kri_text prefix = batch->link->writer.prefix;
+	struct kri_buffer *out = &batch->pipeline.commands;
+	struct kri_redis_key *key = &batch->keys[batch->pipeline.n - 1];
+
+	key->len = prefix.len + kind.len + name.len;
+	kri_buffer_byte(out, '$');
+	kri_buffer_int(out, (int64_t)key->len);
+	kri_buffer_append(out, KRI_TEXT("\r\n"));
+	key->at = out->len;
+	kri_buffer_append(out, prefix);
+	kri_buffer_append(out, kind);
+	kri_buffer_append(out, name);
+	kri_buffer_append(out, KRI_TEXT("\r\n"));
+}
+
+struct kri_call *kri_redis_batch_begin(struct kri_redis_batch *batch,
+				       const char *command,
+				       struct kri_text kind,
+				       struct kri_text name, size_t argc)
+{
+	struct kri_call *call = kri_redis_batch_call(batch);
+
+	call->lenient = true;
+	kri_command_begin(&batch->pipeline.commands, 2 + argc);
+	kri_command_text(&batch->pipeline.commands, kri_text_of(command));
+	kri_redis_batch_key(batch, kind, name);
+	return call;
+}
+
+struct kri_call *kri_redis_batch_begin_script(struct kri_redis_batch *batch,
+					      const char *script,
+					      struct kri_text kind,
+					      struct kri_text name, size_t argc)
+{
+	struct kri_call *call = kri_redis_batch_call(batch);
+
+	call->lenient = true;
+	kri_command_begin(&batch->pipeline.commands, 4 + argc);
+	kri_command_text(&batch->pipeline.commands, KRI_TEXT("EVAL"));
+	kri_command_text(&batch->pipeline.commands, kri_text_of(script));
+	kri_command_text(&batch->pipeline.commands, KRI_TEXT("1"));
+	kri_redis_batch_key(batch, kind, name);
+	return call;
+}
+
+void kri_redis_batch_end(struct kri_redis_batch *batch)
+{
+	struct kri_call *call = &batch->pipeline.calls[batch->pipeline.n - 1];
+
+	call->cuts[++call->replies] = batch->pipeline.commands.len;
 }
 
 static void all_settled(struct kri_pipeline *pipeline)
@@ -138,12 +198,12 @@ static void fail(struct kri_redis_batch *batch, enum kr_err err)
 static void find_keys(struct kri_redis_batch *batch)
 {
 	struct kri_pipeline *pipeline = &batch->pipeline;
-	size_t len = batch->link->writer.prefix.len + KRI_ID_LEN;
 
 	for (size_t i = 0; i < pipeline->n; i++)
-		if (batch->keys[i] != SIZE_MAX)
+		if (batch->keys[i].at != SIZE_MAX)
 			pipeline->calls[i].key = kri_text(
-				pipeline->commands.data + batch->keys[i], len);
+				pipeline->commands.data + batch->keys[i].at,
+				batch->keys[i].len);
 }
 
 void kri_redis_batch_submit(struct kri_redis_batch *batch,
@@ -162,6 +222,22 @@ void kri_redis_batch_submit(struct kri_redis_batch *batch,
 		find_keys(batch);
 		kri_client_submit(batch->link->client, pipeline);
 	}
+}
+
+void kri_redis_batch_start(struct kri_redis_batch *batch,
+			   void (*settled)(struct kri_redis_batch *batch),
+			   kri_store_done *done, void *arg)
+{
+	if (!batch) {
+		done(arg);
+		return;
+	}
+	batch->done = done;
+	batch->arg = arg;
+	if (batch->pipeline.n)
+		kri_redis_batch_submit(batch, settled);
+	else
+		kri_redis_batch_done(batch);
 }
 
 void kri_redis_batch_done(struct kri_redis_batch *batch)

@@ -1,92 +1,16 @@
 /*
- * Loads, looks and commits: each batch of records one pipeline.
+ * Commits: each batch of records one pipeline. Logins go their own way
+ * (redis_login.c).
  */
 #include "store/redis_link.h"
 
 #include "base/clock.h"
 
-static void fail_all(struct kri_record **records, size_t n, enum kr_err err)
-{
-	for (size_t i = 0; i < n; i++)
-		records[i]->err = err;
-}
-
-static void read_all(struct kri_redis_batch *batch, kri_redis_read *read)
+static void read_all(struct kri_redis_batch *batch)
 {
 	for (size_t i = 0; i < batch->pipeline.n; i++)
-		batch->records[i]->err =
-			read(batch->records[i], &batch->pipeline.calls[i]);
-}
-
-/* Without a call there is nothing to wait for. */
-static void begin(struct kri_redis_batch *batch,
-		  void (*settled)(struct kri_redis_batch *batch),
-		  kri_store_done *done, void *arg)
-{
-	if (!batch) {
-		done(arg);
-		return;
-	}
-	batch->done = done;
-	batch->arg = arg;
-	if (batch->pipeline.n)
-		kri_redis_batch_submit(batch, settled);
-	else
-		kri_redis_batch_done(batch);
-}
-
-/* ---- load and peek ---------------------------------------------------- */
-
-static void loaded(struct kri_redis_batch *batch)
-{
-	read_all(batch, kri_redis_read_load);
-	kri_redis_batch_done(batch);
-}
-
-static void peeked(struct kri_redis_batch *batch)
-{
-	read_all(batch, kri_redis_read_peek);
-	kri_redis_batch_done(batch);
-}
-
-/* A batch whose replies are read into the records, or NULL: then all is
- * said. */
-static struct kri_redis_batch *ask(struct kri_link *base,
-				   struct kri_record **records, size_t n,
-				   kri_redis_put *put)
-{
-	struct kri_redis_link *link = (struct kri_redis_link *)base;
-	struct kri_redis_batch *batch = kri_redis_batch_take(link, n);
-
-	for (size_t i = 0; i < n && batch; i++) {
-		struct kri_call *call =
-			kri_redis_batch_add(batch, records[i], put);
-
-		call->repeatable = true;
-		call->arena = records[i]->arena;
-		call->room = link->load_room;
-	}
-	if (!batch)
-		fail_all(records, n, KR_ERR_MEMORY);
-	return batch;
-}
-
-void kri_redis_load(struct kri_link *base, struct kri_record **records,
-		    size_t n, kri_store_done *done, void *arg)
-{
-	struct kri_redis_batch *batch =
-		ask(base, records, n, kri_redis_put_load);
-
-	begin(batch, loaded, done, arg);
-}
-
-void kri_redis_peek(struct kri_link *base, struct kri_record **records,
-		    size_t n, kri_store_done *done, void *arg)
-{
-	struct kri_redis_batch *batch =
-		ask(base, records, n, kri_redis_put_peek);
-
-	begin(batch, peeked, done, arg);
+		batch->records[i]->err = kri_redis_read_commit(
+			batch->records[i], &batch->pipeline.calls[i]);
 }
 
 /* ---- scripts that a server has forgotten ------------------------------- */
@@ -116,9 +40,10 @@ static void add_in_full(struct kri_redis_batch *full,
 	size_t to = full->pipeline.n - 1;
 
 	full->records[to] = batch->records[i];
-	full->keys[to] = kri_redis_put_in_full(
+	full->keys[to].at = kri_redis_put_in_full(
 		full->link->writer.scripts, command,
-		batch->keys[i] - from->cuts[0], &full->pipeline.commands);
+		batch->keys[i].at - from->cuts[0], &full->pipeline.commands);
+	full->keys[to].len = batch->keys[i].len;
 	call->cuts[++call->replies] = full->pipeline.commands.len;
 	call->repeatable = from->repeatable;
 }
@@ -138,7 +63,7 @@ static void send_in_full(struct kri_redis_batch *batch, size_t n,
 		if (is_forgotten(&batch->pipeline.calls[i]))
 			add_in_full(full, batch, i);
 	kri_redis_batch_give(batch);
-	begin(full, settled, done, arg);
+	kri_redis_batch_start(full, settled, done, arg);
 }
 
 /* ---- touches ---------------------------------------------------------- */
@@ -170,15 +95,6 @@ static void touched(struct kri_redis_batch *batch)
 		touched_in_full(batch);
 }
 
-static size_t count_touches(struct kri_record **records, size_t n)
-{
-	size_t touches = 0;
-
-	for (size_t i = 0; i < n; i++)
-		touches += records[i]->operation == KRI_OP_TOUCH;
-	return touches;
-}
-
 /* In a batch of their own, as the records are the caller's again at once. */
 static void touch(struct kri_redis_link *link, struct kri_record **records,
 		  size_t n, size_t touches)
@@ -194,14 +110,14 @@ static void touch(struct kri_redis_link *link, struct kri_record **records,
 					    kri_redis_put_commit)
 				->repeatable = true;
 	}
-	begin(batch, touched, nothing, NULL);
+	kri_redis_batch_start(batch, touched, nothing, NULL);
 }
 
 /* ---- commits ---------------------------------------------------------- */
 
 static void committed_in_full(struct kri_redis_batch *batch)
 {
-	read_all(batch, kri_redis_read_commit);
+	read_all(batch);
 	kri_redis_batch_done(batch);
 }
 
@@ -232,24 +148,58 @@ static void add(struct kri_redis_batch *batch, struct kri_record *record)
 		record->operation != KRI_OP_UPDATE;
 }
 
-void kri_redis_commit(struct kri_link *base, struct kri_record **records,
-		      size_t n, kri_store_done *done, void *arg)
+void kri_redis_commit_one(struct kri_redis_link *link,
+			  struct kri_record *record, kri_store_done *done,
+			  void *arg)
 {
-	struct kri_redis_link *link = (struct kri_redis_link *)base;
-	size_t touches = count_touches(records, n);
-	struct kri_redis_batch *batch = NULL;
+	struct kri_redis_batch *batch = kri_redis_batch_take(link, 1);
 
 	link->writer.now = kri_clock_epoch_ms();
-	if (touches < n)
-		batch = kri_redis_batch_take(link, n - touches);
+	record->err = KR_ERR_MEMORY;
+	if (batch)
+		add(batch, record);
+	kri_redis_batch_start(batch, committed, done, arg);
+}
+
+static bool is_waited_for(const struct kri_record *record)
+{
+	return record->operation != KRI_OP_TOUCH && !kri_redis_is_login(record);
+}
+
+static void change(struct kri_redis_link *link, struct kri_record **records,
+		   size_t n, size_t changes, kri_store_done *done, void *arg)
+{
+	struct kri_redis_batch *batch = NULL;
+
+	if (changes)
+		batch = kri_redis_batch_take(link, changes);
 	for (size_t i = 0; i < n; i++) {
-		if (records[i]->operation == KRI_OP_TOUCH)
+		if (!is_waited_for(records[i]))
 			continue;
 		records[i]->err = KR_ERR_MEMORY;
 		if (batch)
 			add(batch, records[i]);
 	}
+	kri_redis_batch_start(batch, committed, done, arg);
+}
+
+void kri_redis_commit(struct kri_link *base, struct kri_record **records,
+		      size_t n, kri_store_done *done, void *arg)
+{
+	struct kri_redis_link *link = (struct kri_redis_link *)base;
+	size_t touches = 0, logins = 0, users = 0;
+
+	link->writer.now = kri_clock_epoch_ms();
+	for (size_t i = 0; i < n; i++) {
+		touches += records[i]->operation == KRI_OP_TOUCH;
+		logins += kri_redis_is_login(records[i]);
+		users += records[i]->user.len > 0;
+	}
 	if (touches)
 		touch(link, records, n, touches);
-	begin(batch, committed, done, arg);
+	if (users)
+		kri_redis_users_keep_up(link, records, n);
+	if (logins)
+		kri_redis_login(link, records, n, logins, &done, &arg);
+	change(link, records, n, n - touches - logins, done, arg);
 }

@@ -25,13 +25,17 @@ static const char *advice(const char *words)
 	    strcasestr(words, "unknown redis command"))
 		return "; sessions need Redis 4.0 or later, or what is like "
 		       "it, with none of their commands renamed or disabled";
+	if (!strncmp(words, "NOPERM ", 7) ||
+	    strstr(words, "executing the script"))
+		return "; logins and what they made answer 503 until our user "
+		       "may do what README lists";
 	if (!strncmp(words, "OOM ", 4))
 		return "; new sessions and changes answer 503 until it has "
 		       "room: see its maxmemory";
 	return "";
 }
 
-static void complain(const char *id, const char *what, const char *words)
+void kri_redis_complain(const char *id, const char *what, const char *words)
 {
 	static _Atomic int64_t next, next_lasting;
 	struct kri_log_ids ids = {.session = id};
@@ -59,7 +63,7 @@ enum kr_err kri_redis_refused(const char *id, const char *what,
 	if (!err)
 		err = KR_ERR_PROTOCOL;
 	if (err == KR_ERR_PROTOCOL || err == KR_ERR_FULL)
-		complain(id, what, words_of(reply));
+		kri_redis_complain(id, what, words_of(reply));
 	return err;
 }
 
@@ -120,6 +124,8 @@ static bool read_own(struct kri_record *record, struct kri_text key,
 		*err = read_number(data, &record->seen);
 	else if (kri_text_equal(key, KRI_FIELD_WAS))
 		*err = read_was(record, data);
+	else if (kri_text_equal(key, KRI_FIELD_MARK))
+		record->mark = data;
 	else
 		return false;
 	return true;
@@ -168,7 +174,7 @@ static enum kr_err read_hash(struct kri_record *record,
 				hash->elements[i + 1]);
 	if (!err && is_whole(record))
 		return KR_OK;
-	complain(record->id, "HGETALL", "not a session");
+	kri_redis_complain(record->id, "HGETALL", "not a session");
 	return KR_ERR_PROTOCOL;
 }
 
@@ -182,7 +188,8 @@ enum kr_err kri_redis_read_load(struct kri_record *record,
 		return call->err;
 	if (record->arena->overflow)
 		return KR_ERR_MEMORY; /* the caller's limit, not ours */
-	complain(record->id, "HGETALL", "larger than a session may be");
+	kri_redis_complain(record->id, "HGETALL",
+			   "larger than a session may be");
 	return KR_ERR_PROTOCOL;
 }
 

@@ -10,8 +10,11 @@
  *             have none
  *     @was    the digest that @auth replaced, 32 bytes, and when, ms since
  *             the epoch, decimal; only after a renewal, until it is outlived
+ *     @mark   the last id of the stream of ends (store/redis_epoch.h) when a
+ *             user logged in, as Redis writes it; without one nobody has
  *     <key>   a value, as it is; session/ has some with '@' too, which the
- *             store knows nothing of: @user, @login, @idle
+ *             store knows nothing of: @user, @login, @idle,
+ *             @label
  */
 #ifndef KRI_STORE_REDIS_WIRE_H
 #define KRI_STORE_REDIS_WIRE_H
@@ -25,7 +28,8 @@
 #define KRI_FIELD_VERSION KRI_TEXT("@ver")
 #define KRI_FIELD_SEEN KRI_TEXT("@seen")
 #define KRI_FIELD_WAS KRI_TEXT("@was")
-#define KRI_OWN_FIELDS 5
+#define KRI_FIELD_MARK KRI_TEXT("@mark")
+#define KRI_OWN_FIELDS 6
 
 /* What all commands of a store have in common. Filled in, then _prepare. */
 struct kri_redis_writer {
@@ -76,5 +80,8 @@ size_t kri_redis_load_room(const struct kri_config *config);
  * is none is KR_ERR_PROTOCOL. `id` may be NULL. */
 enum kr_err kri_redis_refused(const char *id, const char *what,
 			      const struct kri_reply *reply) KR_MUST_CHECK;
+
+/* Says it in the log, now and then, in those words of Redis. */
+void kri_redis_complain(const char *id, const char *what, const char *words);
 
 #endif

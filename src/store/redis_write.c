@@ -137,17 +137,34 @@ static size_t put_script(const struct kri_redis_writer *writer,
 	return put_key(writer, record->id, out);
 }
 
+/* Who logs in comes behind all ends of the user's sessions until now. */
+static bool has_mark(const struct kri_record *record)
+{
+	return record->entering && record->mark.len;
+}
+
+static void put_mark(struct kri_buffer *out, const struct kri_record *record)
+{
+	if (!has_mark(record))
+		return;
+	kri_command_text(out, KRI_FIELD_MARK);
+	kri_command_text(out, record->mark);
+}
+
 static size_t put_create(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
 			 struct kri_buffer *out)
 {
-	size_t key = put_script(writer, record, KRI_SCRIPT_CREATE,
-				4 + 2 * count(record, KRI_CHANGE_SET), out);
+	size_t key = put_script(
+		writer, record, KRI_SCRIPT_CREATE,
+		4 + 2 * (count(record, KRI_CHANGE_SET) + has_mark(record)),
+		out);
 
 	kri_command_int(out, record->ttl);
 	kri_command_text(out, digest(record->auth));
 	kri_command_int(out, record->born);
 	kri_command_int(out, writer->now);
+	put_mark(out, record);
 	put_values(out, record);
 	return key;
 }
@@ -179,8 +196,9 @@ static size_t put_update(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
 			 struct kri_buffer *out)
 {
-	size_t last = 3 + 2 * (count(record, KRI_CHANGE_SET) +
-			       (record->ttl != 0) + 2 * record->renewed);
+	size_t last =
+		3 + 2 * (count(record, KRI_CHANGE_SET) + (record->ttl != 0) +
+			 2 * record->renewed + has_mark(record));
 	size_t gone = count(record, KRI_CHANGE_REMOVED) + 2 * record->outlived;
 	size_t key =
 		put_script(writer, record, KRI_SCRIPT_COMMIT, last + gone, out);
@@ -189,6 +207,7 @@ static size_t put_update(const struct kri_redis_writer *writer,
 	put_int_if(out, record->exact, record->version);
 	kri_command_int(out, (int64_t)last);
 	put_own(writer, record, out);
+	put_mark(out, record);
 	put_values(out, record);
 	if (record->outlived)
 		put_was(out, record);

@@ -26,7 +26,7 @@ static struct kri_sqlite_file *own_file(struct kri_sqlite_store *store)
 /* Another process may be at it too: each takes its bites. */
 static enum kr_err sweep_all(struct kri_sqlite_store *store, size_t *removed)
 {
-	size_t bite = 0;
+	struct kri_sqlite_bite bite;
 	enum kr_err err;
 
 	do {
@@ -35,8 +35,8 @@ static enum kr_err sweep_all(struct kri_sqlite_store *store, size_t *removed)
 			return err;
 		err = kri_sqlite_sweep(own_file(store), true, &bite);
 		kri_sqlite_leave(store);
-		*removed += bite;
-	} while (!err && bite == KRI_SQLITE_BITE);
+		*removed += bite.sessions;
+	} while (!err && bite.more);
 	return err;
 }
 
@@ -117,6 +117,9 @@ static const struct kri_store_ops sqlite_ops = {
 	.flush = kri_sqlite_flush,
 	.peek = kri_sqlite_load,
 	.list = kri_sqlite_list,
+	.user_list = kri_sqlite_user_list,
+	.user_end = kri_sqlite_user_end,
+	.count_up = kri_sqlite_count_up,
 	.examine = kri_sqlite_examine,
 	.sweep = sweep,
 	.check = check,

@@ -121,9 +121,17 @@ static void look_at_disk(struct look *look)
 
 static void look_at_kind(struct look *look)
 {
+	bool old = look->file->tables < kri_sqlite_version;
+
 	kri_buffer_printf(&look->text, "SQLite %s, tables of version %lld",
-			  sqlite3_libversion(), (long long)kri_sqlite_version);
-	find(look, KRI_FINDING_GOOD, NULL);
+			  sqlite3_libversion(), (long long)look->file->tables);
+	if (old)
+		kri_buffer_printf(&look->text,
+				  ", and this program's are of %lld",
+				  (long long)kri_sqlite_version);
+	find(look, old ? KRI_FINDING_WARNING : KRI_FINDING_GOOD,
+	     old ? "start krsessiond of this version: it adds what is missing"
+		 : NULL);
 	kri_buffer_string(&look->text,
 			  look->file->config->durable
 				  ? "store.durable is on: what was "

@@ -275,10 +275,12 @@ static enum kr_err tune(struct kri_sqlite_file *file)
 static enum kr_err prepare(struct kri_sqlite_file *file)
 {
 	for (size_t i = 0; i < KRI_SQLITE_STATEMENTS; i++) {
-		int code = sqlite3_prepare_v3(file->db, kri_sqlite_sql[i], -1,
-					      SQLITE_PREPARE_PERSISTENT,
-					      &file->statements[i], NULL);
+		int code = SQLITE_OK;
 
+		if (kri_sqlite_has(file, i))
+			code = sqlite3_prepare_v3(file->db, kri_sqlite_sql[i],
+						  -1, SQLITE_PREPARE_PERSISTENT,
+						  &file->statements[i], NULL);
 		if (code)
 			return kri_sqlite_failed(file, code);
 	}

@@ -32,15 +32,25 @@ enum kri_sqlite_statement {
 	KRI_SQLITE_ENDED,
 	KRI_SQLITE_SWEEP,
 	KRI_SQLITE_SWEEP_VALUES,
+	KRI_SQLITE_USER_LIST,
+	KRI_SQLITE_USER_COUNT,
+	KRI_SQLITE_USER_LIMIT,
+	KRI_SQLITE_USER_END,
+	KRI_SQLITE_USER_END_VALUES,
+	KRI_SQLITE_COUNT, /* from here on: of tables of version 2 */
+	KRI_SQLITE_COUNTED,
+	KRI_SQLITE_COUNTERS_ENDED,
+	KRI_SQLITE_SWEEP_COUNTERS,
 	KRI_SQLITE_STATEMENTS /* how many there are */
 };
 
 struct kri_sqlite_file {
 	const struct kri_config *config;
 	bool reads;  /* nothing else: a file that cannot be written will do */
-	bool guest;  /* does not make the file */
+	bool guest;  /* makes no file, and leaves its tables as they are */
 	sqlite3 *db; /* NULL: not open */
 	sqlite3_stmt *statements[KRI_SQLITE_STATEMENTS];
+	int64_t tables;     /* their version */
 	int64_t page_size;  /* bytes */
 	int64_t pages;      /* that the file may have, as it was told last */
 	int64_t deadline;   /* kri_clock_ms(): how long to wait for a lock */

@@ -98,9 +98,12 @@ static enum kr_err copy_record(struct kri_sqlite_job *job, size_t i,
 	copy->arena = &job->arena;
 	job->records[i] = touch ? NULL : record;
 	job->patient &= touch;
-	if (touch)
+	if (touch) {
 		copy->n = 0;
-	return touch ? KR_OK : copy_values(copy, record);
+		return KR_OK;
+	}
+	copy->user = kri_arena_dup(&job->arena, record->user);
+	return copy->user.data ? copy_values(copy, record) : KR_ERR_MEMORY;
 }
 
 enum kr_err kri_sqlite_job_commit(struct kri_sqlite_job *job,
@@ -129,6 +132,47 @@ void kri_sqlite_job_examine(struct kri_sqlite_job *job,
 	job->now = kri_clock_epoch_ms();
 	job->examination = examination;
 	job->last_finding = &job->findings;
+}
+
+/* A copy of an id, which is NULL if it is. */
+static enum kr_err copy_id(struct kri_arena *arena, const char **id)
+{
+	if (*id)
+		*id = kri_arena_dup(arena, kri_text_of(*id)).data;
+	else
+		return KR_OK;
+	return *id ? KR_OK : KR_ERR_MEMORY;
+}
+
+enum kr_err kri_sqlite_job_query(struct kri_sqlite_job *job,
+				 struct kri_user_query *query, bool writes)
+{
+	struct kri_user_query *asked = &job->asked;
+	enum kr_err err;
+
+	job->now = kri_clock_epoch_ms();
+	job->query = query;
+	job->writes = writes;
+	*asked = *query;
+	asked->arena = &job->arena;
+	asked->user = kri_arena_dup(&job->arena, query->user);
+	err = asked->user.data ? KR_OK : KR_ERR_MEMORY;
+	if (!err)
+		err = copy_id(&job->arena, &asked->keep);
+	if (!err)
+		err = copy_id(&job->arena, &asked->only);
+	return err;
+}
+
+enum kr_err kri_sqlite_job_count(struct kri_sqlite_job *job,
+				 struct kri_counter *counter)
+{
+	job->now = kri_clock_epoch_ms();
+	job->counter = counter;
+	job->writes = counter->add != 0;
+	job->counted = *counter;
+	job->counted.name = kri_arena_dup(&job->arena, counter->name);
+	return job->counted.name.data ? KR_OK : KR_ERR_MEMORY;
 }
 
 void kri_sqlite_job_find(struct kri_sqlite_job *job, enum kri_finding finding,
@@ -198,21 +242,19 @@ static void deliver_commit(struct kri_record *record, enum kr_err err,
 		record->version = version;
 }
 
-static enum kr_err deliver_ids(struct kri_listing *listing,
-			       const struct kri_listing *walk)
+static enum kr_err deliver_ids(struct kri_arena *arena, const char ***to,
+			       const char **ids, size_t n)
 {
-	listing->ids = kri_arena_alloc(listing->arena,
-				       walk->n * sizeof(*listing->ids));
-	if (!listing->ids)
+	*to = kri_arena_alloc(arena, n * sizeof(**to));
+	if (!*to)
 		return KR_ERR_MEMORY;
-	for (; listing->n < walk->n; listing->n++) {
-		struct kri_text id = kri_arena_dup(
-			listing->arena,
-			kri_text(walk->ids[listing->n], KRI_ID_LEN));
+	for (size_t i = 0; i < n; i++) {
+		struct kri_text id =
+			kri_arena_dup(arena, kri_text(ids[i], KRI_ID_LEN));
 
 		if (!id.data)
 			return KR_ERR_MEMORY;
-		listing->ids[listing->n] = id.data;
+		(*to)[i] = id.data;
 	}
 	return KR_OK;
 }
@@ -223,11 +265,34 @@ static void deliver_listing(struct kri_listing *listing,
 	listing->n = 0;
 	listing->err = walk->err;
 	if (!listing->err)
-		listing->err = deliver_ids(listing, walk);
+		listing->err = deliver_ids(listing->arena, &listing->ids,
+					   walk->ids, walk->n);
 	if (listing->err)
 		return;
+	listing->n = walk->n;
 	memcpy(listing->last, walk->last, sizeof(listing->last));
 	listing->end = walk->end;
+}
+
+static void deliver_query(struct kri_user_query *query,
+			  const struct kri_user_query *asked)
+{
+	query->n = 0;
+	query->ended = asked->ended;
+	query->err = asked->err;
+	if (!query->err && asked->n)
+		query->err = deliver_ids(query->arena, &query->ids, asked->ids,
+					 asked->n);
+	if (!query->err)
+		query->n = asked->n;
+}
+
+static void deliver_count(struct kri_counter *counter,
+			  const struct kri_counter *counted)
+{
+	counter->value = counted->value;
+	counter->left = counted->left;
+	counter->err = counted->err;
 }
 
 static void tell_not_examined(const struct kri_examination *examination,
@@ -261,6 +326,10 @@ void kri_sqlite_job_deliver(struct kri_sqlite_job *job)
 		deliver_findings(job);
 	if (job->listing)
 		deliver_listing(job->listing, &job->walk);
+	if (job->query)
+		deliver_query(job->query, &job->asked);
+	if (job->counter)
+		deliver_count(job->counter, &job->counted);
 	for (size_t i = 0; i < job->n; i++) {
 		if (!job->records[i])
 			continue;
@@ -280,6 +349,12 @@ void kri_sqlite_job_fail(struct kri_sqlite_job *job, enum kr_err err)
 	}
 	if (job->examination)
 		tell_not_examined(job->examination, err);
+	if (job->query) {
+		job->query->n = 0;
+		job->query->err = err;
+	}
+	if (job->counter)
+		job->counter->err = err;
 	for (size_t i = 0; i < job->n; i++) {
 		if (!job->records[i])
 			continue;
@@ -291,7 +366,7 @@ void kri_sqlite_job_fail(struct kri_sqlite_job *job, enum kr_err err)
 
 void kri_sqlite_job_fail_copies(struct kri_sqlite_job *job, enum kr_err err)
 {
-	job->walk.err = err;
+	job->walk.err = job->asked.err = job->counted.err = err;
 	for (size_t i = 0; i < job->n; i++)
 		job->copies[i].err = err;
 }

@@ -32,6 +32,8 @@ struct kri_sqlite_job {
 	struct kri_record **records; /* n; NULL: a touch, not waited for */
 	struct kri_listing *listing; /* or NULL */
 	struct kri_examination *examination; /* or NULL */
+	struct kri_user_query *query;        /* or NULL */
+	struct kri_counter *counter;         /* or NULL */
 	kri_store_done *done;                /* NULL: nobody waits */
 	void *arg;
 	int64_t deadline;             /* kri_clock_ms() */
@@ -52,8 +54,10 @@ struct kri_sqlite_job {
 	int64_t now;  /* epoch ms, when it was given */
 	size_t n;
 	struct kri_record *copies;
-	int64_t *versions;       /* that commits have stored */
-	struct kri_listing walk; /* the listing's copy */
+	int64_t *versions;           /* that commits have stored */
+	struct kri_listing walk;     /* the listing's copy */
+	struct kri_user_query asked; /* the query's */
+	struct kri_counter counted;  /* the counter's */
 	struct kri_sqlite_finding *findings, **last_finding; /* in order */
 	struct kri_arena arena; /* all that is copied, and found */
 };
@@ -78,11 +82,17 @@ void kri_sqlite_job_list(struct kri_sqlite_job *job,
 void kri_sqlite_job_examine(struct kri_sqlite_job *job,
 			    struct kri_examination *examination);
 
+enum kr_err kri_sqlite_job_query(struct kri_sqlite_job *job,
+				 struct kri_user_query *query,
+				 bool writes) KR_MUST_CHECK;
+enum kr_err kri_sqlite_job_count(struct kri_sqlite_job *job,
+				 struct kri_counter *counter) KR_MUST_CHECK;
+
 /* One more finding; `text` is copied, `mend` is a constant or NULL. */
 void kri_sqlite_job_find(struct kri_sqlite_job *job, enum kri_finding finding,
 			 const struct kri_buffer *text, const char *mend);
 
-/* Gives the results to the caller's records or listing. */
+/* Gives the results to the caller's records, listing, query or counter. */
 void kri_sqlite_job_deliver(struct kri_sqlite_job *job);
 
 /* All of it has that error: for the caller, and for the copies. */

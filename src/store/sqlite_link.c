@@ -276,6 +276,50 @@ void kri_sqlite_list(struct kri_link *base, struct kri_listing *listing,
 	give(link, job, done, arg);
 }
 
+static void query(struct kri_link *base, struct kri_user_query *query,
+		  bool writes, kri_store_done *done, void *arg)
+{
+	struct kri_sqlite_link *link = (struct kri_sqlite_link *)base;
+	struct kri_sqlite_job *job = take_idle(link);
+
+	query->n = 0;
+	if (job && !kri_sqlite_job_query(job, query, writes)) {
+		give(link, job, done, arg);
+		return;
+	}
+	refuse(link, job);
+	query->err = KR_ERR_MEMORY;
+	done(arg);
+}
+
+void kri_sqlite_user_list(struct kri_link *base, struct kri_user_query *asked,
+			  kri_store_done *done, void *arg)
+{
+	query(base, asked, false, done, arg);
+}
+
+void kri_sqlite_user_end(struct kri_link *base, struct kri_user_query *asked,
+			 kri_store_done *done, void *arg)
+{
+	query(base, asked, true, done, arg);
+}
+
+/* Who only looks does not wait for the writer. */
+void kri_sqlite_count_up(struct kri_link *base, struct kri_counter *counter,
+			 kri_store_done *done, void *arg)
+{
+	struct kri_sqlite_link *link = (struct kri_sqlite_link *)base;
+	struct kri_sqlite_job *job = take_idle(link);
+
+	if (job && !kri_sqlite_job_count(job, counter)) {
+		give(link, job, done, arg);
+		return;
+	}
+	refuse(link, job);
+	counter->err = KR_ERR_MEMORY;
+	done(arg);
+}
+
 void kri_sqlite_examine(struct kri_link *base,
 			struct kri_examination *examination,
 			kri_store_done *done, void *arg)

@@ -22,11 +22,51 @@ void kri_sqlite_write(struct kri_sqlite_file *file,
 void kri_sqlite_examine_file(struct kri_sqlite_file *file,
 			     struct kri_sqlite_job *job);
 
-#define KRI_SQLITE_BITE 256 /* sessions that one sweep removes, at most */
+/* Bytes beyond store.file_limit for what makes room, or needs hardly any: a
+ * full store must let sessions live on and end. */
+#define KRI_SQLITE_SPARE (256 << 10)
 
-/* Removes some sessions that have ended, in one transaction; *removed says how
- * many. If not `patient`, it is left to the process that has the file. */
+/* Begins a transaction that writes, in the file's limit and so much more; see
+ * kri_sqlite_begin_write(). */
+enum kr_err kri_sqlite_begin(struct kri_sqlite_file *file, int64_t spare,
+			     bool patient) KR_MUST_CHECK;
+
+/* Ends it: unless it has that error, which it returns. */
+enum kr_err kri_sqlite_end(struct kri_sqlite_file *file,
+			   enum kr_err err) KR_MUST_CHECK;
+
+/* ---- the sweep (sqlite_sweep.c) --------------------------------------- */
+
+/* What a sweep has removed: sessions, and whether there may be more of them, or
+ * of counters. */
+struct kri_sqlite_bite {
+	size_t sessions;
+	bool more;
+};
+
+/* Removes some sessions and counters that have ended, in one transaction. If
+ * not `patient`, it is left to the process that has the file. */
 enum kr_err kri_sqlite_sweep(struct kri_sqlite_file *file, bool patient,
-			     size_t *removed) KR_MUST_CHECK;
+			     struct kri_sqlite_bite *bite) KR_MUST_CHECK;
+
+/* ---- users and counters (sqlite_user.c) ------------------------------- */
+
+/* Within the transaction that enters the session. Before it is written, by the
+ * rule to refuse: KR_ERR_SESSIONS if there is no room. After it, by the other:
+ * ends those that are too many. */
+enum kr_err kri_sqlite_user_refuse(struct kri_sqlite_file *file,
+				   const struct kri_record *record,
+				   int64_t now) KR_MUST_CHECK;
+enum kr_err kri_sqlite_user_limit(struct kri_sqlite_file *file,
+				  const struct kri_record *record,
+				  int64_t now) KR_MUST_CHECK;
+
+/* The operations, in a transaction of the caller's. */
+enum kr_err kri_sqlite_list_user(struct kri_sqlite_file *file,
+				 struct kri_user_query *query) KR_MUST_CHECK;
+enum kr_err kri_sqlite_end_user(struct kri_sqlite_file *file,
+				struct kri_user_query *query) KR_MUST_CHECK;
+enum kr_err kri_sqlite_count(struct kri_sqlite_file *file,
+			     struct kri_counter *counter) KR_MUST_CHECK;
 
 #endif

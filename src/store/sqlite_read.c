@@ -194,6 +194,10 @@ static void read_in_transaction(struct kri_sqlite_file *file,
 {
 	if (job->listing)
 		job->walk.err = list(file, &job->walk);
+	if (job->query)
+		job->asked.err = kri_sqlite_list_user(file, &job->asked);
+	if (job->counter)
+		job->counted.err = kri_sqlite_count(file, &job->counted);
 	for (size_t i = 0; i < job->n; i++)
 		job->copies[i].err = load(file, &job->copies[i]);
 }

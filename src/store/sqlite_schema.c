@@ -1,15 +1,24 @@
 /*
  * The tables, as steps from one version to the next, and the statements on
- * them. What a demand forbids (a session that has ended, another version)
- * stands in the WHERE of the update, which then changes no row.
+ * them. Version 2 only adds to version 1, and programs that know no more than
+ * that go on with it: the index by user is kept by SQLite itself, whoever
+ * writes the values.
+ * What a demand forbids (a session that has ended, another version) stands in
+ * the WHERE of the update, which then changes no row.
  */
 #include "store/sqlite_schema.h"
 
 #include <stdio.h>
 
+#include "base/log.h"
+
 /* PRAGMA application_id of our files: "krss" (sqlite.org/fileformat.html). */
 #define OURS 0x6b727373
 #define OURS_TEXT "1802662771"
+
+/* PRAGMA user_version: the least version that a program has to know. What a
+ * step adds is seen by its presence. */
+#define LEAST "1"
 
 /*
  * Each step makes of a file of the version before one of its own. One row a
@@ -35,8 +44,21 @@ static const char *const steps[] = {
 	"  PRIMARY KEY (id, key)"
 	") WITHOUT ROWID;"
 	"PRAGMA application_id = " OURS_TEXT ";"
-	"PRAGMA user_version = 1",
+	"PRAGMA user_version = " LEAST,
+
+	"CREATE INDEX IF NOT EXISTS session_values_user"
+	"  ON session_values (data) WHERE key = '@user';"
+	"CREATE TABLE IF NOT EXISTS counters ("
+	"  name BLOB NOT NULL PRIMARY KEY,"
+	"  value INTEGER NOT NULL,"
+	"  ends INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE INDEX IF NOT EXISTS counters_ends ON counters (ends)",
 };
+
+#define ADDED_BY_2                                                             \
+	"SELECT count(*) = 3 FROM sqlite_master WHERE name IN"                 \
+	" ('session_values_user', 'counters', 'counters_ends')"
 
 const int64_t kri_sqlite_version = sizeof(steps) / sizeof(steps[0]);
 
@@ -52,8 +74,17 @@ const int64_t kri_sqlite_version = sizeof(steps) / sizeof(steps[0]);
 	"  AND (?4 IS NULL OR auth = ?4)"                                      \
 	" RETURNING version"
 
+#define COUNT_MOST "9223372036854775807"
+
 #define SOME_ENDED                                                             \
 	"(SELECT id FROM sessions WHERE ends <= ?1 ORDER BY ends LIMIT ?2)"
+
+/* The sessions of user ?1 that live at ?2. Of the two tables the index by user
+ * leads to one and the key to the other, so in this order. */
+#define OF_USER                                                                \
+	" FROM session_values v CROSS JOIN sessions s"                         \
+	" WHERE v.key = '@user' AND v.data = ?1"                               \
+	"  AND s.id = v.id AND s.ends > ?2"
 
 const char *const kri_sqlite_sql[KRI_SQLITE_STATEMENTS] = {
 	[KRI_SQLITE_BEGIN_READ] = "BEGIN",
@@ -90,9 +121,57 @@ const char *const kri_sqlite_sql[KRI_SQLITE_STATEMENTS] = {
 	[KRI_SQLITE_SWEEP] = "DELETE FROM sessions WHERE id IN " SOME_ENDED,
 	[KRI_SQLITE_SWEEP_VALUES] = "DELETE FROM session_values"
 				    " WHERE id IN " SOME_ENDED,
+	[KRI_SQLITE_USER_LIST] = "SELECT v.id" OF_USER,
+	[KRI_SQLITE_USER_COUNT] = "SELECT count(*)" OF_USER " AND v.id <> ?3",
+	[KRI_SQLITE_USER_LIMIT] =
+		"DELETE FROM sessions WHERE id IN (SELECT v.id" OF_USER
+		" AND v.id <> ?3 ORDER BY s.ends DESC, v.id"
+		" LIMIT -1 OFFSET ?4)",
+	[KRI_SQLITE_USER_END] =
+		"DELETE FROM sessions WHERE id IN (SELECT v.id" OF_USER
+		" AND (?3 IS NULL OR v.id <> ?3)"
+		" AND (?4 IS NULL OR v.id = ?4))",
+	/* What the user's sessions have left that were just ended. */
+	[KRI_SQLITE_USER_END_VALUES] =
+		"DELETE FROM session_values WHERE id IN ("
+		"SELECT v.id FROM session_values v"
+		" WHERE v.key = '@user' AND v.data = ?1 AND NOT EXISTS"
+		"  (SELECT 1 FROM sessions s WHERE s.id = v.id))",
+	/* What has ended begins anew. A sum past all bounds stays there. */
+	[KRI_SQLITE_COUNT] =
+		"INSERT INTO counters (name, value, ends) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (name) DO UPDATE SET"
+		"  value = iif(ends > ?4, min(value, " COUNT_MOST
+		"    - excluded.value), 0) + excluded.value,"
+		"  ends = iif(ends > ?4, ends, excluded.ends)"
+		" RETURNING value, ends",
+	[KRI_SQLITE_COUNTED] = "SELECT value, ends FROM counters"
+			       " WHERE name = ?1 AND ends > ?2",
+	[KRI_SQLITE_COUNTERS_ENDED] =
+		"SELECT 1 FROM counters WHERE ends <= ?1 LIMIT 1",
+	[KRI_SQLITE_SWEEP_COUNTERS] =
+		"DELETE FROM counters WHERE name IN (SELECT name FROM counters"
+		" WHERE ends <= ?1 ORDER BY ends LIMIT ?2)",
 };
 
+bool kri_sqlite_has(const struct kri_sqlite_file *file,
+		    enum kri_sqlite_statement which)
+{
+	return file->tables >= 2 || which < KRI_SQLITE_COUNT;
+}
+
 /* ---- versions --------------------------------------------------------- */
+
+static enum kr_err read_additions(struct kri_sqlite_file *file,
+				  int64_t *version)
+{
+	int64_t added = 0;
+	enum kr_err err = kri_sqlite_ask(file, ADDED_BY_2, &added);
+
+	if (!err)
+		*version += added;
+	return err;
+}
 
 static enum kr_err read_version(struct kri_sqlite_file *file, int64_t *version)
 {
@@ -110,6 +189,8 @@ static enum kr_err read_version(struct kri_sqlite_file *file, int64_t *version)
 	if (application != OURS && (application || tables || *version))
 		return kri_sqlite_refuse(file, KR_ERR_PROTOCOL,
 					 "a database of another program");
+	if (*version == 1)
+		return read_additions(file, version);
 	return KR_OK;
 }
 
@@ -127,19 +208,32 @@ static enum kr_err refuse_newer(struct kri_sqlite_file *file, int64_t version)
 /* Another process may have done it before the lock was ours. */
 static enum kr_err migrate(struct kri_sqlite_file *file)
 {
-	int64_t version = 0;
+	int64_t version = 0, from;
 	enum kr_err err = kri_sqlite_exec(file, "BEGIN IMMEDIATE");
 
 	if (err)
 		return err;
 	err = read_version(file, &version);
+	from = version;
 	for (; !err && version < kri_sqlite_version; version++)
 		err = kri_sqlite_exec(file, steps[version]);
 	if (!err)
 		err = kri_sqlite_exec(file, "COMMIT");
 	if (err)
 		sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
+	else if (from && from < version)
+		kri_log(KRI_LOG_INFO, NULL,
+			"sqlite: %s: its tables are of version %lld now",
+			file->config->store_path, (long long)version);
 	return err;
+}
+
+/* Whoever only looks in, or may not write, does without what is missing. */
+static bool may_stay(const struct kri_sqlite_file *file, int64_t version)
+{
+	return version == kri_sqlite_version ||
+	       (version &&
+		(file->guest || sqlite3_db_readonly(file->db, "main")));
 }
 
 enum kr_err kri_sqlite_schema(struct kri_sqlite_file *file)
@@ -149,7 +243,10 @@ enum kr_err kri_sqlite_schema(struct kri_sqlite_file *file)
 
 	if (!err && version > kri_sqlite_version)
 		err = refuse_newer(file, version);
-	if (!err && version < kri_sqlite_version)
+	if (!err && !may_stay(file, version)) {
 		err = migrate(file);
+		version = kri_sqlite_version;
+	}
+	file->tables = version;
 	return err;
 }

@@ -107,6 +107,12 @@ void kri_sqlite_list(struct kri_link *base, struct kri_listing *listing,
 void kri_sqlite_examine(struct kri_link *base,
 			struct kri_examination *examination,
 			kri_store_done *done, void *arg);
+void kri_sqlite_user_list(struct kri_link *base, struct kri_user_query *query,
+			  kri_store_done *done, void *arg);
+void kri_sqlite_user_end(struct kri_link *base, struct kri_user_query *query,
+			 kri_store_done *done, void *arg);
+void kri_sqlite_count_up(struct kri_link *base, struct kri_counter *counter,
+			 kri_store_done *done, void *arg);
 void kri_sqlite_flush(struct kri_link *base);
 
 #endif

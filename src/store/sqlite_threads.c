@@ -239,14 +239,14 @@ static void write_all(struct kri_sqlite_store *store,
 static int64_t sweep(struct kri_sqlite_store *store,
 		     struct kri_sqlite_file *file)
 {
-	size_t removed = 0;
+	struct kri_sqlite_bite bite = {0};
 
 	if (!store->base.guest && !kri_sqlite_enter(store, file)) {
-		if (kri_sqlite_sweep(file, false, &removed))
-			removed = 0;
+		if (kri_sqlite_sweep(file, false, &bite))
+			bite.more = false;
 		kri_sqlite_leave(store);
 	}
-	return removed < KRI_SQLITE_BITE ? kri_clock_ms() + SWEEP_TICK : 0;
+	return bite.more ? 0 : kri_clock_ms() + SWEEP_TICK;
 }
 
 static void *run_writer(void *arg)

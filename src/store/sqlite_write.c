@@ -6,15 +6,11 @@
 
 #include "base/clock.h"
 
-/* Bytes beyond store.file_limit for what makes room, or needs hardly any: a
- * full store must let sessions live on and end. */
-#define SPARE (256 << 10)
-
 /* What became of the record, as against: the file failed. */
 static bool is_fate(enum kr_err err)
 {
 	return !err || err == KR_ERR_GONE || err == KR_ERR_CONFLICT ||
-	       err == KR_ERR_RENEWED;
+	       err == KR_ERR_RENEWED || err == KR_ERR_SESSIONS;
 }
 
 static struct kri_text id_of(const struct kri_record *record)
@@ -222,6 +218,36 @@ static enum kr_err touch(const struct task *task)
 	return kri_sqlite_run(file, KRI_SQLITE_TOUCH);
 }
 
+static enum kr_err write_record(const struct task *task)
+{
+	switch (task->record->operation) {
+	case KRI_OP_CREATE:
+		return create(task);
+	case KRI_OP_UPDATE:
+		return update(task);
+	case KRI_OP_TOUCH:
+		return touch(task);
+	case KRI_OP_DESTROY:
+		return destroy(task);
+	default:
+		return KR_OK;
+	}
+}
+
+/* Only who has been written costs others their place. */
+static enum kr_err enter(const struct task *task)
+{
+	enum kr_err err =
+		kri_sqlite_user_refuse(task->file, task->record, task->now);
+
+	if (!err)
+		err = write_record(task);
+	if (!err)
+		err = kri_sqlite_user_limit(task->file, task->record,
+					    task->now);
+	return err;
+}
+
 static enum kr_err carry_out(struct kri_sqlite_file *file,
 			     struct kri_sqlite_job *job, size_t i)
 {
@@ -233,24 +259,24 @@ static enum kr_err carry_out(struct kri_sqlite_file *file,
 		.version = &job->versions[i],
 	};
 
-	switch (task.record->operation) {
-	case KRI_OP_CREATE:
-		return create(&task);
-	case KRI_OP_UPDATE:
-		return update(&task);
-	case KRI_OP_TOUCH:
-		return touch(&task);
-	case KRI_OP_DESTROY:
-		return destroy(&task);
-	default:
-		return KR_OK;
-	}
+	return task.record->entering ? enter(&task) : write_record(&task);
+}
+
+/* What is not about records; KR_OK if it is. */
+static enum kr_err carry_out_other(struct kri_sqlite_file *file,
+				   struct kri_sqlite_job *job)
+{
+	if (job->query)
+		return job->asked.err = kri_sqlite_end_user(file, &job->asked);
+	if (job->counter)
+		return job->counted.err = kri_sqlite_count(file, &job->counted);
+	return KR_OK;
 }
 
 /* ---- transactions ----------------------------------------------------- */
 
-static enum kr_err begin(struct kri_sqlite_file *file, int64_t spare,
-			 bool patient)
+enum kr_err kri_sqlite_begin(struct kri_sqlite_file *file, int64_t spare,
+			     bool patient)
 {
 	enum kr_err err =
 		kri_sqlite_limit(file, file->config->file_limit + spare);
@@ -258,7 +284,7 @@ static enum kr_err begin(struct kri_sqlite_file *file, int64_t spare,
 	return err ? err : kri_sqlite_begin_write(file, patient);
 }
 
-static enum kr_err end(struct kri_sqlite_file *file, enum kr_err err)
+enum kr_err kri_sqlite_end(struct kri_sqlite_file *file, enum kr_err err)
 {
 	if (!err)
 		return kri_sqlite_commit(file);
@@ -273,6 +299,7 @@ static enum kr_err write_job(struct kri_sqlite_file *file,
 
 	if (atomic_load(&job->given_up))
 		return KR_OK;
+	err = carry_out_other(file, job);
 	for (size_t i = 0; i < job->n && is_fate(err); i++)
 		err = job->copies[i].err = carry_out(file, job, i);
 	return is_fate(err) ? KR_OK : err;
@@ -281,13 +308,13 @@ static enum kr_err write_job(struct kri_sqlite_file *file,
 static enum kr_err write_together(struct kri_sqlite_file *file,
 				  struct kri_sqlite_job *jobs)
 {
-	enum kr_err err = begin(file, 0, true);
+	enum kr_err err = kri_sqlite_begin(file, 0, true);
 
 	if (err)
 		return err;
 	for (struct kri_sqlite_job *job = jobs; job && !err; job = job->next)
 		err = write_job(file, job);
-	return end(file, err);
+	return kri_sqlite_end(file, err);
 }
 
 static bool is_small(const struct kri_record *record)
@@ -303,33 +330,51 @@ static bool is_small(const struct kri_record *record)
 static enum kr_err write_alone(struct kri_sqlite_file *file,
 			       struct kri_sqlite_job *job, size_t i)
 {
-	int64_t spare = is_small(&job->copies[i]) ? SPARE : 0;
-	enum kr_err err = begin(file, spare, true), fate = KR_OK;
+	int64_t spare = is_small(&job->copies[i]) ? KRI_SQLITE_SPARE : 0;
+	enum kr_err err = kri_sqlite_begin(file, spare, true), fate = KR_OK;
 
 	if (err)
 		return err;
 	fate = carry_out(file, job, i);
-	err = end(file, is_fate(fate) ? KR_OK : fate);
+	err = kri_sqlite_end(file, is_fate(fate) ? KR_OK : fate);
 	return err ? err : fate;
+}
+
+/* Ending needs no room that lasts; counting may. */
+static void write_other_alone(struct kri_sqlite_file *file,
+			      struct kri_sqlite_job *job)
+{
+	enum kr_err err;
+
+	if (!job->query && !job->counter)
+		return;
+	err = kri_sqlite_begin(file, job->query ? KRI_SQLITE_SPARE : 0, true);
+	if (!err)
+		err = kri_sqlite_end(file, carry_out_other(file, job));
+	if (err)
+		kri_sqlite_job_fail_copies(job, err);
 }
 
 static void write_one_by_one(struct kri_sqlite_file *file,
 			     struct kri_sqlite_job *jobs)
 {
-	for (struct kri_sqlite_job *job = jobs; job; job = job->next)
+	for (struct kri_sqlite_job *job = jobs; job; job = job->next) {
+		if (!atomic_load(&job->given_up))
+			write_other_alone(file, job);
 		for (size_t i = 0; i < job->n && !atomic_load(&job->given_up);
 		     i++)
 			job->copies[i].err = write_alone(file, job, i);
+	}
 }
 
 /* What has ended makes some; and where the disk is full, the log of writes has
  * room once it has been copied into the file. */
 static void make_room(struct kri_sqlite_file *file)
 {
-	size_t removed;
+	struct kri_sqlite_bite bite;
 
 	kri_sqlite_checkpoint(file);
-	(void)!kri_sqlite_sweep(file, true, &removed);
+	(void)!kri_sqlite_sweep(file, true, &bite);
 }
 
 /* A record that is too large, or meets a page that is damaged, must not cost
@@ -345,57 +390,4 @@ void kri_sqlite_write(struct kri_sqlite_file *file, struct kri_sqlite_job *jobs)
 	else if (err)
 		for (; jobs; jobs = jobs->next)
 			kri_sqlite_job_fail_copies(jobs, err);
-}
-
-/* ---- the sweep -------------------------------------------------------- */
-
-static enum kr_err has_ended(struct kri_sqlite_file *file, int64_t now,
-			     bool *ended)
-{
-	sqlite3_stmt *row;
-	enum kr_err err;
-
-	kri_sqlite_bind_int(file, KRI_SQLITE_ENDED, 1, now);
-	err = kri_sqlite_row(file, KRI_SQLITE_ENDED, &row);
-	*ended = row != NULL;
-	if (row)
-		kri_sqlite_end_rows(file, KRI_SQLITE_ENDED);
-	return err;
-}
-
-/* Within a transaction both statements choose the same sessions. */
-static enum kr_err remove_ended(struct kri_sqlite_file *file, int64_t now,
-				size_t *removed)
-{
-	static const enum kri_sqlite_statement both[] = {
-		KRI_SQLITE_SWEEP_VALUES, KRI_SQLITE_SWEEP};
-	enum kr_err err = KR_OK;
-
-	for (size_t i = 0; i < 2 && !err; i++) {
-		kri_sqlite_bind_int(file, both[i], 1, now);
-		kri_sqlite_bind_int(file, both[i], 2, KRI_SQLITE_BITE);
-		err = kri_sqlite_run(file, both[i]);
-	}
-	if (!err)
-		*removed = (size_t)sqlite3_changes(file->db);
-	return err;
-}
-
-enum kr_err kri_sqlite_sweep(struct kri_sqlite_file *file, bool patient,
-			     size_t *removed)
-{
-	int64_t now = kri_clock_epoch_ms();
-	bool ended = false;
-	enum kr_err err = has_ended(file, now, &ended);
-
-	*removed = 0;
-	if (err || !ended)
-		return err;
-	err = begin(file, SPARE, patient);
-	if (err)
-		return err;
-	err = end(file, remove_ended(file, now, removed));
-	if (err)
-		*removed = 0;
-	return err;
 }

@@ -16,7 +16,7 @@
 #define KRI_ID_SIZE 16     /* bytes that name a session */
 #define KRI_ID_LEN 22      /* base64url characters of them */
 #define KRI_DIGEST_SIZE 32 /* bytes of a SHA-256 */
-#define KRI_OWN_VALUES 3   /* that session/ keeps beside the program's */
+#define KRI_OWN_VALUES 4   /* that session/ keeps beside the program's */
 
 struct uv_loop_s;
 
@@ -55,6 +55,10 @@ struct kri_record {
 	size_t n, cap;
 	struct kri_arena *arena; /* keys and values that were loaded, too */
 
+	/* The store's own, of the last login: in Redis the end of users'
+	 * sessions that it came behind. */
+	struct kri_text mark;
+
 	/* For a commit: */
 	enum kri_operation operation;
 	bool exact; /* only if the version is still this one */
@@ -65,7 +69,8 @@ struct kri_record {
 	 * takes it away, if what is stored is still of that time. */
 	bool outlived;
 	/* ms to live from now on, and `seen` is to be written with it; 0:
-	 * both stay as they are. Not 0 for CREATE and TOUCH. */
+	 * both stay as they are. Not 0 for CREATE and TOUCH, nor with
+	 * `entering`. */
 	int64_t ttl;
 	/* The user that the session belongs to once this is done, for the
 	 * index by user; empty: nobody. For a DESTROY the user that it had. */

@@ -31,6 +31,7 @@ static const struct step steps[] = {
 	{"PUT", "/note", "application/json", "{\"note\":\"hallo\"}", 200,
 	 "{\"note\":\"hallo\"}"},
 	{"POST", "/login", FORM, 303, ""},
+	{"GET", "/devices", NULL, NULL, 200, "{\"labels\":[\"a browser\""},
 	{"GET", "/slow/w%61y", NULL, NULL, 200, "{\"color\":\"blue\""},
 	{"GET", "/large", NULL, NULL, 200, "xxx"},
 	{"GET", "/look", NULL, NULL, 200, "{\"color\":\"blue\""},

@@ -31,6 +31,9 @@ void life_of_a_program(struct life *life);
 /* The session layer alone, with calls that block. (alone.c) */
 void life_alone(struct life *life);
 
+/* The sessions of a user, and counters. (users.c) */
+void life_of_users(struct life *life);
+
 /* A handler's test: the browser of krsession.h. (browser.c) */
 void life_of_a_test(struct life *life);
 

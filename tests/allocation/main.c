@@ -215,6 +215,7 @@ static int run_store(const char *const *options)
 	} lives[] = {
 		{"a program", life_of_a_program},
 		{"the session layer alone", life_alone},
+		{"the sessions of a user", life_of_users},
 		{"a handler's test", life_of_a_test},
 	};
 	int faults = 0;

@@ -81,6 +81,8 @@ static enum kr_err login(struct kr_context *c)
 		err = kr_header(c, "X-Login", "max");
 	if (!err)
 		err = kr_session_set_idle_timeout(kr_session(c), 3600);
+	if (!err)
+		err = kr_session_set_label(kr_session(c), "a browser");
 	return err ? err : kr_redirect(c, 303, "https://login.example.com/");
 }
 
@@ -99,6 +101,26 @@ static enum kr_err logout(struct kr_context *c)
 	return err ? err : kr_text(c, 200, "bye");
 }
 
+/* A user's page of devices, and a limit of tries. */
+static enum kr_err put(void *arg, const struct kr_user_session *session)
+{
+	kr_json_string(arg, NULL, session->label);
+	return KR_OK;
+}
+
+static enum kr_err devices(struct kr_context *c)
+{
+	struct kr_store *store = kr_context_store(c);
+	int64_t tries = 0;
+	enum kr_err err = kr_counter_add(store, "tries", 1, 60, &tries);
+
+	kr_json_array(c, "labels");
+	if (!err)
+		err = kr_user_sessions(store, "max", put, c);
+	kr_json_close(c);
+	return err ? err : kr_json_end(c, 200);
+}
+
 enum kr_err routes_map(struct kr_app *app)
 {
 	static const struct {
@@ -111,6 +133,7 @@ enum kr_err routes_map(struct kr_app *app)
 		{KR_GET, "/count", count, KR_SESSION | KR_ATOMIC},
 		{KR_GET, "/look", look, KR_SESSION},
 		{KR_GET, "/slow/*", look, KR_SESSION | KR_BLOCKING},
+		{KR_GET, "/devices", devices, KR_SESSION | KR_BLOCKING},
 		{KR_PUT, "/note", note, KR_SESSION | KR_BODY},
 		{KR_POST, "/login", login, KR_SESSION},
 		{KR_GET, "/large", large, 0},

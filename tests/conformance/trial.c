@@ -49,6 +49,12 @@ void trial_detach(struct trial *trial)
 
 void trial_open(struct trial *trial, const char *option)
 {
+	trial_open_with(trial, option, NULL);
+}
+
+void trial_open_with(struct trial *trial, const char *option,
+		     const char *second)
+{
 	struct kri_buffer why = KRI_BUFFER_EMPTY;
 
 	assert_int_equal(kri_config_init(&trial->config), KR_OK);
@@ -56,6 +62,8 @@ void trial_open(struct trial *trial, const char *option)
 		assign(&trial->config, trial_options[i]);
 	if (option)
 		assign(&trial->config, option);
+	if (second)
+		assign(&trial->config, second);
 	if (kri_store_open(&trial->config, &trial->store, &why))
 		fail_msg("%s", why.data);
 	if (kri_store_check(trial->store, &why))

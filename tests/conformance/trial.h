@@ -44,6 +44,8 @@ int trial_teardown(void **state);
 
 /* A store besides, with one option more; its sessions are not touched. */
 void trial_open(struct trial *trial, const char *option);
+void trial_open_with(struct trial *trial, const char *option,
+		     const char *second); /* each may be NULL */
 void trial_close(struct trial *trial);
 
 /* A second link, with a loop of its own, to the same store. */
@@ -95,13 +97,16 @@ void remove_all(struct trial *trial);
 	cmocka_unit_test_setup_teardown(name, trial_setup, trial_teardown)
 
 int run_batches(void);
+int run_counters(void);
 int run_full(void);
+int run_limit(void);
 int run_listing(void);
 int run_others(void);
 int run_renewal(void);
 int run_sessions(void);
 int run_threads(void);
 int run_time(void);
+int run_users(void);
 int run_values(void);
 
 #endif

@@ -8,7 +8,7 @@ source "$KR_ROOT/tools/fronts.sh"
 
 # Sets URL. The certificate is made for this stack alone, so whoever answers
 # under it is our server, whatever else runs on this machine. A test may have
-# sed change the file in $FRONT_EDIT.
+# sed change the file in $FRONT_EDIT, and name in $FRONT_PROBE what answers.
 front_start() { # FRONT [NAME]
 	local name=${2:-front}
 	[[ -e $STACK/tls.crt ]] || front_certificate
@@ -41,5 +41,5 @@ front_try() { # FRONT NAME PORT
 front_settled() { # NAME
 	! server_running "$1" || curl --silent --fail --noproxy "*" \
 		--max-time 1 --cacert "$STACK/tls.crt" --output /dev/null \
-		"$URL/hello"
+		"$URL${FRONT_PROBE:-/hello}"
 }

@@ -54,7 +54,7 @@ expected_files() {
 		/usr/share/doc/krsession/LICENSE
 		/usr/share/doc/krsession/README.md
 	END
-	for name in "$KR_ROOT"/conf/*.conf; do
+	for name in "$KR_ROOT"/conf/*.{conf,lua}; do
 		echo "/usr/share/doc/krsession/conf/${name##*/}"
 	done
 	for name in grafana/krsession.json prometheus/krsession.rules.yml; do

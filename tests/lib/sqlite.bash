@@ -31,9 +31,25 @@ sqlite_serve_as() { # NAME [KRSESSIOND OPTION...]
 		fail "$name does not start"
 }
 
+# krsessiond in a mount namespace of its own, where $STACK/store is a disk of
+# that size. $INSIDE is that folder as seen from here; looks are from there.
+small_disk_serve() { # SIZE [OPTION...]
+	local options
+	mapfile -t options < <(kr_options && sqlite_options)
+	# shellcheck disable=SC2016 # for the inner shell
+	server_start krsessiond unshare -m -- sh -c \
+		'mount -t tmpfs -o "size=$0" tmpfs "$1" && shift && exec "$@"' \
+		"$1" "$STACK/store" "$KR_DAEMON" \
+		-l "unix:$KR_SOCKET" "${options[@]}" "${@:2}"
+	within 10 kr_answers "$KR_SOCKET" /hello ||
+		fail "krsessiond does not start"
+	INSIDE=/proc/$(server_pid krsessiond)/root$STACK/store
+	LOOK=(nsenter --mount --target "$(server_pid krsessiond)")
+}
+
 # The operator's look, which waits for a writer like everybody.
 sql() { # STATEMENT
-	sqlite3 -cmd '.timeout 10000' "$SQLITE" "$1"
+	"${LOOK[@]}" sqlite3 -cmd '.timeout 10000' "$SQLITE" "$1"
 }
 
 is_whole() {

@@ -1,0 +1,51 @@
+/*
+ * Owns the logout: a page that asks, so that no link can do it, and what its
+ * form does.
+ */
+#include "guard/audit.h"
+#include "guard/guard.h"
+
+enum kr_err guard_logout_get(struct kr_context *c)
+{
+	const struct guard *guard = guard_of(c);
+	struct guard_logout_page page = {0};
+	struct guard_who who;
+	enum kr_err err = guard_who(c, &who);
+
+	if (err)
+		return err;
+	page.user = who.user;
+	page.rd = guard_aim_of(&guard->options, kr_input(c, "rd"));
+	return guard_page_logout(c, 200, &guard->site, &page);
+}
+
+static enum kr_err answer(struct kr_context *c)
+{
+	const struct guard_options *options = &guard_of(c)->options;
+	const char *wanted = kr_input(c, "rd");
+
+	if (guard_is_json(c)) {
+		kr_json_string(c, "message", "Signed out");
+		return kr_json_end(c, 200);
+	}
+	if (wanted && guard_aim_of(options, wanted) == wanted)
+		return kr_redirect(c, 303, wanted);
+	return guard_send_to(c, 303, "/login?out=1", NULL);
+}
+
+enum kr_err guard_logout_post(struct kr_context *c)
+{
+	struct guard_who who;
+	enum kr_err err;
+
+	if (!guard_is_own_form(c))
+		return KR_ERR_CROSS_SITE;
+	err = guard_who(c, &who);
+	if (err)
+		return err;
+	if (who.user) {
+		guard_audit(c, KR_LOG_INFO, "logout", who.user, "");
+		err = kr_session_logout(kr_session(c));
+	}
+	return err ? err : answer(c);
+}
