@@ -178,7 +178,8 @@ static inline size_t kri_bucket_of(int64_t value, unsigned shift, size_t n)
 enum kri_route_number {
 	KRI_ROUTE_NONE, /* no path or method of ours */
 	KRI_ROUTE_OWN,  /* the library's: see fcgi/monitor.h; three of them */
-	KRI_ROUTE_FIRST = KRI_ROUTE_OWN + 3 /* the program's */
+	KRI_ROUTE_AUTHORIZER = KRI_ROUTE_OWN + 3, /* see kr_map_authorizer */
+	KRI_ROUTE_FIRST                           /* the program's */
 };
 
 /* How often a route was answered with one status to one method. Its key is

@@ -285,6 +285,7 @@ static enum kr_err label(struct kri_monitor *monitor)
 		if (*monitor->pages[i].path)
 			monitor->labels[KRI_ROUTE_OWN + i] =
 				monitor->pages[i].path;
+	monitor->labels[KRI_ROUTE_AUTHORIZER] = "(authorizer)";
 	label_table(monitor, &monitor->router->whole);
 	label_table(monitor, &monitor->router->stems);
 	return KR_OK;

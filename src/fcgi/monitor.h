@@ -67,7 +67,7 @@ static inline bool kri_monitor_may_have(const struct kri_monitor *monitor,
 static inline bool kri_monitor_has(const struct kri_route *route)
 {
 	return route && route->number >= KRI_ROUTE_OWN &&
-	       route->number < KRI_ROUTE_FIRST;
+	       route->number < KRI_ROUTE_AUTHORIZER;
 }
 
 /* Has the visit ask the store for a session that cannot be there: what comes
