@@ -26,9 +26,8 @@ teardown() {
 # ---- what is counted ----------------------------------------------------
 
 @test "requests are counted by route, method and status, and times with them" {
-	local i
 	metrics_start -o server.workers=2
-	for i in {1..3}; do
+	for _ in {1..3}; do
 		ask /hello
 	done
 	ask -m HEAD /hello

@@ -9,6 +9,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 # shellcheck source=lib/reload.bash
 source "$BATS_TEST_DIRNAME/lib/reload.bash"
+# shellcheck source=lib/guard.bash
+source "$BATS_TEST_DIRNAME/lib/guard.bash"
 # shellcheck source=lib/metrics.bash
 source "$BATS_TEST_DIRNAME/lib/metrics.bash"
 
@@ -41,6 +43,20 @@ teardown() {
 	ask_as "$FORGED" /readyz
 	expect 200 '{"status":"ok"}'
 	expect_no_header Set-Cookie
+}
+
+@test "an authorizer's word on these paths is its own, and no page is a yes" {
+	guard_start -o "server.metrics_listen=unix:$METRICS"
+	for path in /metrics /healthz /readyz; do
+		ask --authorizer "$path"
+		[ "$code" = 401 ] || fail "$path: $code"
+		ask --authorizer -p "PATH_INFO=$path" -p "DOCUMENT_URI=$path" \
+			"$path"
+		[ "$code" = 401 ] || fail "$path: $code"
+		[[ $body != *krsession_* && $body != *'"status"'* ]]
+	done
+	metrics
+	expect_labels 'route="(authorizer)",method="GET",code="401"' 6
 }
 
 @test "their paths can be others, or none" {

@@ -30,7 +30,7 @@ struct kri_site {
 	const struct kri_origins *origins; /* that clients may be sent to */
 	struct kri_body_room *bodies;      /* NULL: without a limit */
 	struct kr_store *store; /* for handlers that may block; NULL: none */
-	struct kri_monitor *monitor;       /* NULL: no pages of our own */
+	struct kri_monitor *monitor; /* NULL: no pages of our own */
 };
 
 /* What an exchange needs next. */

@@ -44,10 +44,10 @@ struct kri_request {
 	struct kri_text cookies[KRI_REQUEST_COOKIE_HEADERS];
 	size_t cookie_headers;
 	struct kri_text content_type;
-	int64_t content_length;           /* bytes, or one of the two above */
-	bool authorizer; /* another's request, which is to be judged */
-	bool https;                       /* HTTPS is "on" or "1" */
-	bool cross_site;                  /* Sec-Fetch-Site: cross-site */
+	int64_t content_length; /* bytes, or one of the two above */
+	bool authorizer;        /* another's request, which is to be judged */
+	bool https;             /* HTTPS is "on" or "1" */
+	bool cross_site;        /* Sec-Fetch-Site: cross-site */
 	struct kri_request_field *fields; /* after _decode, in its order */
 	size_t fields_n;
 };
