@@ -95,7 +95,9 @@ teardown() {
 }
 
 asked_of_prometheus() { # EXPRESSION
-	curl --silent --noproxy '*' --get --data-urlencode "query=$1" \
-		"http://127.0.0.1:$prometheus/api/v1/query" |
-		jq -e '.data.result | length == 1' >/dev/null
+	local answer
+	answer=$(curl --silent --noproxy '*' --get --data-urlencode \
+		"query=$1" "http://127.0.0.1:$prometheus/api/v1/query" |
+		jq '.data.result | length') || return
+	[ "$answer" = 1 ]
 }
