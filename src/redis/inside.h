@@ -43,6 +43,7 @@ struct kri_client {
 	bool late;        /* it has passed, and what came is still unread */
 	uv_prepare_t prepare;
 	int handles; /* to be closed before it can be freed */
+	uint64_t connections; /* that were made, ever */
 	bool draining;
 	bool closed;
 };

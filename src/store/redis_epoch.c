@@ -285,6 +285,14 @@ void kri_redis_epoch_cover(struct kri_redis_epoch *epoch,
 	epoch->to = greater(epoch->to, to);
 }
 
+void kri_redis_epoch_heed(struct kri_redis_epoch *epoch, uint64_t connections)
+{
+	if (epoch->connections == connections)
+		return;
+	epoch->connections = connections;
+	epoch->begun = false;
+}
+
 /* As it is read anew then, the most is at least what the stream has. */
 void kri_redis_epoch_trim(struct kri_redis_epoch *epoch)
 {

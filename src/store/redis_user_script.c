@@ -81,25 +81,15 @@ const char kri_script_mark[] =
 	"return id\n";
 
 /*
- * What is older than any session may become is not needed any more. How old it
- * is, the stream's own ids tell. MINID is of Redis 6.2.
+ * The key ends with the last session that its last entry concerns. So many
+ * entries are kept that only a flood of them pushes out what still counts; then
+ * a session that the index has lost as well may come back.
  */
 const char kri_script_end[] =
 	"local call, key, argv = redis.call, KEYS[1], ARGV\n"
-	"local last = call('XREVRANGE', key, '+', '-', 'COUNT', '1')[1]\n"
-	"local life, first, id = tonumber(argv[3]), 0, nil\n"
-	"if last and life > 0 then\n"
-	"  first = tonumber(string.match(last[1], '^%d+')) - life\n"
-	"end\n"
-	"if first > 0 then\n"
-	"  id = redis.pcall('XADD', key, 'MINID', '~',\n"
-	"    string.format('%.0f', first), '*', 'u', argv[1], 'k', argv[2])\n"
-	"end\n"
-	"if type(id) ~= 'string' then\n"
-	"  id = call('XADD', key, 'MAXLEN', '~', '100000', '*',\n"
-	"    'u', argv[1], 'k', argv[2])\n"
-	"end\n"
-	"if life > 0 then call('PEXPIRE', key, argv[3]) end\n"
+	"local id = call('XADD', key, 'MAXLEN', '~', '100000', '*',\n"
+	"  'u', argv[1], 'k', argv[2])\n"
+	"if argv[3] ~= '0' then call('PEXPIRE', key, argv[3]) end\n"
 	"return id\n";
 
 const char kri_script_finish[] =
