@@ -88,11 +88,13 @@ completed() { # WORD...
 @test "bash completes commands, their options, and ids" {
 	[ "$(completed c)" = 'check count' ]
 	[ "$(completed '')" = \
-		'check list show end count stats sweep -c -o --help --version' ]
+		'check list show end count stats sweep top -c -o --help --version' ]
 	[ "$(completed list --)" = '--user --scan --json' ]
 	[ "$(completed count --)" = '--user --scan' ]
 	[ "$(completed end --a)" = --all ]
 	[ "$(completed sweep '')" = '' ]
+	[ "$(completed top '')" = '--from -n -d' ]
+	[ "$(completed top -n '')" = '' ]
 	[ "$(completed list --user '')" = '' ]
 	mkdir "$STACK/bin"
 	printf '%s\n' '#!/bin/sh' 'printf "ID AGE\nAAAA 1s\nABBB 2s\n"' \
@@ -113,8 +115,8 @@ completed() { # WORD...
 	local command commands page
 	page=$(<"$KR_ROOT/man/krsessionctl.1")
 	ctl -h
-	commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' <<<"$output" | uniq)
-	[ "$(wc -l <<<"$commands")" -eq 7 ]
+	commands=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' <<<"$output" | uniq)
+	[ "$(wc -l <<<"$commands")" -eq 8 ]
 	for command in $commands; do
 		[[ $page == *".It Cm $command"* ]]
 		[[ " $(completed '') " == *" $command "* ]]

@@ -26,9 +26,8 @@ teardown() {
 # ---- what is counted ----------------------------------------------------
 
 @test "requests are counted by route, method and status, and times with them" {
-	local i
 	metrics_start -o server.workers=2
-	for i in {1..3}; do
+	for _ in {1..3}; do
 		ask /hello
 	done
 	ask -m HEAD /hello
@@ -135,7 +134,6 @@ counts_again() {
 }
 
 @test "whoever races for a session is counted until all have won" {
-	local i
 	metrics_start -o server.workers=2
 	warm_session
 	"$KR_BUILD/tests/fcgi_client" -q -n 16 -r 25 -c "Kr.Session=$cookie" \

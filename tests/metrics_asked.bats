@@ -9,6 +9,8 @@ source "$BATS_TEST_DIRNAME/lib/stack.bash"
 source "$BATS_TEST_DIRNAME/lib/client.bash"
 # shellcheck source=lib/reload.bash
 source "$BATS_TEST_DIRNAME/lib/reload.bash"
+# shellcheck source=lib/guard.bash
+source "$BATS_TEST_DIRNAME/lib/guard.bash"
 # shellcheck source=lib/metrics.bash
 source "$BATS_TEST_DIRNAME/lib/metrics.bash"
 
@@ -41,6 +43,20 @@ teardown() {
 	ask_as "$FORGED" /readyz
 	expect 200 '{"status":"ok"}'
 	expect_no_header Set-Cookie
+}
+
+@test "an authorizer's word on these paths is its own, and no page is a yes" {
+	guard_start -o "server.metrics_listen=unix:$METRICS"
+	for path in /metrics /healthz /readyz; do
+		ask --authorizer "$path"
+		[ "$code" = 401 ] || fail "$path: $code"
+		ask --authorizer -p "PATH_INFO=$path" -p "DOCUMENT_URI=$path" \
+			"$path"
+		[ "$code" = 401 ] || fail "$path: $code"
+		[[ $body != *krsession_* && $body != *'"status"'* ]]
+	done
+	metrics
+	expect_labels 'route="(authorizer)",method="GET",code="401"' 6
 }
 
 @test "their paths can be others, or none" {
@@ -151,19 +167,22 @@ all_hold() { # N
 # bats test_tags=slow
 @test "who asks for half, or does not read, is let go" {
 	metrics_start
-	local before
+	local before pids=()
 	before=$(descriptor_count)
 	for i in {1..10}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" 'GET /metr' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
+		pids+=($!)
 	done
 	for i in {11..15}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" \
 			$'GET /metrics HTTP/1.1\r\n\r\n' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
+		pids+=($!)
 	done
 	within 10 all_hold 15
 	within 15 has_at_most "$before"
+	kill "${pids[@]}" 2>/dev/null || true
 	metrics
 	expect_metric krsession_store_up 1
 }

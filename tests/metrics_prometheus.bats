@@ -62,7 +62,7 @@ teardown() {
 	[ "$(wc -l <"$STACK/asked")" -gt 20 ]
 	cat "$KR_ROOT/conf/prometheus/krsession.rules.yml" >>"$STACK/asked"
 	while IFS= read -r name; do
-		grep -qE "^${name}[ {]" <<<"$METRICS_TEXT" || fail "no $name"
+		grep -qE "^${name}(_bucket)?[ {]" <<<"$METRICS_TEXT" || fail "no $name"
 	done < <(grep -oE '\b(krsession|process)_[a-z_0-9]+' "$STACK/asked" |
 		sort -u)
 }
@@ -88,12 +88,16 @@ teardown() {
 	"$KR_BUILD/tests/fcgi_client" -q -r 50 "$KR_SOCKET" /session/counter \
 		>"$STACK/answers"
 	within 20 asked_of_prometheus 'sum(krsession_requests_total{code="200",route="/session/counter"}) == 50'
+	"$KR_BUILD/tests/fcgi_client" -q -r 50 "$KR_SOCKET" /session/counter \
+		>"$STACK/answers"
 	within 20 asked_of_prometheus 'krsession:requests:rate5m > 0'
 	server_stop prometheus
 }
 
 asked_of_prometheus() { # EXPRESSION
-	curl --silent --noproxy '*' --get --data-urlencode "query=$1" \
-		"http://127.0.0.1:$prometheus/api/v1/query" |
-		jq -e '.data.result | length == 1' >/dev/null
+	local answer
+	answer=$(curl --silent --noproxy '*' --get --data-urlencode \
+		"query=$1" "http://127.0.0.1:$prometheus/api/v1/query" |
+		jq '.data.result | length') || return
+	[ "$answer" = 1 ]
 }

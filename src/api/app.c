@@ -104,6 +104,7 @@ enum kr_err kr_map_authorizer(struct kr_app *app, kr_handler *handler,
 		return KR_ERR_ARGUMENT;
 	app->authorizer = (struct kri_route){
 		.path = "(authorizer)",
+		.number = KRI_ROUTE_AUTHORIZER,
 		.flags = flags | KR_CROSS_SITE,
 		.handler = handler,
 		.user = user,

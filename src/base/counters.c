@@ -53,16 +53,37 @@ static struct kri_cell *cell_of(struct kri_route_counts *route, uint32_t key)
 	return &route->cells[KRI_CELLS - 1];
 }
 
-void kri_count_request(size_t route, unsigned method, unsigned status)
+/* In a block that nobody else writes. */
+static void grow(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+static void observe(struct kri_histogram *histogram, int64_t us)
+{
+	size_t at = kri_bucket_of(us, KRI_TIME_SHIFT, KRI_TIME_BUCKETS);
+
+	grow(&histogram->buckets[at], 1);
+	grow(&histogram->sum, us > 0 ? (uint64_t)us : 0);
+}
+
+void kri_count_request(const struct kri_answered *answered)
 {
 	struct kri_counters *block = kri_counters_own;
+	uint32_t key = key_of(answered->method, answered->status);
 
-	if (block && route < block->routes_n)
-		kri_counter_grow(
-			block,
-			&cell_of(&block->routes[route], key_of(method, status))
-				 ->n,
-			1);
+	if (!block)
+		return;
+	if (answered->route < block->routes_n)
+		grow(&cell_of(&block->routes[answered->route], key)->n, 1);
+	observe(&block->histograms[KRI_HISTOGRAM_REQUEST], answered->us);
+	for (unsigned left = answered->went; left; left &= left - 1) {
+		unsigned stage = (unsigned)__builtin_ctz(left);
+
+		observe(&block->histograms[stage], answered->stages[stage]);
+	}
 }
 
 /* ---- blocks ----------------------------------------------------------- */

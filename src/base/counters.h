@@ -178,7 +178,8 @@ static inline size_t kri_bucket_of(int64_t value, unsigned shift, size_t n)
 enum kri_route_number {
 	KRI_ROUTE_NONE, /* no path or method of ours */
 	KRI_ROUTE_OWN,  /* the library's: see fcgi/monitor.h; three of them */
-	KRI_ROUTE_FIRST = KRI_ROUTE_OWN + 3 /* the program's */
+	KRI_ROUTE_AUTHORIZER = KRI_ROUTE_OWN + 3, /* see kr_map_authorizer */
+	KRI_ROUTE_FIRST                           /* the program's */
 };
 
 /* How often a route was answered with one status to one method. Its key is
@@ -266,17 +267,6 @@ static inline void kri_count_error(enum kr_err err)
 		kri_counter_grow(block, &block->errors[err], 1);
 }
 
-/* `which`: an enum kri_stage, or KRI_HISTOGRAM_REQUEST. */
-static inline void kri_count_time(unsigned which, int64_t us)
-{
-	struct kri_counters *block = kri_counters_here();
-	struct kri_histogram *histogram = &block->histograms[which];
-	size_t at = kri_bucket_of(us, KRI_TIME_SHIFT, KRI_TIME_BUCKETS);
-
-	kri_counter_grow(block, &histogram->buckets[at], 1);
-	kri_counter_grow(block, &histogram->sum, us > 0 ? (uint64_t)us : 0);
-}
-
 static inline void kri_count_batch(size_t n)
 {
 	struct kri_counters *block = kri_counters_here();
@@ -288,8 +278,17 @@ static inline void kri_count_batch(size_t n)
 	kri_counter_grow(block, &histogram->sum, n);
 }
 
-/* A request was answered. `method` is the caller's to number; a block without
- * routes, such as the shared one, does not count it. */
-void kri_count_request(size_t route, unsigned method, unsigned status);
+/* A request that was answered. */
+struct kri_answered {
+	size_t route;
+	unsigned method; /* the caller's to number */
+	unsigned status;
+	int64_t us;                  /* from its arrival on */
+	int64_t stages[KRI_STAGE_N]; /* us of each */
+	unsigned went;               /* bits of those that it was in */
+};
+
+/* Counts it, in the thread's own block; where it has none, nobody asks. */
+void kri_count_request(const struct kri_answered *answered);
 
 #endif

@@ -185,8 +185,7 @@ static bool takes_value(const char *argument)
 {
 	return !strcmp(argument, "-c") || !strcmp(argument, "-o") ||
 	       !strcmp(argument, "-n") || !strcmp(argument, "-d") ||
-	       ((!strncmp(argument, "--u", 3) ||
-		 !strncmp(argument, "--k", 3) ||
+	       ((!strncmp(argument, "--u", 3) || !strncmp(argument, "--k", 3) ||
 		 !strncmp(argument, "--f", 3)) &&
 		!strchr(argument, '='));
 }

@@ -194,23 +194,22 @@ struct kri_text kri_exchange_rendered(const struct kri_buffer *out)
  * there, or to run again. */
 void kri_exchange_count(const struct kr_context *c, int status)
 {
-	int64_t whole = kri_clock_us() - c->begun;
-	const int64_t us[KRI_STAGE_N] = {
-		[KRI_STAGE_ACCEPT] = c->accept_us,
-		[KRI_STAGE_LOAD] = c->load_us,
-		[KRI_STAGE_HANDLE] = c->handle_us,
-		[KRI_STAGE_COMMIT] = c->commit_us,
-		[KRI_STAGE_RESPOND] = whole - c->accept_us - c->load_us -
-				      c->handle_us - c->commit_us,
+	struct kri_answered answered = {
+		.route = c->route ? c->route->number : KRI_ROUTE_NONE,
+		.method = c->request.method,
+		.status = (unsigned)status,
+		.stages = {c->accept_us, c->load_us, c->handle_us,
+			   c->commit_us},
+		.went = c->went | 1u << KRI_STAGE_RESPOND,
 	};
-	unsigned went = c->went | 1u << KRI_STAGE_RESPOND;
 
-	kri_count_request(c->route ? c->route->number : KRI_ROUTE_NONE,
-			  c->request.method, (unsigned)status);
-	kri_count_time(KRI_HISTOGRAM_REQUEST, whole);
-	for (unsigned stage = 0; stage < KRI_STAGE_N; stage++)
-		if (went & 1u << stage)
-			kri_count_time(stage, us[stage]);
+	if (!c->site->monitor)
+		return;
+	answered.us = kri_clock_us() - c->begun;
+	answered.stages[KRI_STAGE_RESPOND] = answered.us - c->accept_us -
+					     c->load_us - c->handle_us -
+					     c->commit_us;
+	kri_count_request(&answered);
 }
 
 void kri_exchange_log(const struct kr_context *c)

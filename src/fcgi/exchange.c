@@ -73,7 +73,8 @@ static enum kr_err find(struct kr_context *c, unsigned *allow)
 {
 	const struct kri_route *own = NULL;
 
-	if (c->site->monitor)
+	if (c->site->monitor &&
+	    kri_monitor_may_have(c->site->monitor, c->request.path))
 		own = kri_monitor_route(c->site->monitor, c->request.path);
 	if (!own || !is_responder(c))
 		return kri_router_find(c->site->router, c->request.path,

@@ -30,7 +30,7 @@ struct kri_site {
 	const struct kri_origins *origins; /* that clients may be sent to */
 	struct kri_body_room *bodies;      /* NULL: without a limit */
 	struct kr_store *store; /* for handlers that may block; NULL: none */
-	struct kri_monitor *monitor;       /* NULL: no pages of our own */
+	struct kri_monitor *monitor; /* NULL: no pages of our own */
 };
 
 /* What an exchange needs next. */
@@ -57,8 +57,8 @@ struct kr_context {
 	int64_t accept_us, load_us, handle_us, commit_us;
 	unsigned went;     /* bits of the enum kri_stage that it has been in */
 	enum kr_err probe; /* of the store, for the monitor's pages */
-	unsigned tries; /* runs that lost a race */
-	bool failing;   /* its error is being answered: it has no session */
+	unsigned tries;    /* runs that lost a race */
+	bool failing;      /* its error is being answered: it has no session */
 
 	/* The stages' own. */
 	struct kr_context *next; /* in the one list that it is in */

@@ -126,8 +126,9 @@ static size_t short_pair(struct kri_text bytes)
  */
 static bool hides_something(size_t name_len, const char *value, size_t len)
 {
-	return (name_len == 9 || name_len == 11 || name_len == 12 ||
-		name_len == 6) &&
+	static const unsigned lengths = 1u << 6 | 1u << 9 | 1u << 11 | 1u << 12;
+
+	return name_len <= 12 && lengths >> name_len & 1 &&
 	       memchr(value, '\0', len);
 }
 

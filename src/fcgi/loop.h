@@ -21,7 +21,7 @@ struct kri_inbox {
 	struct kri_loop *heir; /* who is to get `shed` of the idle ones */
 	size_t shed;
 	bool drain;
-	bool probe; /* the store is to be asked */
+	bool probe;           /* the store is to be asked */
 	kri_peers_hand *hand; /* draining, to whom connections go; or NULL */
 	void *hand_arg;
 };

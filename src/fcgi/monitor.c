@@ -226,8 +226,7 @@ const struct kri_route *kri_monitor_route(const struct kri_monitor *monitor,
 	for (size_t i = 0; i < KRI_PAGES; i++) {
 		const char *own = monitor->pages[i].path;
 
-		/* Most paths differ in their second character. */
-		if (own[0] && own[1] == path[1] && !strcmp(own, path))
+		if (*own && !strcmp(own, path))
 			return &monitor->pages[i];
 	}
 	return NULL;
@@ -286,6 +285,7 @@ static enum kr_err label(struct kri_monitor *monitor)
 		if (*monitor->pages[i].path)
 			monitor->labels[KRI_ROUTE_OWN + i] =
 				monitor->pages[i].path;
+	monitor->labels[KRI_ROUTE_AUTHORIZER] = "(authorizer)";
 	label_table(monitor, &monitor->router->whole);
 	label_table(monitor, &monitor->router->stems);
 	return KR_OK;
@@ -309,13 +309,16 @@ enum kr_err kri_monitor_open(struct kri_monitor *monitor,
 		.began = kri_clock_ms(),
 		.began_at = kri_clock_epoch_ms(),
 	};
-	for (size_t i = 0; i < KRI_PAGES; i++)
+	for (size_t i = 0; i < KRI_PAGES; i++) {
 		monitor->pages[i] = (struct kri_route){
 			.path = paths[i],
 			.methods = KR_GET,
 			.handler = answer,
 			.number = KRI_ROUTE_OWN + i,
 		};
+		if (*paths[i])
+			monitor->seconds |= UINT64_C(1) << (paths[i][1] & 63);
+	}
 	return label(monitor);
 }
 

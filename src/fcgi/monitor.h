@@ -30,7 +30,8 @@ struct kri_monitor {
 	struct kri_store *store;
 	const struct kri_crew *crew;       /* NULL: it does not serve yet */
 	struct kri_route pages[KRI_PAGES]; /* path "": it is off */
-	const char **labels;               /* of routes, by their numbers */
+	uint64_t seconds;    /* bits of the second characters of these paths */
+	const char **labels; /* of routes, by their numbers */
 	size_t labels_n;
 	int64_t began;    /* kri_clock_ms() */
 	int64_t began_at; /* epoch ms */
@@ -55,11 +56,18 @@ void kri_monitor_drain(struct kri_monitor *monitor);
 const struct kri_route *kri_monitor_route(const struct kri_monitor *monitor,
 					  const char *path);
 
+/* Whether it may have one: every request is asked, and hardly any has. */
+static inline bool kri_monitor_may_have(const struct kri_monitor *monitor,
+					const char *path)
+{
+	return *path && monitor->seconds >> (path[1] & 63) & 1;
+}
+
 /* Whether the route is one of these. */
 static inline bool kri_monitor_has(const struct kri_route *route)
 {
 	return route && route->number >= KRI_ROUTE_OWN &&
-	       route->number < KRI_ROUTE_FIRST;
+	       route->number < KRI_ROUTE_AUTHORIZER;
 }
 
 /* Has the visit ask the store for a session that cannot be there: what comes

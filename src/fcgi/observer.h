@@ -7,8 +7,9 @@
 
 #include "fcgi/monitor.h"
 
-#define KRI_OBSERVER_REQUEST 4096 /* bytes of a line and headers, with a NUL   \
-				   */
+#define KRI_OBSERVER_REQUEST                                                   \
+	4096 /* bytes of a line and headers, with a NUL                        \
+	      */
 
 struct kri_loop;
 

@@ -257,11 +257,9 @@ static enum kr_err open_server(struct server *server, struct kri_buffer *why)
 		err = kri_acceptor_open(&server->acceptor, &server->crew);
 	kri_monitor_watch(server->site->monitor, &server->crew, server->store);
 	if (!err)
-		err = kri_observers_open(&server->observers,
-					 server->site->monitor,
-					 server->handover->role !=
-						 KRI_ROLE_ONLY,
-					 why);
+		err = kri_observers_open(
+			&server->observers, server->site->monitor,
+			server->handover->role != KRI_ROLE_ONLY, why);
 	if (!err)
 		err = kri_store_check(server->store, why);
 	if (!err)

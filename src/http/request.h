@@ -37,17 +37,17 @@ struct kri_request {
 	char **params; /* "NAME=value", NULL-terminated, borrowed */
 	enum kri_request_method method;
 	const char *method_name;
-	const char *path; /* PATH_INFO, else DOCUMENT_URI, else SCRIPT_NAME */
-	const char *id;   /* REQUEST_ID, or NULL */
+	const char *path;  /* PATH_INFO, else DOCUMENT_URI, else SCRIPT_NAME */
+	const char *id;    /* REQUEST_ID, or NULL */
 	const char *trace; /* HTTP_TRACEPARENT, or NULL */
 	struct kri_text query;
 	struct kri_text cookies[KRI_REQUEST_COOKIE_HEADERS];
 	size_t cookie_headers;
 	struct kri_text content_type;
-	int64_t content_length;           /* bytes, or one of the two above */
-	bool authorizer; /* another's request, which is to be judged */
-	bool https;                       /* HTTPS is "on" or "1" */
-	bool cross_site;                  /* Sec-Fetch-Site: cross-site */
+	int64_t content_length; /* bytes, or one of the two above */
+	bool authorizer;        /* another's request, which is to be judged */
+	bool https;             /* HTTPS is "on" or "1" */
+	bool cross_site;        /* Sec-Fetch-Site: cross-site */
 	struct kri_request_field *fields; /* after _decode, in its order */
 	size_t fields_n;
 };

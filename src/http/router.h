@@ -13,7 +13,7 @@ struct kri_route {
 	unsigned methods; /* enum kr_method, or-ed */
 	unsigned flags;   /* enum kr_route_flag, or-ed */
 	kr_handler *handler;
-	void *user; /* the program's, borrowed */
+	void *user;    /* the program's, borrowed */
 	size_t number; /* for counters: from KRI_ROUTE_FIRST on, as mapped */
 };
 

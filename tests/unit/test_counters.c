@@ -52,6 +52,17 @@ static uint64_t count_of(const struct kri_counters *sum, size_t route,
 	return n;
 }
 
+static void answer(size_t route, unsigned method, unsigned status)
+{
+	const struct kri_answered answered = {
+		.route = route,
+		.method = method,
+		.status = status,
+	};
+
+	kri_count_request(&answered);
+}
+
 /* ---- buckets ---------------------------------------------------------- */
 
 static size_t time_bucket(int64_t us)
@@ -89,21 +100,30 @@ static void what_is_below_and_above_all_bounds_has_a_bucket_too(void **state)
 
 static void the_sum_of_times_is_exact_and_none_is_negative(void **state)
 {
-	struct kri_counters *before = sum_of_all(), *after;
-	unsigned at = KRI_HISTOGRAM_REQUEST;
+	struct kri_answered answered = {
+		.us = 100,
+		.stages = {[KRI_STAGE_LOAD] = 23, [KRI_STAGE_COMMIT] = -5},
+		.went = 1u << KRI_STAGE_LOAD | 1u << KRI_STAGE_COMMIT,
+	};
+	struct kri_counters *own = NULL, *sum;
 
 	(void)state;
-	kri_count_time(at, 100);
-	kri_count_time(at, -5);
-	kri_count_time(at, 23);
-	after = sum_of_all();
-	assert_int_equal(after->histograms[at].sum - before->histograms[at].sum,
-			 123);
-	assert_int_equal(after->histograms[at].buckets[0] -
-				 before->histograms[at].buckets[0],
-			 1);
-	drop(before);
-	drop(after);
+	assert_int_equal(kri_counters_open(1, &own), KR_OK);
+	kri_counters_adopt(own);
+	kri_count_request(&answered);
+	kri_count_request(&answered);
+	kri_counters_adopt(NULL);
+	kri_count_request(&answered); /* nobody's */
+	sum = sum_of_all();
+	assert_int_equal(sum->histograms[KRI_HISTOGRAM_REQUEST].sum, 200);
+	assert_int_equal(sum->histograms[KRI_HISTOGRAM_REQUEST].buckets[3], 2);
+	assert_int_equal(sum->histograms[KRI_STAGE_LOAD].sum, 46);
+	assert_int_equal(sum->histograms[KRI_STAGE_LOAD].buckets[1], 2);
+	assert_int_equal(sum->histograms[KRI_STAGE_COMMIT].sum, 0);
+	assert_int_equal(sum->histograms[KRI_STAGE_COMMIT].buckets[0], 2);
+	assert_int_equal(sum->histograms[KRI_STAGE_ACCEPT].buckets[0], 0);
+	drop(sum);
+	kri_counters_close(&own);
 }
 
 /* ---- blocks ----------------------------------------------------------- */
@@ -117,7 +137,7 @@ static void *count_alone(void *arg)
 	for (int i = 0; i < ROUNDS; i++) {
 		kri_count(KRI_METRIC_CREATED);
 		kri_count_error(KR_ERR_TIMEOUT);
-		kri_count_request(1, 0, 200);
+		answer(1, 0, 200);
 	}
 	kri_counters_adopt(NULL);
 	if (arg)
@@ -186,13 +206,13 @@ static void routes_are_told_apart_by_method_and_status(void **state)
 	(void)state;
 	assert_int_equal(kri_counters_open(3, &own), KR_OK);
 	kri_counters_adopt(own);
-	kri_count_request(0, 0, 404);
-	kri_count_request(2, 0, 200);
-	kri_count_request(2, 1, 200);
-	kri_count_request(2, 1, 200);
-	kri_count_request(3, 0, 200); /* there is no such route */
+	answer(0, 0, 404);
+	answer(2, 0, 200);
+	answer(2, 1, 200);
+	answer(2, 1, 200);
+	answer(3, 0, 200); /* there is no such route */
 	kri_counters_adopt(NULL);
-	kri_count_request(2, 0, 200); /* and no block */
+	answer(2, 0, 200); /* and no block */
 	sum = sum_of_all();
 	assert_int_equal(sum->routes_n, 3);
 	assert_int_equal(count_of(sum, 0, 404), 1);
@@ -213,7 +233,7 @@ static void more_answers_than_cells_are_counted_together(void **state)
 	kri_counters_adopt(own);
 	for (unsigned round = 0; round < 2; round++)
 		for (unsigned status = 200; status < 600; status++)
-			kri_count_request(0, 0, status);
+			answer(0, 0, status);
 	kri_counters_adopt(NULL);
 	sum = sum_of_all();
 	for (size_t i = 0; i < KRI_CELLS; i++)

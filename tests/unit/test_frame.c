@@ -127,8 +127,7 @@ static void a_path_with_a_nul_in_it_does_not_fit(void **state)
 	assert_false(kri_pairs_fit(KRI_TEXT("\11\3PATH_INFO/a\0")));
 	assert_false(kri_pairs_fit(KRI_TEXT("\13\4SCRIPT_NAME/a\0b")));
 	assert_false(kri_pairs_fit(KRI_TEXT("\14\3DOCUMENT_URI/\0b")));
-	assert_false(kri_pairs_fit(
-		KRI_TEXT("\11\200\0\0\3PATH_INFO/a\0")));
+	assert_false(kri_pairs_fit(KRI_TEXT("\11\200\0\0\3PATH_INFO/a\0")));
 	assert_true(kri_pairs_fit(KRI_TEXT("\1\3X/a\0")));
 }
 
