@@ -11,7 +11,17 @@ def route: {"/hello": "hello", "/session/whoami": "read",
 def row: "| " + (map(tostring) | join(" | ")) + " |";
 def head($names): ($names | row), ($names | map("---") | row);
 
+def of_each(f): [f.us // "", f.to_ours // ""];
+def beside:
+	head(["", "route", "program, µs", "Redis, µs", "program + Redis",
+		"ours is 1", "front + program + Redis", "ours is 1"]),
+	(.beside[] | [.label, (.path | route), .program_us, .redis_us]
+	+ of_each(.program_and_redis) + of_each(.with_front)
+	| row);
+
 def front:
+	beside,
+	"",
 	head(["", "route", "requests/s", "min to max", "p50 / p99, µs",
 		"one alone p50 / p99, µs", "CPU µs: front + program + Redis",
 		"Redis commands", "Redis reads"]),
