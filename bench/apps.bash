@@ -3,10 +3,15 @@
 # without which it takes no part, perhaps build_NAME, which fails if
 # it cannot be had, and start_NAME, which starts its program, if any, as the
 # part NAME, listening at $run/NAME.sock. bench/apps/NAME/nginx.conf is its
-# upstream and server.
+# upstream and server; one without has no nginx before it, and listens with TLS
+# at ${ports[NAME]}.
 # shellcheck disable=SC2034 # the tables are read by their names
 
-apps=(nginx krsession lua php go express flask)
+apps=(nginx krsession lua php go aspnet kestrel express flask)
+
+# Whose program and front are one process: what their sessions cost beside the
+# front cannot be told.
+readonly fronts_themselves=(nginx lua kestrel)
 
 declare -Ar labels=(
 	[nginx]='nginx by itself'
@@ -14,7 +19,7 @@ declare -Ar labels=(
 	[lua]='nginx Lua, raw Redis commands'
 	[php]='php-fpm, phpredis'
 	[go]='Go, gorilla/sessions + redistore'
-	[aspnet]='ASP.NET Core, AddStackExchangeRedisCache'
+	[aspnet]='ASP.NET Core, StackExchangeRedisCache'
 	[kestrel]='the same, Kestrel with TLS, no nginx'
 	[express]='node, express-session + connect-redis'
 	[flask]='gunicorn, Flask-Session'

@@ -38,7 +38,8 @@ choose_apps() {
 front_plan() {
 	routes=(/hello /session/whoami /session/counter)
 	sessions=64 seconds=2 rounds=9
-	! $quick || { seconds=1 rounds=2; }
+	warm_up=3 # for those that compile what runs often
+	! $quick || { seconds=1 rounds=2 warm_up=2; }
 	as_www=()
 	((EUID != 0)) || as_www=(-G www-data)
 }
@@ -146,7 +147,7 @@ prepare_apps() {
 		fi
 		check_answers "$app"
 		for route in $(routes_of "$app"); do
-			wrk_line "$app" "$route" 32 1 >/dev/null
+			wrk_line "$app" "$route" 32 "$warm_up" >/dev/null
 		done
 	done
 }

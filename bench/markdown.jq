@@ -15,7 +15,8 @@ def of_each(f): [f.us // "", f.to_ours // ""];
 def beside:
 	head(["", "route", "program, µs", "Redis, µs", "program + Redis",
 		"ours is 1", "front + program + Redis", "ours is 1"]),
-	(.beside[] | [.label, (.path | route), .program_us, .redis_us]
+	(.beside[] | [.label, (.path | route),
+		(if .valid then .program_us else "invalid" end), .redis_us]
 	+ of_each(.program_and_redis) + of_each(.with_front)
 	| row);
 
