@@ -20,7 +20,7 @@ declare -Ar labels=(
 	[php]='php-fpm, phpredis'
 	[go]='Go, gorilla/sessions + redistore'
 	[aspnet]='ASP.NET Core, StackExchangeRedisCache'
-	[kestrel]='the same, Kestrel with TLS, no nginx'
+	[kestrel]='ASP.NET Core, Kestrel with TLS alone'
 	[express]='node, express-session + connect-redis'
 	[flask]='gunicorn, Flask-Session'
 )

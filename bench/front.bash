@@ -40,6 +40,7 @@ front_plan() {
 	sessions=64 seconds=2 rounds=9
 	warm_up=3 # for those that compile what runs often
 	! $quick || { seconds=1 rounds=2 warm_up=2; }
+	rounds=${given_rounds:-$rounds}
 	as_www=()
 	((EUID != 0)) || as_www=(-G www-data)
 }

@@ -14,21 +14,24 @@ def row($name; $r): [($name | left(38)), ($r.path | left(16)),
 	(if $r.valid then "" else "  INVALID: \($r.errors) errors" end)]
 	| join(" ");
 
+def cost_head($what): [($what | left(38)), ("hello" | right(17)),
+	("read" | right(17)), ("counter" | right(17))] | join(" ");
+def cost_row($sum): [(.label | left(38)), (.routes[]
+	| if .valid then (.[$sum].us | right(8)),
+		("(\(.[$sum].to_ours // "-"))" | right(8))
+	else ("INVALID" | right(17)) end)] | join(" ");
+
 "",
 "\(.machine.cores) cores, \(.machine.cpu), \(.machine.system), " +
 	"kernel \(.machine.kernel), nginx \(.machine.nginx), " +
 	"Redis \(.machine.redis)",
 "",
-([("beside the front, CPU us a request" | left(38)), ("" | left(16)),
-	("program" | right(8)), ("Redis" | right(7)), ("both" | right(7)),
-	("to ours" | right(8)), ("with front" | right(11)),
-	("to ours" | right(8))] | join(" ")),
-(.beside[] | [(.label | left(38)), (.path | left(16)),
-	(.program_us | right(8)), (.redis_us | right(7)),
-	(.program_and_redis.us // "-" | right(7)),
-	(.program_and_redis.to_ours // "-" | right(8)),
-	(.with_front.us | right(11)), (.with_front.to_ours // "-" | right(8)),
-	(if .valid then "" else "  INVALID" end)] | join(" ")),
+cost_head("program + Redis: CPU us a request"),
+(.beside[] | select(.is_front | not) | cost_row("program_and_redis")),
+"",
+cost_head("front + program + Redis"),
+(.beside[] | select(.is_front or .app == "krsession")
+	| cost_row("with_front")),
 "",
 ([("" | left(38)), ("" | left(16)), ("requests/s" | left(23)),
 	("latency us" | right(15)), ("one alone us" | right(13)),
