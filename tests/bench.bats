@@ -3,36 +3,51 @@
 # How ./dev bench reckons: processor time of process groups, and what comes
 # of the measurements of its rounds.
 
-# shellcheck source=../bench/figures.bash
-source "$BATS_TEST_DIRNAME/../bench/figures.bash"
+cpu_us() { # GROUP
+	"${KRSESSION_BUILD:-$BATS_TEST_DIRNAME/../build}/bench/cpu_time" "$1"
+}
 
 teardown() {
-	[[ -z ${GROUP-} ]] || kill -KILL -- "-$GROUP" 2>/dev/null || true
+	[[ ${GROUP-} ]] || return 0
+	kill -KILL -- "-$GROUP"
+	wait "$GROUP" 2>/dev/null || true
 }
 
-# A process group whose leader waits for the end of a child, tells in the pipe
-# what time that has used, as the shell knows it, and stays.
-start_group() {
+# A process group whose leader does what it is told, tells in the pipe what
+# processor time the shell and its children have used by then, and stays.
+start_group() { # SHELL COMMANDS
 	mkfifo "$BATS_TEST_TMPDIR/pipe"
-	# shellcheck disable=SC2016 # expanded by the group's leader
-	setsid bash -c '(for ((i = 0; i < 200000; i++)); do :; done)
-		times >"$0"
-		exec sleep 100' "$BATS_TEST_TMPDIR/pipe" 3>&- 4>&- &
+	setsid bash -c "$1; times >\"\$0\"; exec sleep 100" \
+		"$BATS_TEST_TMPDIR/pipe" 3>&- 4>&- &
 	GROUP=$!
+	us=$(tr 'ms' '  ' <"$BATS_TEST_TMPDIR/pipe" | awk '
+		{ us += ($1 + $3) * 60000000 + ($2 + $4) * 1000000 }
+		END { printf "%.0f", us }')
 }
 
-# The second line of what "times" says, such as 0m0.312s 0m0.004s.
-children_us() {
-	awk -F '[ms ]+' 'NR == 2 {
-		printf "%.0f", ($1 * 60 + $2 + $3 * 60 + $4) * 1000000 }' "$1"
+work='for ((i = 0; i < 100000; i++)); do :; done'
+
+# In the shell's words, of three digits; sleep's beginning comes to it.
+expect_time() {
+	local told
+	told=$(cpu_us "$GROUP")
+	((us > 20000 && told >= us - 20000 && told < us + 50000)) ||
+		{ echo "expected $us, got $told" && false; }
 }
 
-@test "processor time has that of children that have ended" {
-	local child
-	start_group
-	child=$(children_us "$BATS_TEST_TMPDIR/pipe")
-	((child > 50000))
-	(($(cpu_us "$GROUP") > child - 20000)) # both are of hundredths
+@test "processor time is what the shell says" {
+	start_group "$work"
+	expect_time
+}
+
+@test "... with that of children that have ended" {
+	start_group "($work); ($work)"
+	expect_time
+}
+
+@test "... and of those that are under way" {
+	start_group "sleep 100 & ($work)"
+	expect_time
 }
 
 @test "a group that is not there has used nothing" {

@@ -61,6 +61,6 @@ read_bench_options() {
 
 build_bench_programs() {
 	make --no-print-directory -s -C "$root/build" \
-		bench/fcgi_load bench/relay </dev/null ||
+		bench/cpu_time bench/fcgi_load bench/relay </dev/null ||
 		die "the programs of the bench do not build"
 }
