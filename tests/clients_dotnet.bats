@@ -78,3 +78,11 @@ does_the_tutorial() { # FRONT
 	front_start nginx
 	diff <(tutorial | sed 'p;p') <(client "$URL" 3)
 }
+
+@test "it trusts no certificate but ours" {
+	front_start nginx
+	front_certificate # another, that nginx does not know
+	run client
+	((status != 0))
+	[[ $output == *'remote certificate was rejected'* ]]
+}
