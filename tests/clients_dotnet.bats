@@ -20,15 +20,18 @@ teardown() {
 	stack_close
 }
 
-# dotnet writes beside the sources and at home; both are the suite's own.
+# dotnet writes beside the sources, at home and in /tmp; all are the suite's
+# own.
 client_build() {
 	export CLIENT=$BATS_FILE_TMPDIR/client
-	export DOTNET_CLI_HOME=$BATS_FILE_TMPDIR/home
-	export NUGET_PACKAGES=$BATS_FILE_TMPDIR/packages
 	export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+	export DOTNET_EnableDiagnostics=0
 	cp -R "$BATS_TEST_DIRNAME/clients/dotnet" "$CLIENT"
-	(cd "$CLIENT" && dotnet build -c Release -o out \
-		--disable-build-servers) >"$BATS_FILE_TMPDIR/build.log" 2>&1 ||
+	mkdir "$BATS_FILE_TMPDIR/home"
+	(cd "$CLIENT" && env -u DOTNET_CLI_HOME -u NUGET_PACKAGES \
+		HOME="$BATS_FILE_TMPDIR/home" TMPDIR="$BATS_FILE_TMPDIR/home" \
+		dotnet build -c Release -o out --disable-build-servers) \
+		>"$BATS_FILE_TMPDIR/build.log" 2>&1 ||
 		fail "the client does not build" "$(<"$BATS_FILE_TMPDIR/build.log")"
 }
 
