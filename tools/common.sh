@@ -43,7 +43,7 @@ quietly() {
 # .NET is not Debian's; what needs it takes part where somebody has put it.
 have_dotnet() {
 	command -v dotnet >/dev/null &&
-		dotnet --list-sdks 2>/dev/null | grep -q '^10\.'
+		dotnet --list-sdks 2>/dev/null | grep '^10\.' >/dev/null
 }
 
 as_root() {
