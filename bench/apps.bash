@@ -3,10 +3,15 @@
 # without which it takes no part, perhaps build_NAME, which fails if
 # it cannot be had, and start_NAME, which starts its program, if any, as the
 # part NAME, listening at $run/NAME.sock. bench/apps/NAME/nginx.conf is its
-# upstream and server.
+# upstream and server; one without has no nginx before it, and listens with TLS
+# at ${ports[NAME]}.
 # shellcheck disable=SC2034 # the tables are read by their names
 
-apps=(nginx krsession lua php go express flask)
+apps=(nginx krsession lua php go aspnet kestrel express flask)
+
+# Whose program and front are one process: what their sessions cost beside the
+# front cannot be told.
+readonly fronts_themselves=(nginx lua kestrel)
 
 declare -Ar labels=(
 	[nginx]='nginx by itself'
@@ -14,6 +19,8 @@ declare -Ar labels=(
 	[lua]='nginx Lua, raw Redis commands'
 	[php]='php-fpm, phpredis'
 	[go]='Go, gorilla/sessions + redistore'
+	[aspnet]='ASP.NET Core, StackExchangeRedisCache'
+	[kestrel]='ASP.NET Core, Kestrel with TLS alone'
 	[express]='node, express-session + connect-redis'
 	[flask]='gunicorn, Flask-Session'
 )
@@ -24,6 +31,8 @@ declare -Ar app_packages=(
 	[lua]='libnginx-mod-http-lua'
 	[php]='php-fpm php-redis'
 	[go]='golang-go golang-github-boj-redistore-dev'
+	[aspnet]='' # .NET is not Debian's, see lacking
+	[kestrel]=''
 	[express]='nodejs npm'
 	[flask]='gunicorn python3-flask python3-flask-session python3-redis'
 )
@@ -31,9 +40,13 @@ declare -Ar app_packages=(
 # What is built or fetched once, outside the repository.
 readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/krsession-bench
 
-# The packages of an app that are not here, in one line.
+# What an app needs and is not here, in one line; the names of packages, if it
+# has any in app_packages.
 lacking() { # APP
 	case $1 in
+	aspnet | kestrel)
+		have_dotnet || echo 'dotnet 10'
+		;;
 	express) # whoever packaged them
 		command -v node npm >/dev/null || echo nodejs npm
 		;;
@@ -95,6 +108,43 @@ build_go() {
 
 start_go() {
 	start go "$cache/go-bench" "$run/go.sock" "$run/redis.sock"
+}
+
+build_aspnet() {
+	local here=$root/bench/apps/aspnet there=$cache/aspnet file
+
+	mkdir -p "$there" || return
+	for file in Program.cs aspnet.csproj; do
+		cmp -s "$here/$file" "$there/built/$file" && continue
+		quietly "building the ASP.NET peer" publish_aspnet \
+			"$here" "$there"
+		return
+	done
+}
+
+# Its packages come from where NuGet is configured to look.
+publish_aspnet() ( # FROM TO
+	cd "$2" && rm -rf built out && cp "$1"/{Program.cs,aspnet.csproj} . &&
+		dotnet publish -c Release -o out --disable-build-servers &&
+		mkdir built && cp Program.cs aspnet.csproj built
+)
+
+start_aspnet() {
+	run_aspnet aspnet "unix:$run/aspnet.sock"
+}
+
+build_kestrel() {
+	build_aspnet
+}
+
+start_kestrel() {
+	run_aspnet kestrel "${ports[kestrel]}" "$run/tls.crt" "$run/tls.key"
+}
+
+# The keys of its cookies go to its home.
+run_aspnet() { # PART LISTEN...
+	start "$1" env -C "$cache/aspnet/out" HOME="$run" \
+		dotnet aspnet.dll "$run/redis.sock" "${@:2}"
 }
 
 build_express() {

@@ -1,17 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # tools/up.sh sets run and pids
 # What the bench reads off the machine, and how it reckons with it.
 
-# Microseconds of processor time that a process group has used so far.
-cpu_us() { # GROUP
-	local stats
-
-	stats=$(cat /proc/[0-9]*/stat 2>/dev/null) || true
-	awk -v group="$1" -v tick="$(getconf CLK_TCK)" '
-	{ sub(/^.*\) /, "") } # the name may hold anything
-	$3 == group { ticks += $12 + $13 }
-	END { printf "%.0f", ticks * 1000000 / tick }' <<<"$stats"
-}
-
 redis() {
 	redis-cli -s "$run/redis.sock" --no-auth-warning "$@"
 }
@@ -37,7 +26,7 @@ snapshot() {
 
 	{
 		for pair in "$@"; do
-			printf '%s %s\n' "${pair%%=*}" "$(cpu_us "${pair#*=}")"
+			printf '%s %s\n' "${pair%%=*}" "$("$programs/cpu_time" "${pair#*=}")"
 		done | jq -cRn '[inputs | split(" ")
 			| {key: .[0], value: .[1] | tonumber}]
 			| {cpu: from_entries}'

@@ -38,7 +38,9 @@ choose_apps() {
 front_plan() {
 	routes=(/hello /session/whoami /session/counter)
 	sessions=64 seconds=2 rounds=9
-	! $quick || { seconds=1 rounds=2; }
+	warm_up=3 # for those that compile what runs often
+	! $quick || { seconds=1 rounds=2 warm_up=2; }
+	rounds=${given_rounds:-$rounds}
 	as_www=()
 	((EUID != 0)) || as_www=(-G www-data)
 }
@@ -49,8 +51,9 @@ install_peers() {
 
 	for app in "${apps[@]}"; do
 		lacking=$(lacking "$app")
+		[[ $lacking && ${app_packages[$app]} ]] || continue
 		# shellcheck disable=SC2086 # package names, to be split
-		[[ -z $lacking ]] || (install_packages $lacking) || true
+		(install_packages $lacking) || true
 	done
 	mkdir -p "$cache"
 }
@@ -91,10 +94,13 @@ leave_out() { # APP WHY
 	say "${labels[$1]}: $2"
 }
 
-start_app() {
-	ln -s "$root/bench/apps/$1/nginx.conf" "app-$1.conf"
-	echo "listen 127.0.0.1:${ports[$1]} ssl;" >"listen-$1.conf"
+start_app() { # APP
+	local conf=$root/bench/apps/$1/nginx.conf
+
 	"start_$1"
+	[[ -e $conf ]] || return 0
+	ln -s "$conf" "app-$1.conf"
+	echo "listen 127.0.0.1:${ports[$1]} ssl;" >"listen-$1.conf"
 	[[ -z ${pids[$1]:-} ]] ||
 		wait_for "$1 has no socket" test -S "$1.sock"
 	# nginx' workers are to reach it.
@@ -104,8 +110,7 @@ start_app() {
 start_front_server() {
 	ln -s "$root/bench/nginx.conf" nginx.conf
 	start front nginx -e stderr -p . -c "$run/nginx.conf"
-	wait_for "nginx does not answer" fetch "$(taking_part | head -n 1)" \
-		/hello
+	wait_for "nginx has not started" test -s nginx.pid
 }
 
 taking_part() {
@@ -143,7 +148,7 @@ prepare_apps() {
 		fi
 		check_answers "$app"
 		for route in $(routes_of "$app"); do
-			wrk_line "$app" "$route" 32 1 >/dev/null
+			wrk_line "$app" "$route" 32 "$warm_up" >/dev/null
 		done
 	done
 }
@@ -225,13 +230,16 @@ keep_front_results() {
 	say "kept in ${file#"$root/"}, with a chart beside it"
 }
 
-# In their order: name, label, and why it is absent.
+# In their order: name, label, why it is absent, and whether it is its own
+# front.
 describe_apps() {
 	local app
 
 	for app in "${apps[@]}"; do
 		printf '%s\t%s\t%s\n' "$app" "${labels[$app]}" \
 			"${absent[$app]:-}"
-	done | jq -cRn '[inputs | split("\t")
-		| {app: .[0], label: .[1], absent: .[2]}]'
+	done | jq -cRn --arg fronts "${fronts_themselves[*]}" '
+		[inputs | split("\t")
+		| {app: .[0], label: .[1], absent: .[2]}
+		| .is_front = (.app | IN($fronts | split(" ")[]))]'
 }

@@ -45,7 +45,30 @@ def cpu_ratio($app; $path): lines("krsession"; $path; 32) as $x
 	| [$x[] as $i | $y[] | select(.round == $i.round)
 		| (.cpu_us | add) / ($i.cpu_us | add)] | median | two;
 
-.results = [.apps[] | . as $a | .routes = [("/hello", "/session/whoami",
+# What a session costs beside the front, in microseconds of processor time a
+# request: of program and Redis. Where the program is the front itself this
+# cannot be told, so there is the sum with the front's too. "to_ours" is how
+# many of ours that is, within each round.
+def cost($of): .cpu_us as $us | [$of[] | $us[.] // 0] | add;
+def costs($app; $path; $of): lines($app; $path; 32) as $x
+	| lines("krsession"; $path; 32) as $y
+	| {us: ($x | map(cost($of)) | median | two),
+	   to_ours: ([$x[] as $i | $y[]
+		| select(.round == $i.round and cost($of) > 0)
+		| ($i | cost($of)) / cost($of)] | median | two)};
+
+def beside($a; $path): lines($a.app; $path; 32) as $l
+	| {path: $path, valid: ($l | errors == 0),
+	   program_us: ($l | map(cost(["program"])) | median | two),
+	   redis_us: ($l | map(cost(["redis"])) | median | two),
+	   program_and_redis: (if $a.is_front then null else
+		costs($a.app; $path; ["program", "redis"]) end),
+	   with_front: costs($a.app; $path; ["front", "program", "redis"])};
+
+.beside = [.apps[] | select(.absent == "" and .app != "nginx") | . as $a
+	| .routes = [("/hello", "/session/whoami", "/session/counter") as $path
+	| beside($a; $path)]]
+| .results = [.apps[] | . as $a | .routes = [("/hello", "/session/whoami",
 	"/session/counter") as $path
 	| select(lines($a.app; $path; 32) | length > 0)
 	| figures($a.app; $path)]]

@@ -11,7 +11,28 @@ def route: {"/hello": "hello", "/session/whoami": "read",
 def row: "| " + (map(tostring) | join(" | ")) + " |";
 def head($names): ($names | row), ($names | map("---") | row);
 
+def one: . * 10 | round / 10;
+# Each route's sum and how many of ours it is.
+def costs($title; $sum; $parts):
+	head([$title, "hello, µs", "read, µs", "ours is 1", "counter, µs",
+		"ours is 1"]),
+	(.[] | [.label, (.routes[] | (if .valid | not then "invalid"
+		elif $parts then
+			"\(.program_us | one) + \(.redis_us | one)"
+		else .[$sum].us | one end),
+		(select(.path != "/hello") | .[$sum].to_ours // ""))]
+	| row);
+
+def beside:
+	(map(select(.is_front | not))
+	| costs("program + Redis"; "program_and_redis"; true)),
+	"",
+	(map(select(.is_front or .app == "krsession"))
+	| costs("front + program + Redis"; "with_front"; false));
+
 def front:
+	(.beside | beside),
+	"",
 	head(["", "route", "requests/s", "min to max", "p50 / p99, µs",
 		"one alone p50 / p99, µs", "CPU µs: front + program + Redis",
 		"Redis commands", "Redis reads"]),

@@ -27,6 +27,7 @@ program_plan() {
 		connections=(1 32 128) live=(100 10000)
 		seconds=1 rounds=2 growth_requests=100000
 	}
+	rounds=${given_rounds:-$rounds}
 }
 
 start_relays() {

@@ -14,10 +14,24 @@ def row($name; $r): [($name | left(38)), ($r.path | left(16)),
 	(if $r.valid then "" else "  INVALID: \($r.errors) errors" end)]
 	| join(" ");
 
+def cost_head($what): [($what | left(38)), ("hello" | right(17)),
+	("read" | right(17)), ("counter" | right(17))] | join(" ");
+def cost_row($sum): [(.label | left(38)), (.routes[]
+	| if .valid then (.[$sum].us | right(8)),
+		("(\(.[$sum].to_ours // "-"))" | right(8))
+	else ("INVALID" | right(17)) end)] | join(" ");
+
 "",
 "\(.machine.cores) cores, \(.machine.cpu), \(.machine.system), " +
 	"kernel \(.machine.kernel), nginx \(.machine.nginx), " +
 	"Redis \(.machine.redis)",
+"",
+cost_head("program + Redis: CPU us a request"),
+(.beside[] | select(.is_front | not) | cost_row("program_and_redis")),
+"",
+cost_head("front + program + Redis"),
+(.beside[] | select(.is_front or .app == "krsession")
+	| cost_row("with_front")),
 "",
 ([("" | left(38)), ("" | left(16)), ("requests/s" | left(23)),
 	("latency us" | right(15)), ("one alone us" | right(13)),

@@ -14,6 +14,7 @@
 . "$root/bench/program.bash"
 
 quick=false
+given_rounds= # empty: as many as the plan has
 only= # apps, with commas between; empty: all
 results=$root/bench/results
 stamp=$(date +%Y-%m-%dT%H%M%S)
@@ -38,6 +39,13 @@ read_bench_options() {
 	while (($#)); do
 		case $1 in
 		--quick) quick=true ;;
+		--rounds)
+			need_value "$@"
+			[[ $2 =~ ^[1-9][0-9]{0,3}$ ]] ||
+				refuse "--rounds takes a number, not '$2'"
+			given_rounds=$2
+			shift
+			;;
 		--only)
 			need_value "$@"
 			only=$2
@@ -53,6 +61,6 @@ read_bench_options() {
 
 build_bench_programs() {
 	make --no-print-directory -s -C "$root/build" \
-		bench/fcgi_load bench/relay </dev/null ||
+		bench/cpu_time bench/fcgi_load bench/relay </dev/null ||
 		die "the programs of the bench do not build"
 }

@@ -40,6 +40,12 @@ quietly() {
 	((status == 0)) || die "$what failed"
 }
 
+# .NET is not Debian's; what needs it takes part where somebody has put it.
+have_dotnet() {
+	command -v dotnet >/dev/null &&
+		dotnet --list-sdks 2>/dev/null | grep '^10\.' >/dev/null
+}
+
 as_root() {
 	if ((EUID == 0)); then
 		"$@"

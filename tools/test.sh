@@ -136,11 +136,19 @@ keep_unit_result() {
 # ---- suites --------------------------------------------------------------
 
 # Those in containers build images and need an engine, those in fresh roots
-# make a Debian, many sessions are tried on one store, and of the guard's doors two
-# do for every day: --all has them all.
+# make a Debian, clients are built, many sessions are tried on one store, and of
+# the guard's doors two do for every day: --all has them all.
 timely() {
 	[[ -z $tags ||
-		${1##*/} != @(*docker*|fresh_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*) ]]
+		${1##*/} != @(*docker*|fresh_*|clients_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*) ]]
+}
+
+# A suite of a language that Debian does not have is there where that is.
+possible() {
+	[[ ${1##*/} == clients_dotnet.* ]] || return 0
+	have_dotnet && return
+	say "without clients_dotnet, as there is no dotnet 10 here"
+	return 1
 }
 
 # Root makes them, nobody else can.
@@ -173,7 +181,8 @@ run_suites() {
 	local suites=() file status=0
 
 	for file in "$root"/tests/*.bats; do
-		if [[ -e $file ]] && wanted "$file" && timely "$file"; then
+		if [[ -e $file ]] && wanted "$file" && timely "$file" &&
+			possible "$file"; then
 			suites+=("$file")
 		fi
 	done
