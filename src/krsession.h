@@ -749,8 +749,8 @@ enum kr_err kr_user_sessions(struct kr_store *store, const char *user,
 enum kr_err kr_user_end(struct kr_store *store, const char *user,
 			const char *id) KR_MUST_CHECK;
 
-/* Ends all but that one, which need not exist; `*ended` is how many there
- * were. */
+/* Ends all but that one, which need not exist; `*ended` is how many there were,
+ * or less if the store's connection broke and it was asked once more. */
 enum kr_err kr_user_end_others(struct kr_store *store, const char *user,
 			       const char *id, int64_t *ended) KR_MUST_CHECK;
 

@@ -69,11 +69,18 @@ expect_no_password_logged() {
 }
 
 @test "the smallest ACL leaves nothing for the ACL log" {
-	kr_start_as
+	kr_start_as "$LOGIN:$ESCAPED" -o session.max_per_user=1
 	new_session
 	ask_as "$cookie" /session/counter
 	rcli script flush
 	ask_as "$cookie" '/session/login?user=max'
+	[ "$code" = 200 ]
+	cookie=$(cookie_value)
+	ask '/session/login?user=max'
+	[ "$code" = 200 ]
+	ask_as "$cookie" /session/whoami
+	[ "$code" = 401 ]
+	ask '/session/login?user=moritz'
 	ask_as "$(cookie_value)" /session/logout
 	[ "$code" = 200 ]
 	[ -z "$(rcli acl log)" ]
@@ -81,22 +88,59 @@ expect_no_password_logged() {
 
 @test "the smallest ACL has no rule to spare" {
 	local rule rules
-	kr_start_as
+	kr_start_as "$LOGIN:$ESCAPED" -o session.max_per_user=1
 	read -ra rules < <(acl_rules single)
 	for rule in "${rules[@]}"; do
-		# A name is not worth a failure, and no route removes a value.
-		[[ $rule != -* && $rule != *setname && $rule != +hdel ]] || continue
+		# A name is not worth a failure, no route removes a value, and
+		# none counts.
+		[[ $rule != -* && $rule != *setname && $rule != +hdel &&
+			$rule != +incrby ]] || continue
 		within 5 counter_works
 		new_session
+		ask '/session/login?user=max'
+		rcli del KestrunSession_@ended
 		rcli acl setuser "$LOGIN" "-${rule#+}"
 		rcli acl log reset
 		rcli script flush
 		ask_as "$cookie" /session/counter
 		ask_as "$cookie" /session/logout
 		ask /session/counter
+		ask '/session/login?user=max'
+		ask_as "$(cookie_value)" /session/whoami
+		ask_as "$(cookie_value)" /session/logout
 		[ -n "$(rcli acl log)" ] || fail "$rule is not needed"
 		rcli acl setuser "$LOGIN" "$rule"
 	done
+}
+
+@test "without the rights for logins sessions go on, and logins say why not" {
+	local rule
+	kr_start_as
+	new_session
+	ask '/session/login?user=max'
+	in=$(cookie_value)
+	for rule in +{pttl,time,incrby,xadd,xread,xrevrange} \
+		+z{add,card,range,rem,remrangebyscore,score}; do
+		rcli acl setuser "$LOGIN" "-${rule#+}"
+	done
+	for _ in {1..3}; do
+		ask '/session/login?user=max'
+		expect_unavailable
+		expect_no_header Set-Cookie
+		ask_as "$in" /session/whoami
+		expect_unavailable
+		ask_as "$cookie" '/session/login?user=max'
+		expect_unavailable
+		ask_as "$cookie" /session/counter
+		[ "$code" = 200 ]
+		ask_as "$cookie" /session/whoami
+		[ "$code" = 401 ]
+	done
+	expect 401 '{"error":"No active session or user not set"}'
+	expect_logged 'logins and what they made answer 503 until our user may'
+	[ "$(rcli --scan --pattern 'KestrunSession_??????????????????????' |
+		wc -l)" -eq 2 ]
+	[ "$(grep -ac 'until our user may' "$STACK/krsessiond.log")" -le 2 ]
 }
 
 @test "a database takes +select, and abort_on_connect_fail +ping" {

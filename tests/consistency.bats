@@ -245,7 +245,7 @@ opens() { # COOKIE VALUE
 			'{"error":"Session was renewed meanwhile, send it again"}'
 		expect_no_header Set-Cookie
 	done
-	[ "$(rcli dbsize)" -eq 1 ]
+	[ "$(rcli --scan | grep -vc @)" -eq 1 ]
 }
 
 # A login 61 seconds ago: the digest as it is, with a time that much older.

@@ -103,6 +103,81 @@ changes() {
 	[ "$(least_round_trips "$KR_SOCKET" /session/counter)" -eq 1 ]
 }
 
+# ---- sessions with a user -----------------------------------------------
+
+# A session with user and counter; its cookie is left in $cookie.
+warm_user() {
+	ask "/session/login?user=max"
+	[ "$code" = 200 ]
+	cookie=$(cookie_value)
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":1}'
+}
+
+@test "reading a user's session is one HGETALL and one XREAD, in one round trip" {
+	local before
+	start_calm
+	warm_user
+	[ "$(cost_of -c "Kr.Session=$cookie" /session/whoami)" = \
+		'hgetall=1 xread=1' ]
+	before=$(changes)
+	ask_as "$cookie" /session/whoami
+	[ "$(changes)" -eq "$before" ]
+	[ "$(least_round_trips -c "Kr.Session=$cookie" "$KR_SOCKET" \
+		'/session/get?key=counter')" -eq 1 ]
+}
+
+@test "writing a user's session is two round trips" {
+	start_calm
+	warm_user
+	[ "$(least_round_trips -c "Kr.Session=$cookie" "$KR_SOCKET" \
+		/session/counter)" -eq 2 ]
+}
+
+@test "who has no user is not charged for those who have" {
+	local user
+	start_calm -o server.workers=1
+	warm_user
+	user=$cookie
+	warm_session
+	ask_as "$user" /session/whoami
+	for _ in {1..70}; do
+		ask_as "$cookie" /session/whoami
+	done
+	[ "$(cost_of -c "Kr.Session=$cookie" /session/whoami)" = hgetall=1 ]
+	ask_as "$user" /session/whoami
+	expect 200 '{"user":"max"}'
+}
+
+@test "a batch of a user's reads asks for ends once" {
+	local cost
+	start_calm -o server.workers=1
+	warm_user
+	rcli config resetstat
+	read_32_at_once
+	cost=$(commands)
+	[ "$(grep -c '^200' "$STACK/answers-of-32")" -eq 32 ]
+	((${cost##*xread=} <= 4)) || fail "$cost"
+}
+
+@test "a login is two round trips" {
+	start_calm
+	warm_user
+	[ "$(least_round_trips "$KR_SOCKET" '/session/login?user=max')" -eq 2 ]
+}
+
+@test "a session with user and counter takes at most 250 bytes" {
+	local bytes
+	start_calm
+	warm_user
+	bytes=$(rcli memory usage "KestrunSession_${cookie:0:22}" samples 0)
+	echo "session: $bytes bytes"
+	((bytes <= 250))
+	bytes=$(rcli memory usage KestrunSession_@user:max samples 0)
+	echo "index of one: $bytes bytes"
+	((bytes <= 160))
+}
+
 # Whether so many clients have come: each adds a line to the listener's.
 clients_came() { # N
 	(($(grep -c "$KR_SOCKET" /proc/net/unix) > $1))

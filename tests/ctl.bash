@@ -74,8 +74,8 @@ rows() {
 	expect_output 0 0
 }
 
-# What another has written: the index of Redis is made by logins, that of the
-# others by the values.
+# What another has written: the index of Redis is made by logins and touches,
+# that of the others by the values.
 @test "--scan finds what the index does not know" {
 	local known=4
 	[[ $STORE != redis ]] || known=1

@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2030,SC2031,SC2119,SC2154
 #
 # What front servers ask krsession-guard about requests: check, challenge, and
 # the role Authorizer.
@@ -285,7 +285,7 @@ expect_login() {
 	ask "${NAVIGATION[@]}" /auth/nowhere
 	[ "$code" = 404 ]
 	expect_header Content-Type 'text/html; charset=utf-8'
-	[[ $body == *'There is no such page.'* ]]
+	[[ $body == *'There is no such page'* ]]
 	ask /auth/nowhere
 	expect_json 404 '{"error":"Not found"}'
 	ask "${NAVIGATION[@]}" -m DELETE /auth/login

@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2030,SC2031,SC2119,SC2154
 #
 # The guard's login: names and passwords, right and wrong, and the file that
 # they are in.
@@ -165,8 +165,8 @@ teardown() {
 @test "what is typed in cannot forge a line of the log" {
 	guard_start
 	fail_in $'x" event=login user="root\r\n2026 info audit event=login user="eve"'
-	! audited login
-	audited failure 'user="x\" event=login user=\"root\x0d\x0a2026'
+	if audited login; then false; fi
+	audited failure 'user="x\" event\x3dlogin user\x3d\"root\x0d\x0a2026'
 	[ "$(log_count 'audit event=failure')" = 1 ]
 }
 
@@ -174,8 +174,8 @@ teardown() {
 	guard_start
 	post /auth/login user=max password=horse-battery
 	sign_in max secret
-	! grep -qF horse-battery "$STACK/krsessiond.log"
-	! grep -qF 'secret' "$STACK/krsessiond.log"
+	if grep -qF horse-battery "$STACK/krsessiond.log"; then false; fi
+	if grep -qF 'secret' "$STACK/krsessiond.log"; then false; fi
 }
 
 # ---- the file of passwords ----------------------------------------------
@@ -195,7 +195,7 @@ teardown() {
 }
 
 @test "a name that is not there takes as long as one that is" {
-	local there=() away=()
+	local there=() away=() known unknown
 	htpasswd -cbB -C 9 "$STACK/passwords" max pw 2>/dev/null
 	guard_start -o guard.tries_user_address=1000 -o guard.tries_user=1000 \
 		-o guard.tries_address=1000
@@ -205,10 +205,13 @@ teardown() {
 		fail_in "nobody$i"
 		away+=("$ms")
 	done
-	there=$(printf '%s\n' "${there[@]}" | sort -n | sed -n 4p)
-	away=$(printf '%s\n' "${away[@]}" | sort -n | sed -n 4p)
-	((there > 10 && there < 2 * away && away < 2 * there)) ||
-		fail "known: $there ms, unknown: $away ms"
+	known=$(median "${there[@]}") unknown=$(median "${away[@]}")
+	((known > 10 && known < 2 * unknown && unknown < 2 * known)) ||
+		fail "known: $known ms, unknown: $unknown ms"
+}
+
+median() { # SEVEN NUMBERS
+	printf '%s\n' "$@" | sort -n | sed -n 4p
 }
 
 @test "the file is read again when it changes" {

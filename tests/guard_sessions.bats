@@ -1,4 +1,4 @@
-# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2119,SC2154
+# shellcheck shell=bats source-path=SCRIPTDIR disable=SC2030,SC2031,SC2119,SC2154
 #
 # The guard's list of a user's sessions and their ends, the logout, and the
 # password that is wanted again.

@@ -293,11 +293,12 @@ page_columns() { # SECTION TABLE
 	}
 	diff <(page_columns SQLITE sessions) \
 		<(columns sessions "AND column_name <> 'sweep'")
-	diff <(page_columns SQLITE session_values) <(columns session_values)
+	diff <(page_columns SQLITE session_values) \
+		<(columns session_values "AND column_name <> 'whose'")
 	diff <(page_columns SQLITE counters) <(columns counters)
 	[ "$(columns sessions "AND data_type = 'timestamp with time zone'" | xargs)" = \
 		'born ends seen sweep was_at' ]
-	[ "$(columns session_values "AND data_type = 'bytea'" | xargs)" = 'data key' ]
+	[ "$(columns session_values "AND data_type = 'bytea'" | xargs)" = 'data key whose' ]
 	[ "$(columns counters "AND data_type = 'bytea'")" = name ]
 	[ "$(sql 'SELECT number FROM version')" -eq 1 ]
 }

@@ -75,6 +75,29 @@ teardown() {
 	done
 }
 
+# Something of ours lies in the socket of a process of the server's.
+lies_unread() {
+	ss -xHn src "unix:$PG_SOCKET" | awk '$3 > 0 { found = 1 } END { exit !found }'
+}
+
+@test "a server that dies with a request unread is noticed at once" {
+	start -o session.io_timeout=5s -o postgresql.connect_timeout=5s
+	postgresql_pause
+	"$KR_BUILD/tests/fcgi_client" -q -c "Kr.Session=$cookie" "$KR_SOCKET" \
+		/session/counter >"$STACK/answer" 3>&- 4>&- &
+	client=$!
+	within 4 lies_unread
+	rm "$STACK/postgresql.paused"
+	postgresql_crash
+	wait "$client"
+	read -r code ms retry <"$STACK/answer"
+	[ "$code" = 503 ]
+	((ms < 4500)) || fail "took $ms ms"
+	grep -qa 'closed the connection' "$STACK/krsessiond.log"
+	postgresql_start_server
+	expect_back
+}
+
 @test "an answer that trickles in, or none at all, is 503 in time" {
 	start_behind_relay
 	relay_mode drip 100

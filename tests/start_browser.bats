@@ -20,35 +20,39 @@ teardown_file() {
 }
 
 @test "each route answers in its card" {
-	browse start each_route_answers_in_its_card
+	in_browser start each_route_answers_in_its_card
+}
+
+@test "an answer is shown as text" {
+	in_browser start an_answer_is_shown_as_text
 }
 
 @test "presses in a row are each counted" {
-	browse start presses_in_a_row_are_each_counted
+	in_browser start presses_in_a_row_are_each_counted
 }
 
 @test "the page works without script" {
-	browse start works_without_script
+	in_browser start works_without_script
 }
 
 @test "axe finds nothing in light and dark, and nothing is wider than 320 px" {
-	browse start is_sound_in_light_dark_and_at_each_width
+	in_browser start is_sound_in_light_dark_and_at_each_width
 }
 
 @test "the keyboard is enough" {
-	browse start the_keyboard_is_enough
+	in_browser start the_keyboard_is_enough
 }
 
 @test "an answer is told to those who listen" {
-	browse start an_answer_is_told_to_those_who_listen
+	in_browser start an_answer_is_told_to_those_who_listen
 }
 
 @test "the page says so when nobody answers" {
-	browse start says_so_when_nobody_answers
+	in_browser start says_so_when_nobody_answers
 }
 
 @test "the page is there and says so when the store is away" {
 	kill -KILL "$(server_pid redis)"
 	within 10 server_gone redis
-	browse start says_so_when_the_store_is_away
+	in_browser start says_so_when_the_store_is_away
 }

@@ -97,9 +97,10 @@ static enum kr_err end(struct kr_context *c)
 
 static enum kr_err end_others(struct kr_context *c)
 {
+	const char *own = kr_session_id(kr_session(c));
 	int64_t n = 0;
 	enum kr_err err = kr_user_end_others(kr_context_store(c), user_of(c),
-					     kr_session_id(kr_session(c)), &n);
+					     own ? own : "", &n);
 
 	kr_json_int(c, "ended", n);
 	return err ? err : kr_json_end(c, 200);

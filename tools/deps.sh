@@ -14,8 +14,8 @@ readonly build_packages=(gcc libc6-dev make autoconf automake libtool pkgconf
 	libsqlite3-dev libpq-dev libcrypt-dev libcmocka-dev)
 readonly run_packages=(redis-server lighttpd lighttpd-mod-openssl nginx
 	spawn-fcgi openssl curl)
-readonly test_packages=(bats parallel jq procps systemd g++ sqlite3 postgresql
-	pgbouncer libmicrohttpd-dev lighttpd-modules-lua
+readonly test_packages=(bats parallel jq procps iproute2 systemd g++ sqlite3
+	postgresql pgbouncer libmicrohttpd-dev lighttpd-modules-lua
 	apache2-utils whois sasl2-bin)
 readonly lint_packages=(shellcheck mandoc)
 readonly bench_packages=(wrk) # its peers are in bench/apps.bash

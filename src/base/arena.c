@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/crypto.h"
+
 struct kri_arena_chunk {
 	struct kri_arena_chunk *next;
 	size_t size; /* bytes at `bytes` */
@@ -97,6 +99,14 @@ struct kri_text kri_arena_dup(struct kri_arena *arena, struct kri_text text)
 		memcpy(copy, text.data, text.len);
 	copy[text.len] = '\0';
 	return kri_text(copy, text.len);
+}
+
+void kri_arena_wipe(struct kri_arena *arena)
+{
+	struct kri_arena_chunk *chunk = arena->chunks;
+
+	for (; chunk; chunk = chunk->next)
+		kri_wipe(chunk->bytes, chunk->used);
 }
 
 void kri_arena_reset(struct kri_arena *arena)

@@ -31,6 +31,10 @@ void *kri_arena_alloc(struct kri_arena *arena, size_t size);
 /* A NUL-terminated copy; data is NULL if it could not be made. */
 struct kri_text kri_arena_dup(struct kri_arena *arena, struct kri_text text);
 
+/* Overwrites all that was allocated, which is not to be used any more: secrets
+ * do not stay in memory that is given back. */
+void kri_arena_wipe(struct kri_arena *arena);
+
 /* Takes everything back, keeps an ordinary chunk for the next use. */
 void kri_arena_reset(struct kri_arena *arena);
 

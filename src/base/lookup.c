@@ -5,14 +5,22 @@
  */
 #include "base/lookup.h"
 
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "base/uv.h"
 
+#define STACK (512 << 10) /* bytes, for what the resolver loads, too */
+
 struct kri_lookup {
-	uv_getaddrinfo_t request;
+	uv_async_t back; /* the thread is done, or all but */
+	pthread_t thread;
+	int status; /* of getaddrinfo(), which is the thread's until then */
+	struct addrinfo *found;
 	struct kri_lookups *lookups; /* NULL: closed */
 	struct kri_lookup *next;
 	struct kri_waiter *waiters;
@@ -31,23 +39,31 @@ static void unlink_lookup(struct kri_lookup *lookup)
 	*at = lookup->next;
 }
 
-/* A waiter that is told may begin the next look-up, or close all. */
-static void on_answer(uv_getaddrinfo_t *request, int status,
-		      struct addrinfo *found)
+static void free_lookup(uv_handle_t *handle)
 {
-	struct kri_lookup *lookup = request->data;
-	struct kri_waiter *waiter;
+	free(handle->data);
+}
 
+/* A waiter that is told may begin the next look-up, or close all. */
+static void on_answer(uv_async_t *back)
+{
+	struct kri_lookup *lookup = back->data;
+	struct kri_waiter *waiter;
+	bool good;
+
+	pthread_join(lookup->thread, NULL);
+	good = !lookup->status;
 	unlink_lookup(lookup);
 	lookup->lookups = NULL;
 	while ((waiter = lookup->waiters)) {
 		lookup->waiters = waiter->next;
 		waiter->lookup = NULL;
-		waiter->found(waiter, status ? NULL : found,
-			      status ? uv_strerror(status) : "");
+		waiter->found(waiter, good ? lookup->found : NULL,
+			      good ? "" : gai_strerror(lookup->status));
 	}
-	uv_freeaddrinfo(found);
-	free(lookup);
+	if (good)
+		freeaddrinfo(lookup->found);
+	uv_close((uv_handle_t *)back, free_lookup);
 }
 
 static struct kri_lookup *find(const struct kri_lookups *lookups,
@@ -60,10 +76,37 @@ static struct kri_lookup *find(const struct kri_lookups *lookups,
 	return lookup;
 }
 
+static void *ask(void *arg)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct kri_lookup *lookup = arg;
+
+	lookup->status =
+		getaddrinfo(lookup->host, NULL, &hints, &lookup->found);
+	uv_async_send(&lookup->back);
+	return NULL;
+}
+
+/* It takes no signal: those are the program's. */
+static int start_thread(struct kri_lookup *lookup)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int result;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = pthread_create(&lookup->thread, &attr, ask, lookup);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return result;
+}
+
 static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
 			 const char *host, struct kri_lookup **out)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct kri_lookup *lookup =
 		calloc(1, sizeof(*lookup) + strlen(host) + 1);
 	enum kr_err err;
@@ -71,12 +114,15 @@ static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
 	if (!lookup)
 		return KR_ERR_MEMORY;
 	strcpy(lookup->host, host);
-	lookup->request.data = lookup;
-	err = kri_err_of_uv(uv_getaddrinfo(loop, &lookup->request, on_answer,
-					   host, NULL, &hints));
+	err = kri_err_of_uv(uv_async_init(loop, &lookup->back, on_answer));
 	if (err) {
 		free(lookup);
 		return err;
+	}
+	lookup->back.data = lookup;
+	if (start_thread(lookup)) {
+		uv_close((uv_handle_t *)&lookup->back, free_lookup);
+		return KR_ERR_SYSTEM;
 	}
 	lookup->lookups = lookups;
 	lookup->next = lookups->first;
@@ -120,6 +166,5 @@ void kri_lookups_close(struct kri_lookups *lookups)
 	while ((lookup = lookups->first)) {
 		lookups->first = lookup->next;
 		lookup->lookups = NULL;
-		uv_cancel((uv_req_t *)&lookup->request);
 	}
 }

@@ -1,8 +1,9 @@
 /*
- * Look-ups: a host's addresses, asked of the resolver by the loop's pool of
- * threads. A resolver may take half a minute, and its asking cannot be
- * called back: so at most one look-up of a host is out at a time, whoever
- * asks meanwhile waits for that one, and who has no more time leaves.
+ * Look-ups: a host's addresses, asked of the resolver by a thread of its own.
+ * On libuv's pool there may be handlers that wait for just this look-up. A
+ * resolver may take half a minute, and its asking cannot be called back: so at
+ * most one look-up of a host is out at a time, whoever asks meanwhile waits for
+ * that one, and who has no more time leaves.
  */
 #ifndef KRI_BASE_LOOKUP_H
 #define KRI_BASE_LOOKUP_H
@@ -27,7 +28,7 @@ struct kri_waiter {
 	struct kri_waiter *next;
 };
 
-/* KR_ERR_MEMORY; KR_ERR_SYSTEM if the pool cannot be used. */
+/* KR_ERR_MEMORY; KR_ERR_SYSTEM if no thread can be made. */
 enum kr_err kri_lookup_start(struct kri_lookups *lookups,
 			     struct uv_loop_s *loop, const char *host,
 			     struct kri_waiter *waiter) KR_MUST_CHECK;

@@ -210,13 +210,21 @@ static bool may_repeat(const struct kr_context *c, enum kr_err err)
 	       (err == KR_ERR_CONFLICT && !kri_exchange_is_late(c));
 }
 
+/* What was read of a body may hold a password, as the body itself. */
+static void empty_arena(struct kr_context *c)
+{
+	if (c->body.bytes.len)
+		kri_arena_wipe(&c->arena);
+	kri_arena_reset(&c->arena);
+}
+
 /* Nothing stays of the run that lost: however often it runs again, it takes
  * no more memory than once. */
 static void start_over(struct kr_context *c, enum kr_err err)
 {
 	kri_visit_again(&c->visit, err);
 	kri_response_reset(&c->response);
-	kri_arena_reset(&c->arena);
+	empty_arena(c);
 	c->json = NULL;
 	c->tries++;
 	if (decode(c))
@@ -295,7 +303,7 @@ void kri_exchange_leave(struct kr_context *c, enum kr_err err)
 void kri_exchange_end(struct kr_context *c)
 {
 	kri_visit_end(&c->visit);
-	kri_arena_reset(&c->arena);
+	empty_arena(c);
 	c->arena.limit = arena_room(c->site);
 	kri_body_drop(&c->body, c->site->bodies);
 	kri_response_reset(&c->response);

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The bytes of one more are the quote's and NUL. */
+/* An equals sign too, so that who only looks for "event=login" somewhere in a
+ * line finds none that a client has made up. */
 static size_t put_byte(unsigned char c, char *out)
 {
 	if (c == '"' || c == '\\')
 		return (size_t)sprintf(out, "\\%c", c);
-	if (c < ' ' || c == 0x7f)
+	if (c < ' ' || c == 0x7f || c == '=')
 		return (size_t)sprintf(out, "\\x%02x", c);
 	*out = (char)c;
 	return 1;

@@ -111,7 +111,7 @@ static const char *sentence_of(enum kr_err err, int status)
 			       : "This came from another site, and nothing was "
 				 "changed. Please start again from here.";
 	case 404:
-		return "There is no such page.";
+		return "The address may have a typing error.";
 	case 409:
 		return "Another window was faster. Please try again.";
 	case 503:

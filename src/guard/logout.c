@@ -5,31 +5,39 @@
 #include "guard/audit.h"
 #include "guard/guard.h"
 
+/* Where to go after it, if somebody has said so: who has not sees that it
+ * happened. */
+static const char *aim_of(struct kr_context *c)
+{
+	const char *wanted = kr_input(c, "rd");
+
+	return wanted && guard_aim_of(&guard_of(c)->options, wanted) == wanted
+		       ? wanted
+		       : NULL;
+}
+
 enum kr_err guard_logout_get(struct kr_context *c)
 {
-	const struct guard *guard = guard_of(c);
-	struct guard_logout_page page = {0};
+	struct guard_logout_page page = {.rd = aim_of(c)};
 	struct guard_who who;
 	enum kr_err err = guard_who(c, &who);
 
 	if (err)
 		return err;
 	page.user = who.user;
-	page.rd = guard_aim_of(&guard->options, kr_input(c, "rd"));
-	return guard_page_logout(c, 200, &guard->site, &page);
+	return guard_page_logout(c, 200, &guard_of(c)->site, &page);
 }
 
 static enum kr_err answer(struct kr_context *c)
 {
-	const struct guard_options *options = &guard_of(c)->options;
-	const char *wanted = kr_input(c, "rd");
+	const char *aim = aim_of(c);
 
 	if (guard_is_json(c)) {
 		kr_json_string(c, "message", "Signed out");
 		return kr_json_end(c, 200);
 	}
-	if (wanted && guard_aim_of(options, wanted) == wanted)
-		return kr_redirect(c, 303, wanted);
+	if (aim)
+		return kr_redirect(c, 303, aim);
 	return guard_send_to(c, 303, "/login?out=1", NULL);
 }
 

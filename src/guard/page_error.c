@@ -6,7 +6,7 @@
 
 #include "guard/page_frame.h"
 
-#define MOST_ADDRESS 300 /* characters that are shown of one */
+#define MOST_ADDRESS 300 /* characters that are shown of one, or of a text */
 
 enum kr_err guard_page_denied(struct kr_context *c, int status,
 			      const struct guard_site *site,
@@ -40,25 +40,22 @@ enum kr_err guard_page_denied(struct kr_context *c, int status,
 	return guard_frame_end(&html, c, status, &frame);
 }
 
-/* What people make of a status, and what they can do about it. */
+/* What people make of a status. */
 static const struct cause {
 	int status;
 	bool again; /* the same may work in a moment */
-	const char *heading, *advice;
+	const char *heading;
 } causes[] = {
-	{400, false, "That was not understood",
-	 "Go back and try again from the page before."},
-	{403, false, "That is not allowed",
-	 "It did not come from this site, or asks for what is not yours."},
-	{404, false, "There is no such page", "The address may have a typing error."},
-	{405, false, "That is not how this page is used", ""},
-	{409, true, "Your session has changed", "Open the page once more."},
-	{413, false, "That was too long", ""},
-	{415, false, "That was not understood", ""},
-	{429, true, "Too many tries", "Wait a little, then try again."},
-	{503, true, "Not available just now",
-	 "Nothing is wrong with your password. Try again in a moment."},
-	{0, true, "That did not work", "Try again in a moment."},
+	{400, false, "That was not understood"},
+	{403, false, "That is not allowed"},
+	{404, false, "There is no such page"},
+	{405, false, "That is not how this page is used"},
+	{409, true, "Your session has changed"},
+	{413, false, "That was too long"},
+	{415, false, "That was not understood"},
+	{429, true, "Too many tries"},
+	{503, true, "Not available just now"},
+	{0, true, "That did not work"},
 };
 
 static const struct cause *cause_of(int status)
@@ -96,16 +93,14 @@ enum kr_err guard_page_error(struct kr_context *c, int status,
 	struct guard_frame frame = {.site = site, .heading = cause->heading};
 
 	guard_frame_begin(&html, &frame);
-	if (*cause->advice) {
+	if (guard_has(page->text)) {
 		guard_html_put(&html, "<p class=\"lead quiet\">");
-		guard_html_put(&html, cause->advice);
+		guard_html_apart(&html, page->text, MOST_ADDRESS);
 		guard_html_put(&html, "</p>\n");
 	}
-	guard_html_put(&html, "<p class=\"where mono\">");
-	guard_html_number(&html, status);
-	guard_html_put(&html, " ");
-	guard_html_apart(&html, page->text, MOST_ADDRESS);
-	guard_html_put(&html, "</p>\n");
 	put_ways(&html, site, cause->again);
+	guard_html_put(&html, "<p class=\"quiet small\">Error ");
+	guard_html_number(&html, status);
+	guard_html_put(&html, "</p>\n");
 	return guard_frame_end(&html, c, status, &frame);
 }

@@ -15,6 +15,16 @@
 /* Beyond a month the date says more than a count of days. */
 #define LONG_AGO (31 * (int64_t)86400)
 
+/* What lies between two times, however odd they are. */
+static int64_t between(int64_t from, int64_t to)
+{
+	int64_t seconds;
+
+	if (__builtin_sub_overflow(to, from, &seconds))
+		return to > from ? INT64_MAX : -INT64_MAX;
+	return seconds;
+}
+
 static void date(struct guard_html *html, const struct tm *tm)
 {
 	char text[40];
@@ -27,7 +37,7 @@ static void date(struct guard_html *html, const struct tm *tm)
 static void moment(struct guard_html *html, int64_t when, int64_t now)
 {
 	time_t seconds = (time_t)when;
-	int64_t ago = now - when;
+	int64_t ago = between(when, now);
 	struct tm tm;
 	char text[40];
 
@@ -93,7 +103,7 @@ static void put_row(struct guard_html *html, const struct guard_site *site,
 		guard_html_put(html, " <span class=\"badge\">This one</span>");
 	guard_html_put(html, "</h2>\n<dl class=\"facts\">\n");
 	fact(html, "Created", row->created, page->now);
-	if (row->login - row->created > 60)
+	if (between(row->created, row->login) > 60)
 		fact(html, "Signed in", row->login, page->now);
 	fact(html, "Last seen", row->seen, page->now);
 	fact(html, "Ends", row->ends, page->now);

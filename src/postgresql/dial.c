@@ -293,17 +293,19 @@ static void on_answer(uv_poll_t *poll, int status, int events)
 {
 	struct kri_pg_dial *dial = poll->data;
 	int left = PQflush(dial->conn);
+	bool lost = status < 0; /* and not polled any more */
 
-	(void)status;
 	if (left < 0 ||
-	    ((events & UV_READABLE) && !PQconsumeInput(dial->conn))) {
+	    ((lost || events & UV_READABLE) && !PQconsumeInput(dial->conn))) {
 		fail_by_libpq(dial);
 		return;
 	}
-	if (!left && (events & UV_WRITABLE))
+	if (!lost && !left && (events & UV_WRITABLE))
 		uv_poll_start(poll, UV_READABLE, on_answer);
 	if (read_results(dial))
 		end_step(dial);
+	else if (lost)
+		fail_by_libpq(dial);
 }
 
 /* ---- connecting --------------------------------------------------------- */

@@ -88,10 +88,11 @@ static enum kr_err prepare(const struct kri_pg_server *server, PGconn *conn)
 	for (size_t i = 0; i < server->options.n && good; i++) {
 		const struct kri_pg_statement *each =
 			&server->options.statements[i];
+		const char *text = kri_pg_server_is_whole(server) ? each->text
+								  : each->older;
 
-		if (!each->added || kri_pg_server_is_whole(server))
-			good = PQsendPrepare(conn, each->name, each->text, 0,
-					     NULL);
+		if (text)
+			good = PQsendPrepare(conn, each->name, text, 0, NULL);
 	}
 	return good && PQpipelineSync(conn) ? KR_OK : KR_ERR_UNAVAILABLE;
 }

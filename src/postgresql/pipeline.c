@@ -187,13 +187,16 @@ static void read_all(struct kri_pg_client *client)
 		broke_by_libpq(client);
 }
 
+/* A server that has died with something of ours unread is an error of the
+ * socket, after which libuv polls it no more. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct kri_pg_client *client = poll->data;
 
-	(void)status;
-	if (events & UV_READABLE)
+	if (status < 0 || events & UV_READABLE)
 		read_all(client);
+	if (status < 0 && client->conn)
+		broke_by_libpq(client);
 	if (client->conn && client->writing)
 		kri_pg_pipeline_flush(client);
 	kri_pg_client_flush(client);

@@ -13,8 +13,8 @@ struct kri_pg_server;
 /* What is prepared on each connection. */
 struct kri_pg_statement {
 	const char *name;
-	const char *text; /* tables without a schema: that of the options */
-	bool added;       /* about what the additions make */
+	const char *text;  /* tables without a schema: that of the options */
+	const char *older; /* where the additions are missing; NULL: none */
 };
 
 struct kri_pg_options {

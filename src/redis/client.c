@@ -159,6 +159,11 @@ size_t kri_client_places(const struct kri_client *client)
 	return client->cluster ? kri_cluster_places(client->cluster) : 1;
 }
 
+uint64_t kri_client_connections(const struct kri_client *client)
+{
+	return client->connections;
+}
+
 /* ---- replies ------------------------------------------------------------ */
 
 const struct kri_reply *kri_call_find(const struct kri_call *call,

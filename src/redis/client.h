@@ -101,4 +101,8 @@ void kri_client_flush(struct kri_client *client);
  */
 size_t kri_client_places(const struct kri_client *client);
 
+/* How many connections there have been: with a further one, the server may be
+ * another, which has not all that the last one had. */
+uint64_t kri_client_connections(const struct kri_client *client);
+
 #endif

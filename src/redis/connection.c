@@ -376,6 +376,7 @@ static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
 		kri_client_drain(client);
 		return;
 	}
+	connection->client->connections++;
 	kri_log(KRI_LOG_INFO, NULL, "redis %s: connected", connection->name);
 	connection->wire = wire;
 	connection->open_since = now(connection);

@@ -42,7 +42,8 @@ struct kri_client {
 	uv_timer_t timer; /* for the first deadline */
 	bool late;        /* it has passed, and what came is still unread */
 	uv_prepare_t prepare;
-	int handles; /* to be closed before it can be freed */
+	int handles;          /* to be closed before it can be freed */
+	uint64_t connections; /* that were made, ever */
 	bool draining;
 	bool closed;
 };

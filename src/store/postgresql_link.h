@@ -44,7 +44,8 @@ struct kri_postgresql_batch {
 	struct kri_pg_params params; /* of a touch, of a sweep */
 	struct kri_listing *listing;
 	bool within; /* a commit of one record, in the limit of its user */
-	struct kri_postgresql_bite *bite; /* of a sweep; or NULL */
+	struct kri_postgresql_bite swept;
+	struct kri_postgresql_bite *bite; /* where a sweep leaves it, or NULL */
 	struct kri_user_query *query;
 	struct kri_counter *counter;
 	struct kri_examination *examination;

@@ -93,10 +93,15 @@ static void put_sweep(struct kri_pg_job *job, struct kri_pg_client *client)
 	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
 
 	kri_pg_send(client, KRI_SQL_SWEEP, &batch->params);
-	if (!kri_pg_server_is_whole(store_of(batch)->server))
-		return;
-	kri_pg_params_clear(&batch->link->params);
-	kri_pg_send(client, KRI_SQL_SWEEP_COUNTERS, &batch->link->params);
+}
+
+static void put_sweep_counters(struct kri_pg_job *job,
+			       struct kri_pg_client *client)
+{
+	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
+
+	kri_pg_params_clear(&batch->params);
+	kri_pg_send(client, KRI_SQL_SWEEP_COUNTERS, &batch->params);
 }
 
 /* The next one comes soon if this one had its fill. */
@@ -106,27 +111,46 @@ static void set_next(struct kri_postgresql_batch *batch, bool more)
 		kri_clock_ms() + (more ? SWEEP_PAUSE_FULL : SWEEP_PAUSE);
 }
 
-static int64_t removed_by(const struct kri_pg_job *job, size_t statement)
+static int64_t removed_by(const struct kri_pg_job *job)
 {
 	int64_t removed = 0;
 
-	if (job->err || !kri_pg_field_int(job->rows[statement], 0, 0, &removed))
+	if (job->err || !kri_pg_field_int(job->rows[0], 0, 0, &removed))
 		return -1;
 	return removed;
 }
 
+static void finish_sweep(struct kri_postgresql_batch *batch)
+{
+	set_next(batch, batch->swept.more);
+	if (batch->bite)
+		*batch->bite = batch->swept;
+	kri_postgresql_batch_done(batch);
+}
+
+static void swept_counters(struct kri_pg_job *job)
+{
+	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
+
+	batch->swept.more |= removed_by(job) == BITE;
+	finish_sweep(batch);
+}
+
+/* Counters are a transaction of their own: who may not touch them still sweeps
+ * sessions. */
 static void swept(struct kri_pg_job *job)
 {
 	struct kri_postgresql_batch *batch = (struct kri_postgresql_batch *)job;
-	struct kri_postgresql_bite bite = {.sessions = removed_by(job, 0)};
 
-	bite.more = bite.sessions == BITE;
-	if (!job->err && job->rows[1])
-		bite.more |= removed_by(job, 1) == BITE;
-	set_next(batch, bite.more);
-	if (batch->bite)
-		*batch->bite = bite;
-	kri_postgresql_batch_done(batch);
+	batch->swept.sessions = removed_by(job);
+	batch->swept.more = batch->swept.sessions == BITE;
+	if (job->err || !kri_pg_server_is_whole(store_of(batch)->server)) {
+		finish_sweep(batch);
+		return;
+	}
+	batch->job.put = put_sweep_counters;
+	batch->job.done = swept_counters;
+	kri_postgresql_batch_submit(batch);
 }
 
 static void nothing(void *arg)

@@ -9,13 +9,18 @@
 #include "store/postgresql_link.h"
 
 /*
- * What version 2 adds to version 1. PostgreSQL keeps the index by user, whoever
- * writes the values: so programs that know only version 1 may go on, and the
- * number in table "version" stays.
+ * What version 2 adds to version 1. PostgreSQL itself keeps `whose` and its
+ * index, whoever writes the values: so programs that know only version 1 may
+ * go on, and the number in table "version" stays. An index on `data` itself
+ * would cost each change of any value an entry in every index (no "HOT"
+ * update); `whose` changes with logins alone.
  */
 #define ADDITIONS                                                              \
+	"ALTER TABLE session_values ADD COLUMN IF NOT EXISTS whose bytea\n"    \
+	"  GENERATED ALWAYS AS\n"                                              \
+	"    (CASE WHEN key = '@user' THEN data END) STORED;\n"                \
 	"CREATE INDEX IF NOT EXISTS session_values_user\n"                     \
-	"  ON session_values (data) WHERE key = '@user';\n"                    \
+	"  ON session_values (whose) WHERE whose IS NOT NULL;\n"               \
 	"CREATE TABLE IF NOT EXISTS counters (\n"                              \
 	"  name bytea PRIMARY KEY,\n"                                          \
 	"  value bigint NOT NULL,\n"                                           \
@@ -175,16 +180,21 @@ static const char end[] =
 
 /* ---- the sessions of a user --------------------------------------------- */
 
-#define OF_USER(user)                                                          \
+/* With the additions, and without them. */
+#define BY_INDEX(user) "v.whose = " user "::bytea"
+#define BY_VALUE(user) "v.key = '@user' AND v.data = " user "::bytea"
+
+#define OF_USER(is_whose)                                                      \
 	"FROM session_values v JOIN sessions s ON s.id = v.id\n"               \
-	"WHERE v.key = '@user' AND v.data = " user "::bytea\n"                 \
+	"WHERE " is_whose "\n"                                                 \
 	"  AND s.ends > clock_timestamp()\n"
 
 /* Condition and answer of a statement that makes or changes one session, $1, if
  * its user has less than so many others. */
 #define ROOM(user, most)                                                       \
 	"  WHERE (SELECT count(*) " OF_USER(                                   \
-		user) "    AND v.id <> ALL ($1::text[])) < " most "::bigint\n"
+		BY_INDEX(user)) "    AND v.id <> ALL ($1::text[])) < " most    \
+				"::bigint\n"
 #define REFUSED                                                                \
 	"\nUNION ALL SELECT b.id, -4::bigint FROM unnest($1::text[]) AS b "    \
 	"(id)\n"                                                               \
@@ -201,39 +211,39 @@ static const char enter[] =
 	"  hashtextextended(current_schema()::text, 7813311)))";
 
 /* As `lock`, and the user's sessions, some of which may have to make room. */
-static const char lock_user[] = "SELECT FROM sessions WHERE id IN (\n"
-				"  SELECT unnest($1::text[]) UNION\n"
-				"  SELECT id FROM session_values\n"
-				"  WHERE key = '@user' AND data = $2::bytea)\n"
-				"ORDER BY id FOR UPDATE";
+static const char lock_user[] =
+	"SELECT FROM sessions WHERE id IN (\n"
+	"  SELECT unnest($1::text[]) UNION\n"
+	"  SELECT id FROM session_values WHERE whose = $2::bytea)\n"
+	"ORDER BY id FOR UPDATE";
 
 /* If session $2 is the user's now, of all others those stay that end last, $3
  * of them. */
 static const char limit[] =
 	"DELETE FROM sessions WHERE id IN (\n"
-	"  SELECT v.id " OF_USER(
-		"$1") "  AND v.id <> $2::text\n"
-		      "  ORDER BY s.ends DESC, v.id OFFSET $3::bigint)\n"
-		      "AND EXISTS (SELECT FROM session_values\n"
-		      "  WHERE id = $2 AND key = '@user' AND data = $1)";
+	"  SELECT v.id " OF_USER(BY_INDEX(
+		"$1")) "  AND v.id <> $2::text\n"
+		       "  ORDER BY s.ends DESC, v.id OFFSET $3::bigint)\n"
+		       "AND EXISTS (SELECT FROM session_values\n"
+		       "  WHERE id = $2 AND key = '@user' AND data = $1)";
 
-static const char list_user[] = "SELECT v.id " OF_USER("$1");
+#define LIST_USER(is_whose) "SELECT v.id " OF_USER(is_whose)
 
-/* $2 stays, $3 alone is ended, unless they are empty. Both rows are locked, that
- * of the session first as in a commit: one that has another user by then is
- * looked at again, and stays. */
-static const char end_user[] =
-	"WITH mine AS MATERIALIZED (\n"
-	"  SELECT s.id " OF_USER(
-		"$1") "    AND ($2::text = '' OR v.id <> $2)\n"
-		      "    AND ($3::text = '' OR v.id = $3)\n"
-		      "  ORDER BY s.id FOR UPDATE OF s, v\n"
-		      "), gone AS (\n"
-		      "  DELETE FROM sessions s USING mine WHERE s.id = "
-		      "mine.id\n"
-		      "  RETURNING s.id\n"
-		      ")\n"
-		      "SELECT count(*) FROM gone";
+/* $2 stays, $3 alone is ended, unless they are empty. Both rows are locked,
+ * that of the session first as in a commit: one that has another user by then
+ * is looked at again, and stays. */
+#define END_USER(is_whose)                                                     \
+	"WITH mine AS MATERIALIZED (\n"                                        \
+	"  SELECT s.id " OF_USER(                                              \
+		is_whose) "    AND ($2::text = '' OR v.id <> $2)\n"            \
+			  "    AND ($3::text = '' OR v.id = $3)\n"             \
+			  "  ORDER BY s.id FOR UPDATE OF s, v\n"               \
+			  "), gone AS (\n"                                     \
+			  "  DELETE FROM sessions s USING mine WHERE s.id = "  \
+			  "mine.id\n"                                          \
+			  "  RETURNING s.id\n"                                 \
+			  ")\n"                                                \
+			  "SELECT count(*) FROM gone"
 
 /* ---- counters ----------------------------------------------------------- */
 
@@ -327,26 +337,28 @@ static const char create_within[] = CREATE(ROOM("$9", "$10"), REFUSED);
 static const char update[] = UPDATE("", "");
 static const char update_within[] = UPDATE(ROOM("$13", "$14"), REFUSED);
 
+/* Each with its text for tables of version 1, or NULL: a guest does not ask. */
 const struct kri_pg_statement kri_postgresql_statements[] = {
-	{KRI_SQL_LOAD, LOAD("NULL"), false},
-	{KRI_SQL_PEEK, LOAD(LEFT), false},
-	{KRI_SQL_LOCK, lock, false},
-	{KRI_SQL_END, end, false},
-	{KRI_SQL_CREATE, create, false},
-	{KRI_SQL_UPDATE, update, false},
-	{KRI_SQL_TOUCH, touch, false},
-	{KRI_SQL_LIST, list, false},
-	{KRI_SQL_SWEEP, sweep, false},
-	{KRI_SQL_ENTER, enter, false},
-	{KRI_SQL_LOCK_USER, lock_user, false},
-	{KRI_SQL_CREATE_WITHIN, create_within, false},
-	{KRI_SQL_UPDATE_WITHIN, update_within, false},
-	{KRI_SQL_LIMIT, limit, false},
-	{KRI_SQL_LIST_USER, list_user, false},
-	{KRI_SQL_END_USER, end_user, false},
-	{KRI_SQL_COUNT, count, true},
-	{KRI_SQL_COUNTED, counted, true},
-	{KRI_SQL_SWEEP_COUNTERS, sweep_counters, true},
+	{KRI_SQL_LOAD, LOAD("NULL"), LOAD("NULL")},
+	{KRI_SQL_PEEK, LOAD(LEFT), LOAD(LEFT)},
+	{KRI_SQL_LOCK, lock, lock},
+	{KRI_SQL_END, end, end},
+	{KRI_SQL_CREATE, create, create},
+	{KRI_SQL_UPDATE, update, update},
+	{KRI_SQL_TOUCH, touch, touch},
+	{KRI_SQL_LIST, list, list},
+	{KRI_SQL_SWEEP, sweep, sweep},
+	{KRI_SQL_ENTER, enter, NULL},
+	{KRI_SQL_LOCK_USER, lock_user, NULL},
+	{KRI_SQL_CREATE_WITHIN, create_within, NULL},
+	{KRI_SQL_UPDATE_WITHIN, update_within, NULL},
+	{KRI_SQL_LIMIT, limit, NULL},
+	{KRI_SQL_LIST_USER, LIST_USER(BY_INDEX("$1")),
+	 LIST_USER(BY_VALUE("$1"))},
+	{KRI_SQL_END_USER, END_USER(BY_INDEX("$1")), END_USER(BY_VALUE("$1"))},
+	{KRI_SQL_COUNT, count, NULL},
+	{KRI_SQL_COUNTED, counted, NULL},
+	{KRI_SQL_SWEEP_COUNTERS, sweep_counters, NULL},
 };
 
 const size_t kri_postgresql_statement_count =

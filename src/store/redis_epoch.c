@@ -41,10 +41,12 @@ static enum kr_err read_half(struct kri_text text, uint64_t *number)
 
 enum kr_err kri_stream_id_read(struct kri_text text, struct kri_stream_id *id)
 {
+	bool whole = text.len && memchr(text.data, '-', text.len) != NULL;
 	struct kri_text ms = kri_text_cut(&text, '-');
 	enum kr_err err = read_half(ms, &id->ms);
 
-	return err ? err : read_half(text, &id->seq);
+	id->seq = 0;
+	return err || !whole ? err : read_half(text, &id->seq);
 }
 
 int kri_stream_id_compare(struct kri_stream_id a, struct kri_stream_id b)
@@ -283,6 +285,14 @@ void kri_redis_epoch_cover(struct kri_redis_epoch *epoch,
 	if (kri_stream_id_compare(from, epoch->from) < 0)
 		epoch->from = from;
 	epoch->to = greater(epoch->to, to);
+}
+
+void kri_redis_epoch_heed(struct kri_redis_epoch *epoch, uint64_t connections)
+{
+	if (epoch->connections == connections)
+		return;
+	epoch->connections = connections;
+	epoch->begun = false;
 }
 
 /* As it is read anew then, the most is at least what the stream has. */

@@ -31,6 +31,7 @@ struct kri_redis_epoch {
 	struct kri_ending **buckets; /* by user */
 	size_t size, n, most;
 	uint64_t seed;
+	uint64_t connections; /* the client's, when it was begun */
 	size_t asking; /* questions under way: nothing is forgotten meanwhile */
 	bool wanted;   /* a load of late met a mark: ask with each */
 	unsigned calm; /* loads since then that met none */
@@ -40,7 +41,7 @@ struct kri_redis_epoch {
 enum kr_err kri_redis_epoch_init(struct kri_redis_epoch *epoch) KR_MUST_CHECK;
 void kri_redis_epoch_free(struct kri_redis_epoch *epoch);
 
-/* KR_ERR_INPUT for what is no id. */
+/* "1700000000000" is "1700000000000-0". KR_ERR_INPUT for what is no id. */
 enum kr_err kri_stream_id_read(struct kri_text text,
 			       struct kri_stream_id *id) KR_MUST_CHECK;
 int kri_stream_id_compare(struct kri_stream_id a, struct kri_stream_id b);
@@ -58,6 +59,10 @@ enum kr_err kri_redis_epoch_take(struct kri_redis_epoch *epoch,
 /* All entries from behind `from` up to `to`, the last, have been taken. */
 void kri_redis_epoch_cover(struct kri_redis_epoch *epoch,
 			   struct kri_stream_id from, struct kri_stream_id to);
+
+/* With another connection the stream may be another, whose ids go on from an
+ * earlier one: what is known stays, but is not all. */
+void kri_redis_epoch_heed(struct kri_redis_epoch *epoch, uint64_t connections);
 
 /* Forgets all if it has become too much, and no question is under way. */
 void kri_redis_epoch_trim(struct kri_redis_epoch *epoch);

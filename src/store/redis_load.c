@@ -175,6 +175,13 @@ static void ask(struct kri_redis_batch *batch, struct kri_stream_id least)
 	kri_redis_batch_submit(question, asked);
 }
 
+static void heed_connections(struct kri_redis_link *link)
+{
+	if (!link->closing)
+		kri_redis_epoch_heed(&link->epoch,
+				     kri_client_connections(link->client));
+}
+
 /* Sessions without a user need none of it, whatever became of the question. */
 static void judge_all(struct kri_redis_batch *batch)
 {
@@ -193,7 +200,8 @@ static void judge_all(struct kri_redis_batch *batch)
 	}
 	epoch->calm = 0;
 	epoch->wanted = !err;
-	if (err || (batch->asks && !more &&
+	heed_connections(batch->link);
+	if (err || (batch->asks && !more && epoch->begun &&
 		    kri_stream_id_compare(least, epoch->from) >= 0))
 		judge(batch, err);
 	else
@@ -238,7 +246,8 @@ static struct kri_redis_batch *make(struct kri_redis_link *link,
 	}
 	if (!batch)
 		fail_all(records, n, KR_ERR_MEMORY);
-	else if (n && link->epoch.wanted && link->epoch.begun)
+	heed_connections(link);
+	if (batch && n && link->epoch.wanted && link->epoch.begun)
 		put_question(batch, link->epoch.to);
 	return batch;
 }

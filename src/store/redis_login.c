@@ -4,11 +4,12 @@
  *     enter, and the mark -> (look, enter) -> (end others) -> write ->
  * (confirm)
  *
- * All but two of these steps are for session.max_per_user. An entry whose
- * session is not there may be a ghost, or of one that is about to be written:
- * whoever needs its place takes it out, and who was about to write finds that
- * when it confirms its entry, after the write: then it enters anew. So no more
- * sessions are confirmed than may be, whoever is fast or dies in between.
+ * What is in brackets is for session.max_per_user. An entry whose session is
+ * not there is a ghost, or of one that is about to be written; the latter
+ * counts for a while. Whose entry was taken out before it could confirm it,
+ * because others came that end later, or because it took too long, ends its
+ * session itself. So no more sessions are confirmed than may be, whoever is
+ * fast or dies in between.
  */
 #include "store/redis_link.h"
 
@@ -18,7 +19,6 @@
 #include "redis/command.h"
 #include "store/redis_user_script.h"
 
-#define TRIES 8                     /* places that may be lost again */
 #define LOOK_ROOM ((size_t)1 << 20) /* bytes of a reply with ids and scores */
 #define INDEX "the index of a user's sessions"
 
@@ -37,10 +37,8 @@ struct login {
 	const char **ids; /* in the record's arena: to end, or to look at */
 	const char **scores;
 	size_t n;
-	unsigned tries;
-	bool marked;  /* the record has its mark */
-	bool fresh;   /* the entry is this login's own */
-	bool written; /* the session is there: only its place is not sure */
+	bool marked; /* the record has its mark */
+	bool fresh;  /* the entry is this login's own */
 };
 
 /* ---- the beginning and the end ----------------------------------------- */
@@ -118,13 +116,9 @@ static void undo(struct login *login, enum kr_err err)
 	kri_redis_batch_submit(batch, undone);
 }
 
-/* There is a session only if it was written. */
+/* Nothing was written. */
 static void fail(struct login *login, enum kr_err err)
 {
-	if (login->written) {
-		undo(login, err);
-		return;
-	}
 	drop_entry(login);
 	finish(login, err);
 }
@@ -143,8 +137,12 @@ static struct kri_redis_batch *step(struct login *login, size_t n)
 
 /* ---- the last step: whether the place is still ours --------------------- */
 
-static void enter(struct login *login, const char *rule);
+static bool is_refusing(const struct login *login)
+{
+	return config_of(login)->max_per_user_rule == KRI_USER_REFUSE;
+}
 
+/* By the rule that the oldest end, it was logged in and has ended. */
 static void confirmed(struct kri_redis_batch *batch)
 {
 	struct login *login = batch->arg;
@@ -157,18 +155,19 @@ static void confirmed(struct kri_redis_batch *batch)
 		undo(login, err);
 	else if (there)
 		finish(login, KR_OK);
-	else if (++login->tries > TRIES)
-		undo(login, KR_ERR_SESSIONS);
 	else
-		enter(login, "look");
+		undo(login, is_refusing(login) ? KR_ERR_SESSIONS : KR_OK);
 }
 
 static void confirm(struct login *login)
 {
-	struct kri_redis_batch *batch = step(login, 1);
+	struct kri_redis_batch *batch = kri_redis_batch_take(link_of(login), 1);
 
-	if (!batch)
+	if (!batch) {
+		undo(login, KR_ERR_MEMORY);
 		return;
+	}
+	batch->arg = login;
 	kri_redis_batch_begin_script(batch, kri_script_confirm, KRI_KIND_INDEX,
 				     login->record->user, 2)
 		->repeatable = true;
@@ -196,20 +195,15 @@ static void written(void *arg)
 
 	if (leaves_ghost(err))
 		drop_entry(login);
-	login->written = !err;
 	if (err || !config_of(login)->max_per_user)
 		finish(login, err);
 	else
 		confirm(login);
 }
 
-static void write_it(struct login *login)
+static void write_session(struct login *login)
 {
-	if (login->written)
-		confirm(login);
-	else
-		kri_redis_commit_one(link_of(login), login->record, written,
-				     login);
+	kri_redis_commit_one(link_of(login), login->record, written, login);
 }
 
 /* ---- others that have to go -------------------------------------------- */
@@ -227,7 +221,7 @@ static void others_ended(struct kri_redis_batch *batch)
 	if (err)
 		fail(login, err);
 	else
-		write_it(login);
+		write_session(login);
 }
 
 static void end_others(struct login *login)
@@ -235,7 +229,7 @@ static void end_others(struct login *login)
 	struct kri_redis_batch *batch;
 
 	if (!login->n) {
-		write_it(login);
+		write_session(login);
 		return;
 	}
 	batch = step(login, login->n);
@@ -252,6 +246,8 @@ static void end_others(struct login *login)
 	}
 	kri_redis_batch_submit(batch, others_ended);
 }
+
+static void enter(struct login *login, bool look);
 
 /* ---- the look ---------------------------------------------------------- */
 
@@ -285,13 +281,12 @@ static void looked(struct kri_redis_batch *batch)
 {
 	struct login *login = batch->arg;
 	enum kr_err err = find_ghosts(login, batch);
-	bool refuse = config_of(login)->max_per_user_rule == KRI_USER_REFUSE;
 
 	kri_redis_batch_give(batch);
 	if (err)
 		fail(login, err);
 	else
-		enter(login, refuse ? "refuse" : "end");
+		enter(login, false);
 }
 
 static void look(struct login *login)
@@ -348,6 +343,14 @@ static enum kr_err read_ids(struct login *login, const struct kri_reply *answer,
 	return KR_OK;
 }
 
+/* A number takes Redis less room than a text: "-0" is left out. */
+static struct kri_text shorten(struct kri_text id)
+{
+	if (id.len > 2 && !memcmp(id.data + id.len - 2, "-0", 2))
+		id.len -= 2;
+	return id;
+}
+
 static enum kr_err read_mark(struct login *login, const struct kri_call *call)
 {
 	enum kr_err err = kri_redis_user_check(
@@ -355,8 +358,8 @@ static enum kr_err read_mark(struct login *login, const struct kri_call *call)
 
 	if (err)
 		return err;
-	login->record->mark =
-		kri_arena_dup(login->record->arena, call->reply[0]->text);
+	login->record->mark = kri_arena_dup(login->record->arena,
+					    shorten(call->reply[0]->text));
 	login->marked = login->record->mark.data != NULL;
 	return login->marked ? KR_OK : KR_ERR_MEMORY;
 }
@@ -397,17 +400,19 @@ static void entered(struct kri_redis_batch *batch)
 }
 
 static void put_entry(struct kri_redis_batch *batch, const struct login *login,
-		      const char *rule)
+		      bool look)
 {
 	struct kri_buffer *out = &batch->pipeline.commands;
 
 	kri_redis_batch_begin_script(batch, kri_script_enter, KRI_KIND_INDEX,
-				     login->record->user, 4 + 2 * login->n)
+				     login->record->user, 5 + 2 * login->n)
 		->room = LOOK_ROOM;
 	kri_command_int(out, login->record->ttl);
 	kri_command_text(out, id_of(login));
 	kri_command_int(out, config_of(login)->max_per_user);
-	kri_command_text(out, kri_text_of(rule));
+	kri_command_text(out, is_refusing(login) ? KRI_TEXT("refuse")
+						 : KRI_TEXT("end"));
+	kri_command_text(out, look ? KRI_TEXT("look") : KRI_TEXT(""));
 	for (size_t i = 0; i < login->n; i++) {
 		kri_command_text(out, kri_text_of(login->ids[i]));
 		kri_command_text(out, kri_text_of(login->scores[i]));
@@ -425,13 +430,13 @@ static void put_mark(struct kri_redis_batch *batch, const struct login *login)
 	kri_redis_batch_end(batch);
 }
 
-static void enter(struct login *login, const char *rule)
+static void enter(struct login *login, bool look)
 {
 	struct kri_redis_batch *batch = step(login, 2);
 
 	if (!batch)
 		return;
-	put_entry(batch, login, rule);
+	put_entry(batch, login, look);
 	login->n = 0;
 	if (!login->marked)
 		put_mark(batch, login);
@@ -476,6 +481,6 @@ void kri_redis_login(struct kri_redis_link *link, struct kri_record **records,
 		if (!kri_redis_is_login(records[i]))
 			continue;
 		all->of[at] = (struct login){.all = all, .record = records[i]};
-		enter(&all->of[at++], "look");
+		enter(&all->of[at++], true);
 	}
 }

@@ -18,42 +18,55 @@
 	"  if set ~= 1 then call('ZREM', key, id) return set end\n"            \
 	"end\n"
 
-const char kri_script_enter[] =
-	NOW "local limit, rule = tonumber(argv[3]), argv[4]\n"
-	    "local new = call('ZADD', key, text(now + ttl), id)\n" KEEP_KEY
-	    "call('ZREMRANGEBYSCORE', key, '-inf', '(' .. text(now))\n"
-	    "for i = 5, #argv, 2 do\n"
-	    "  if call('ZSCORE', key, argv[i]) == argv[i + 1] then\n"
-	    "    call('ZREM', key, argv[i])\n"
-	    "  end\n"
-	    "end\n"
-	    "if new == 0 then return {1} end\n"
-	    "if limit == 0 then return {0} end\n"
-	    "local over = call('ZCARD', key) - limit\n"
-	    "if over <= 0 then return {0} end\n"
-	    "if rule ~= 'end' then\n"
-	    "  call('ZREM', key, id)\n"
-	    "  if rule == 'refuse' then return {3} end\n"
-	    "  local there = call('ZRANGE', key, 0, 2047, 'WITHSCORES')\n"
-	    "  table.insert(there, 1, 2)\n"
-	    "  return there\n"
-	    "end\n"
-	    "local answer = {0}\n"
-	    "for _, other in ipairs(call('ZRANGE', key, 0, math.min(over, "
-	    "1000))) do\n"
-	    "  if other ~= id and #answer <= over then\n"
-	    "    call('ZREM', key, other)\n"
-	    "    answer[#answer + 1] = other\n"
-	    "  end\n"
-	    "end\n"
-	    "return answer\n";
+/*
+ * Behind the point of a score stands that the session is not written yet: 0.5,
+ * and the second of the entry, modulo 512, in units of 1/1024. A double has
+ * room for them behind 41 bits of ms. For a minute such an entry counts as a
+ * session.
+ */
+const char kri_script_enter[] = NOW
+	"local limit, rule, at = tonumber(argv[3]), argv[4], 0 + time[1]\n"
+	"local score = now + ttl\n"
+	"if limit > 0 then score = score + 0.5 + at % 512 / 1024 end\n"
+	"score = string.format('%.10f', score)\n"
+	"local new = call('ZADD', key, score, id)\n" KEEP_KEY
+	"call('ZREMRANGEBYSCORE', key, '-inf', '(' .. text(now))\n"
+	"for i = 6, #argv, 2 do\n"
+	"  if call('ZSCORE', key, argv[i]) == argv[i + 1] then\n"
+	"    call('ZREM', key, argv[i])\n"
+	"  end\n"
+	"end\n"
+	"if new == 0 then return {1} end\n"
+	"if limit == 0 then return {0} end\n"
+	"local over = call('ZCARD', key) - limit\n"
+	"if over <= 0 then return {0} end\n"
+	"if argv[5] == 'look' then\n"
+	"  local there = call('ZRANGE', key, 0, 2047, 'WITHSCORES')\n"
+	"  local doubtful = {2}\n"
+	"  for i = 1, #there, 2 do\n"
+	"    local part = tonumber(there[i + 1]) % 1\n"
+	"    local age = (at - (part - 0.5) * 1024) % 512\n"
+	"    if there[i] ~= id and (part == 0 or age > 60) then\n"
+	"      doubtful[#doubtful + 1] = there[i]\n"
+	"      doubtful[#doubtful + 1] = there[i + 1]\n"
+	"    end\n"
+	"  end\n"
+	"  if #doubtful > 1 then call('ZREM', key, id) return doubtful end\n"
+	"end\n"
+	"if rule == 'refuse' then call('ZREM', key, id) return {3} end\n"
+	"local answer = {0}\n"
+	"for _, other in ipairs(call('ZRANGE', key, 0, math.min(over, 1000))) "
+	"do\n"
+	"  if other ~= id and #answer <= over then\n"
+	"    call('ZREM', key, other)\n"
+	"    answer[#answer + 1] = other\n"
+	"  end\n"
+	"end\n"
+	"return answer\n";
 
 const char kri_script_confirm[] =
-	NOW "local old = call('ZSCORE', key, id)\n"
-	    "if not old then return 0 end\n"
-	    "local score = now + ttl\n"
-	    "if score == tonumber(old) then score = score + 1 end\n"
-	    "call('ZADD', key, text(score), id)\n"
+	NOW "if not call('ZSCORE', key, id) then return 0 end\n"
+	    "call('ZADD', key, text(now + ttl), id)\n"
 	    "return 1\n";
 
 const char kri_script_refresh[] =
@@ -68,25 +81,15 @@ const char kri_script_mark[] =
 	"return id\n";
 
 /*
- * What is older than any session may become is not needed any more. How old it
- * is, the stream's own ids tell. MINID is of Redis 6.2.
+ * The key ends with the last session that its last entry concerns. So many
+ * entries are kept that only a flood of them pushes out what still counts; then
+ * a session that the index has lost as well may come back.
  */
 const char kri_script_end[] =
 	"local call, key, argv = redis.call, KEYS[1], ARGV\n"
-	"local last = call('XREVRANGE', key, '+', '-', 'COUNT', '1')[1]\n"
-	"local life, first, id = tonumber(argv[3]), 0, nil\n"
-	"if last and life > 0 then\n"
-	"  first = tonumber(string.match(last[1], '^%d+')) - life\n"
-	"end\n"
-	"if first > 0 then\n"
-	"  id = redis.pcall('XADD', key, 'MINID', '~',\n"
-	"    string.format('%.0f', first), '*', 'u', argv[1], 'k', argv[2])\n"
-	"end\n"
-	"if type(id) ~= 'string' then\n"
-	"  id = call('XADD', key, 'MAXLEN', '~', '100000', '*',\n"
-	"    'u', argv[1], 'k', argv[2])\n"
-	"end\n"
-	"if life > 0 then call('PEXPIRE', key, argv[3]) end\n"
+	"local id = call('XADD', key, 'MAXLEN', '~', '100000', '*',\n"
+	"  'u', argv[1], 'k', argv[2])\n"
+	"if argv[3] ~= '0' then call('PEXPIRE', key, argv[3]) end\n"
 	"return id\n";
 
 const char kri_script_finish[] =

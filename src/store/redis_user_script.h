@@ -16,19 +16,19 @@
 enum kri_enter {
 	KRI_ENTER_NEW,    /* followed by ids that were taken out for it */
 	KRI_ENTER_THERE,  /* it was there before */
-	KRI_ENTER_LOOK,   /* not entered: no place; and the ids that are there,
-			   * each with its score */
+	KRI_ENTER_LOOK,   /* not entered: no place; and the ids that may be
+			   * ghosts, each with its score */
 	KRI_ENTER_REFUSED /* not entered: no place */
 };
 
 /* The index of a user: a sorted set of ids by when they end, ms.
- * ARGV: ms to live, the id, the limit or 0, what to do without a place (look,
- * refuse, end), and ids that have ended, each with its score: they are taken
- * out where that is still the one. */
+ * ARGV: ms to live, the id, the limit or 0, what to do without a place (refuse,
+ * end), whether to look before ("look"), and ids that have ended, each with its
+ * score: they are taken out where that is still the one. */
 extern const char kri_script_enter[];
 
-/* The same index. ARGV: ms to live, the id. Gives an entry that is still there
- * its end, another than before; answers whether it is. */
+/* The same index. ARGV: ms to live, the id. Notes of an entry that is still
+ * there that its session is written; answers whether it is. */
 extern const char kri_script_confirm[];
 
 /* The same index. ARGV: ms to live, the id. Enters it, or gives it its end. */

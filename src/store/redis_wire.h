@@ -11,7 +11,8 @@
  *     @was    the digest that @auth replaced, 32 bytes, and when, ms since
  *             the epoch, decimal; only after a renewal, until it is outlived
  *     @mark   the last id of the stream of ends (store/redis_epoch.h) when a
- *             user logged in, as Redis writes it; without one nobody has
+ *             user logged in, as Redis writes it, but without a "-0" behind it;
+ *             without one nobody has
  *     <key>   a value, as it is; session/ has some with '@' too, which the
  *             store knows nothing of: @user, @login, @idle,
  *             @label

@@ -292,6 +292,20 @@ enum kr_err kri_sqlite_end(struct kri_sqlite_file *file, enum kr_err err)
 	return err;
 }
 
+/* Those that end sessions, or the others. */
+static enum kr_err write_records(struct kri_sqlite_file *file,
+				 struct kri_sqlite_job *job, bool ends)
+{
+	enum kr_err err = KR_OK;
+
+	for (size_t i = 0; i < job->n && is_fate(err); i++)
+		if ((job->copies[i].operation == KRI_OP_DESTROY) == ends)
+			err = job->copies[i].err = carry_out(file, job, i);
+	return is_fate(err) ? KR_OK : err;
+}
+
+/* What ends makes room, in the limit of a user too: a session that is ended
+ * and its successor may be of one job. */
 static enum kr_err write_job(struct kri_sqlite_file *file,
 			     struct kri_sqlite_job *job)
 {
@@ -300,9 +314,9 @@ static enum kr_err write_job(struct kri_sqlite_file *file,
 	if (atomic_load(&job->given_up))
 		return KR_OK;
 	err = carry_out_other(file, job);
-	for (size_t i = 0; i < job->n && is_fate(err); i++)
-		err = job->copies[i].err = carry_out(file, job, i);
-	return is_fate(err) ? KR_OK : err;
+	if (!err)
+		err = write_records(file, job, true);
+	return err ? err : write_records(file, job, false);
 }
 
 static enum kr_err write_together(struct kri_sqlite_file *file,

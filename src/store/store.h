@@ -86,8 +86,8 @@ struct kri_record {
 /* What is asked about the sessions of one user; answered in place. */
 struct kri_user_query {
 	struct kri_text user;
-	const char *keep;  /* user_end: this id stays; NULL: none does */
-	const char *only;  /* user_end: this id alone; NULL: all */
+	const char *keep;        /* user_end: this id stays; NULL: none does */
+	const char *only;        /* user_end: this id alone; NULL: all */
 	struct kri_arena *arena; /* the ids are made there */
 	const char **ids; /* user_list: n ids; some may have ended, or have
 			   * another user by now: who shows them, peeks */

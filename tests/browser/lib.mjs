@@ -25,7 +25,7 @@ const flags = [
 	"--disable-background-networking",
 	"--disable-component-update",
 	"--disable-sync",
-	"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+	"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
 
 let chrome;
@@ -43,15 +43,16 @@ export async function leave() {
 }
 
 /* Somebody with a browser of its own: cookies and pages are shared with
- * nobody. */
-export async function visitor(options = {}) {
+ * nobody. `friends` are origins beside the site's that it may ask. */
+export async function visitor(options = {}, friends = []) {
 	const context = await chrome.newContext({
 		ignoreHTTPSErrors: true, // a certificate made for this test
 		viewport: desk,
 		...options,
 	});
 	const page = await context.newPage();
-	const seen = { page, context, policy: [], errors: [], foreign: [] };
+	const seen = { page, context, policy: [], errors: [], foreign: [],
+		       friends };
 
 	context.setDefaultTimeout(10000);
 	watch(seen);
@@ -72,7 +73,8 @@ function watch(seen) {
 	});
 	page.on("pageerror", (error) => seen.errors.push(String(error)));
 	page.on("request", (request) => {
-		if (new URL(request.url()).origin !== site) {
+		if (![site, ...seen.friends].includes(
+			new URL(request.url()).origin)) {
 			seen.foreign.push(request.url());
 		}
 	});

@@ -1,10 +1,10 @@
 /*
- * Runs one test in a browser: run.mjs PAGES TEST, where PAGES.mjs has a
- * function of that name. Ends with 1, and says why, when it fails.
+ * Runs one test in a browser: run.mjs PAGES TEST [WORD...], where PAGES.mjs has
+ * a function of that name, which is given the words. Ends with 1, and says why, when it fails.
  */
 import { expectNoComplaints, launch, leave } from "./lib.mjs";
 
-const [, , pages, name] = process.argv;
+const [, , pages, name, ...words] = process.argv;
 let status = 1;
 
 try {
@@ -14,7 +14,7 @@ try {
 		throw new Error(`${pages}.mjs has no test ${name}`);
 	}
 	await launch();
-	await tests[name]();
+	await tests[name](...words);
 	expectNoComplaints();
 	status = 0;
 } catch (error) {

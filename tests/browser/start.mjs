@@ -41,12 +41,9 @@ export async function each_route_answers_in_its_card() {
 			   '{"error":"No active session or user not set"}');
 	await expectAnswer(page, "/session/counter", 200,
 			   '{"message":"Counter incremented","counter":1}');
-	await page.fill("#user", "Zoë <b>x</b>");
 	await expectAnswer(page, "/session/login", 200,
-			   '{"message":"Logged in","user":"Zoë <b>x<\\/b>"}'
-				   .replace("\\/", "/"));
-	await expectAnswer(page, "/session/whoami", 200,
-			   '{"user":"Zoë <b>x</b>"}');
+			   '{"message":"Logged in","user":"max"}');
+	await expectAnswer(page, "/session/whoami", 200, '{"user":"max"}');
 	await expectAnswer(page, "/session/set", 200,
 			   '{"message":"Stored in session","key":"color",' +
 			   '"value":"purple"}');
@@ -61,6 +58,16 @@ export async function each_route_answers_in_its_card() {
 	await expectAnswer(page, "/session/get", 404,
 			   `{"error":"Key 'color' not found in session"}`);
 	assert.equal(page.url(), `${site}/`);
+}
+
+export async function an_answer_is_shown_as_text() {
+	const page = await open();
+	const name = "Zoë <img src=x onerror=alert(1)>";
+
+	await page.fill("#user", name);
+	await expectAnswer(page, "/session/login", 200,
+			   `{"message":"Logged in","user":"${name}"}`);
+	assert.equal(await page.locator("output img").count(), 0);
 }
 
 export async function presses_in_a_row_are_each_counted() {

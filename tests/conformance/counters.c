@@ -1,5 +1,5 @@
 /*
- * Counters, and their ends.
+ * Counters that all processes share: what they count to, and when they end.
  */
 #include "users.h"
 
@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #define ROUNDS 40
-
-/* ---- counters --------------------------------------------------------- */
 
 static enum kr_err count_up(struct trial *trial, struct kri_counter *counter,
 			    int64_t add)

@@ -15,6 +15,10 @@ logins_start() { # ADDRESS...
 			>"$STACK/logins.${address##*/}" 3>&- 4>&- &
 		LOGINS+=($!)
 	done
+	for address; do
+		within 10 grep -q '^200' "$STACK/logins.${address##*/}" ||
+			fail "nobody can log in at $address"
+	done
 }
 
 logins_stop() {

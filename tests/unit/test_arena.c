@@ -234,9 +234,29 @@ static void may_be_reset_and_freed_unused(void **state)
 	assert_null(arena.chunks);
 }
 
+static void what_is_wiped_is_gone(void **state)
+{
+	struct kri_arena arena;
+	char *small, *large;
+
+	(void)state;
+	kri_arena_init(&arena, 64, 4096);
+	small = kri_arena_alloc(&arena, 16);
+	large = kri_arena_alloc(&arena, 500);
+	memset(small, 'x', 16);
+	memset(large, 'x', 500);
+	kri_arena_wipe(&arena);
+	for (size_t i = 0; i < 16; i++)
+		assert_int_equal(small[i], 0);
+	for (size_t i = 0; i < 500; i++)
+		assert_int_equal(large[i], 0);
+	kri_arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_wiped_is_gone),
 		cmocka_unit_test(gives_memory_aligned_for_any_type),
 		cmocka_unit_test(gives_each_caller_memory_of_its_own),
 		cmocka_unit_test(gives_more_than_a_chunk_holds),

@@ -72,8 +72,8 @@ static void what_is_quoted_ends_neither_quotes_nor_line(void **state)
 	(void)state;
 	is_quoted(NULL, "\"\"");
 	is_quoted("max", "\"max\"");
-	is_quoted("a\" event=login user=\"root", "\"a\\\" event=login "
-						 "user=\\\"root\"");
+	is_quoted("a\" event=login user=\"root", "\"a\\\" event\\x3dlogin "
+						 "user\\x3d\\\"root\"");
 	is_quoted("a\\", "\"a\\\\\"");
 	is_quoted("a\r\nb\tc\177", "\"a\\x0d\\x0ab\\x09c\\x7f\"");
 	is_quoted("j\303\266rg", "\"j\303\266rg\"");

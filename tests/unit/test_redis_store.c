@@ -107,6 +107,12 @@ size_t kri_client_places(const struct kri_client *client)
 	return fake.places;
 }
 
+uint64_t kri_client_connections(const struct kri_client *client)
+{
+	(void)client;
+	return 1;
+}
+
 /* ---- the fixture ------------------------------------------------------ */
 
 struct fixture {

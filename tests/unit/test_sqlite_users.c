@@ -291,6 +291,33 @@ static void what_is_of_a_user_is_found_by_an_index(void **state)
 	trial_close(&trial);
 }
 
+/* ---- the limit ---------------------------------------------------------- */
+
+/* Whichever stands first: a session that is ended, and its successor. */
+static void what_ends_in_a_batch_makes_room_for_what_begins(void **state)
+{
+	struct trial limited;
+
+	(void)state;
+	trial_open_with(&limited, "session.max_per_user=1",
+			"session.max_per_user_rule=refuse");
+	logged_in(&limited, 1, USER);
+	for (unsigned i = 1; i < 3; i++) {
+		struct kri_record *records[2];
+
+		records[i % 2] = login_of(&limited, i + 1, USER);
+		records[i % 2]->operation = KRI_OP_CREATE;
+		records[(i + 1) % 2] = record_of(&limited, i);
+		records[(i + 1) % 2]->operation = KRI_OP_DESTROY;
+		commit_all(&limited, records, 2);
+		assert_int_equal(records[0]->err, KR_OK);
+		assert_int_equal(records[1]->err, KR_OK);
+		assert_true(has(&limited, USER, i + 1));
+		assert_int_equal(count_of(&limited, USER), 1);
+	}
+	trial_close(&limited);
+}
+
 /* ---- counters ----------------------------------------------------------- */
 
 #define MANY 600 /* more than two bites */
@@ -344,6 +371,7 @@ static int run(void)
 		SQLITE_TEST(a_program_of_version_1_goes_on_beside),
 		SQLITE_TEST(a_guest_adds_nothing_and_does_without),
 		SQLITE_TEST(what_is_of_a_user_is_found_by_an_index),
+		SQLITE_TEST(what_ends_in_a_batch_makes_room_for_what_begins),
 		SQLITE_TEST(counters_that_have_ended_are_swept),
 		SQLITE_TEST(a_counter_past_all_bounds_stays_there),
 	};
