@@ -114,8 +114,9 @@ expect_guarded() {
 	expect_login
 	fetch --header 'Accept: application/json' /
 	[ "$code" = 401 ]
-	fetch --data x=1 /
-	[[ $code == [45]* ]]
+	# lighttpd may end the stream before it has read the body.
+	fetch --data x=1 / || true
+	[[ $code == [045]* && $body != *"$INSIDE"* ]]
 	fetch --header 'Cookie: __Host-krguard=x' --location --max-redirs 9 \
 		--header 'Accept: text/html' /auth/challenge
 	[ "$code" = 200 ]
