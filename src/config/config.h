@@ -43,6 +43,8 @@ struct kri_declared {
 	struct kri_option *options; /* `offset` is an index into settings */
 	struct kri_setting *settings;
 	size_t n;
+	/* A section of another program's, passed over in files; NULL: none */
+	const char *foreign;
 };
 
 struct kri_config {

@@ -131,12 +131,13 @@ static int take_line(void *user, const char *section, const char *key,
 		     const char *value)
 {
 	struct reading *reading = user;
+	const char *foreign = reading->config->declared.foreign;
 	const struct kri_option *option = kri_config_find(
 		reading->config, kri_text_of(section), kri_text_of(key));
 
 	if (option)
 		set(reading, option, kri_text_of(value));
-	else
+	else if (!foreign || strcmp(section, foreign) != 0)
 		refuse_name(reading, section, key);
 	return reading->err == KR_OK;
 }

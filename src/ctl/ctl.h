@@ -23,6 +23,7 @@ struct ctl {
 	struct kri_store *store;
 	struct kri_link *link;
 	uv_loop_t loop;
+	bool guard; /* sessions of krsession-guard, in place of krsessiond's */
 	bool json;
 	bool all;  /* end: every session */
 	bool scan; /* the user's are looked for among all sessions, too */
@@ -35,6 +36,18 @@ struct ctl {
 	int n;
 	bool deaf; /* nobody takes our output any more */
 };
+
+/* Fills the configuration as the program would: `file`, or where it is if that
+ * is NULL, the environment, and n options. KR_ERR_CONFIG with one line in
+ * `why`, KR_ERR_MEMORY. (configure.c) */
+enum kr_err ctl_configure(struct ctl *ctl, const char *file,
+			  const char *const *assigned, size_t n,
+			  struct kri_buffer *why) KR_MUST_CHECK;
+
+/* Whether another process can see sessions of that kind of store at all.
+ * KR_ERR_CONFIG likewise. */
+enum kr_err ctl_check_kind(const struct ctl *ctl,
+			   struct kri_buffer *why) KR_MUST_CHECK;
 
 /* Waits, on the loop, for operations that call ctl_done() with the ctl. */
 void ctl_begin(struct ctl *ctl);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/uv.h"
@@ -18,6 +17,7 @@ static const struct option long_options[] = {
 	{"keep", required_argument, NULL, 'k'},
 	{"scan", no_argument, NULL, 's'},
 	{"all", no_argument, NULL, 'a'},
+	{"guard", no_argument, NULL, 'g'},
 	{"json", no_argument, NULL, 'j'},
 	{"from", required_argument, NULL, 'f'},
 	{"help", no_argument, NULL, 'h'},
@@ -57,8 +57,8 @@ static const struct command {
 static void print_usage(FILE *to)
 {
 	fprintf(to,
-		"usage: krsessionctl [-c FILE] [-o SECTION.KEY=VALUE]... "
-		"COMMAND\n\n"
+		"usage: krsessionctl [--guard] [-c FILE] "
+		"[-o SECTION.KEY=VALUE]... COMMAND\n\n"
 		"  check                                   %s\n"
 		"  list [--user NAME [--scan]] [--json]    %s\n"
 		"  show [--json] ID...                     %s\n"
@@ -70,10 +70,12 @@ static void print_usage(FILE *to)
 		"  top [--from PLACE] [-n COUNT] [-d SECONDS]\n"
 		"                                          %s\n\n"
 		"-c names krsessiond's configuration; without it, that is\n"
-		"%s if it is there. See krsessionctl(1).\n",
+		"%s if it is there.\n"
+		"--guard: krsession-guard's sessions and configuration.\n"
+		"See krsessionctl(1).\n",
 		commands[0].help, commands[1].help, commands[2].help,
 		commands[3].help, commands[4].help, commands[5].help,
-		commands[6].help, commands[7].help, KR_CONFIG_FILE);
+		commands[6].help, commands[7].help, KR_CONFIG_FOLDER "/krsessiond.conf");
 }
 
 /* Says what is wrong with the command line. */
@@ -84,7 +86,7 @@ static int refuse(const char *what, const char *which)
 	return CTL_USAGE;
 }
 
-/* ---- the configuration ------------------------------------------------ */
+/* ---- the store -------------------------------------------------------- */
 
 struct command_line {
 	const char *file;
@@ -92,41 +94,6 @@ struct command_line {
 	size_t n;
 	const struct command *command;
 };
-
-/* An installed system has its file in one place, a try need not have one. */
-static enum kr_err read_file(struct ctl *ctl, const char *file,
-			     struct kri_buffer *why)
-{
-	if (!file && access(KR_CONFIG_FILE, F_OK))
-		return KR_OK;
-	return kri_config_file(&ctl->config, file ? file : KR_CONFIG_FILE, why);
-}
-
-static enum kr_err configure(struct ctl *ctl, const struct command_line *line,
-			     struct kri_buffer *why)
-{
-	enum kr_err err = read_file(ctl, line->file, why);
-
-	if (!err)
-		err = kri_config_environment(&ctl->config, environ, why);
-	for (size_t i = 0; i < line->n && !err; i++)
-		err = kri_config_assign(&ctl->config, line->assigned[i], why);
-	if (!err)
-		err = kri_config_check(&ctl->config, why);
-	if (!err)
-		err = kri_config_resolve(&ctl->config, why);
-	if (!err && ctl->config.store_kind == KRI_STORE_MEMORY &&
-	    !(line->command->takes & TAKES_TIME)) {
-		kri_buffer_string(why,
-				  "store.kind = memory: such sessions live in "
-				  "krsessiond's own memory, and nobody else "
-				  "can see them");
-		err = KR_ERR_CONFIG;
-	}
-	return err;
-}
-
-/* ---- the store -------------------------------------------------------- */
 
 static enum kr_err open_store(struct ctl *ctl, struct kri_buffer *why)
 {
@@ -157,12 +124,16 @@ static void close_store(struct ctl *ctl)
 static int run(struct ctl *ctl, const struct command_line *line)
 {
 	struct kri_buffer why = KRI_BUFFER_EMPTY;
-	enum kr_err err = configure(ctl, line, &why);
+	bool needs_store = !(line->command->takes & TAKES_TIME);
+	enum kr_err err = ctl_configure(ctl, line->file, line->assigned,
+					line->n, &why);
 	int status;
 
 	/* A tool says what went wrong, and is silent when nothing did. */
 	kri_log_setup(KRI_LOG_WARNING, KRI_LOG_TEXT);
-	if (!err && !(line->command->takes & TAKES_TIME))
+	if (!err && needs_store)
+		err = ctl_check_kind(ctl, &why);
+	if (!err && needs_store)
 		err = open_store(ctl, &why);
 	if (err) {
 		fprintf(stderr, "krsessionctl: %s\n",
@@ -353,6 +324,9 @@ static int take(struct ctl *ctl, struct command_line *line, int option)
 		return take_seconds(ctl, optarg);
 	case 'a':
 		ctl->all = true;
+		return -1;
+	case 'g':
+		ctl->guard = true;
 		return -1;
 	case 'j':
 		ctl->json = true;
