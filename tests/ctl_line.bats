@@ -88,7 +88,7 @@ completed() { # WORD...
 @test "bash completes commands, their options, and ids" {
 	[ "$(completed c)" = 'check count' ]
 	[ "$(completed '')" = \
-		'check list show end count stats sweep top -c -o --help --version' ]
+		'check list show end count stats sweep top --guard -c -o --help --version' ]
 	[ "$(completed list --)" = '--user --scan --json' ]
 	[ "$(completed count --)" = '--user --scan' ]
 	[ "$(completed end --a)" = --all ]

@@ -134,6 +134,29 @@ refuses() { # "ARGUMENTS" WORD...
 	if rcli --scan | grep -v '^krguard_'; then false; fi
 }
 
+@test "krsessionctl --guard has its defaults and passes over its section" {
+	local guard=$KR_INSTALLED/bin/krsessionctl
+	redis_start
+	printf '[guard]\npassword_file = %s\n[redis]\nendpoint = unix://%s\n' \
+		"$STACK/passwords" "$STACK/redis.sock" >"$STACK/guard.conf"
+	server_start krsessiond "$KR_GUARD" -c "$STACK/guard.conf" \
+		-l "unix:$KR_SOCKET"
+	within 10 kr_answers "$KR_SOCKET" /auth/login
+	post /auth/login user=max password=secret
+	run "$guard" --guard -c "$STACK/guard.conf" count --user max
+	[ "$status" -eq 0 ] && [ "$output" = 1 ]
+	run "$guard" --guard -c "$STACK/guard.conf" end --user max
+	[ "$status" -eq 0 ]
+	run "$guard" --guard -c "$STACK/guard.conf" count
+	[ "$output" = 0 ]
+	run "$guard" -c "$STACK/guard.conf" count
+	[ "$status" -eq 2 ] && [[ $output == *guard* ]]
+	grep -qx '#     store.path          = /var/lib/krsession-guard/sessions.sqlite' \
+		"$KR_ROOT/conf/krsession-guard.conf"
+	run "$guard" --guard -o store.kind=sqlite count
+	[[ $output == *'/var/lib/krsession-guard/sessions.sqlite'* ]]
+}
+
 @test "a reload keeps sessions, and takes the configuration as it is then" {
 	redis_start
 	printf '[guard]\ntitle = Before\npassword_file = %s\n' \

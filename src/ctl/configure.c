@@ -6,10 +6,9 @@
 
 #include "ctl/ctl.h"
 
-/* Where krsession-guard(8) wants something else than krsessiond. A test holds
- * the two against each other. */
+/* Where krsession-guard(8) keeps its sessions, if nobody says otherwise. A test
+ * holds the two against each other. */
 static const char *const guard_defaults[] = {
-	"cookie.name=__Host-krguard",
 	"redis.instance_name=krguard_",
 	"store.path=/var/lib/krsession-guard/sessions.sqlite",
 };
