@@ -148,6 +148,8 @@ void kri_counters_close(struct kri_counters **counters)
 	*counters = NULL;
 	if (!old)
 		return;
+	if (kri_counters_own == old)
+		kri_counters_own = NULL;
 	pthread_mutex_lock(&lock);
 	for (at = &blocks; *at != old; at = &(*at)->next)
 		;
