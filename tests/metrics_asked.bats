@@ -45,6 +45,15 @@ teardown() {
 	expect_no_header Set-Cookie
 }
 
+@test "a path that the program has mapped is the program's" {
+	metrics_start -o server.health_path=/hello
+	ask /hello
+	expect 200 'Hello, Session World!'
+	page /healthz
+	[ "$code" = 200 ]
+	[ "$body" = '{"status":"ok"}' ]
+}
+
 @test "an authorizer's word on these paths is its own, and no page is a yes" {
 	guard_start -o "server.metrics_listen=unix:$METRICS"
 	for path in /metrics /healthz /readyz; do

@@ -68,7 +68,7 @@ static bool is_responder(const struct kr_context *c)
 	return !role || !strcmp(role, "RESPONDER");
 }
 
-/* The monitor's pages come before all that the program has mapped. */
+/* The monitor's pages come before a star of the program's that has them too. */
 static enum kr_err find(struct kr_context *c, unsigned *allow)
 {
 	const struct kri_route *own = NULL;

@@ -291,6 +291,17 @@ static enum kr_err label(struct kri_monitor *monitor)
 	return KR_OK;
 }
 
+/* A path that the program has mapped itself stays the program's. */
+static char *unless_mapped(char *path, const struct kri_router *router)
+{
+	static char none[] = "";
+
+	for (size_t i = 0; i < router->whole.n; i++)
+		if (!strcmp(router->whole.routes[i].path, path))
+			return none;
+	return path;
+}
+
 enum kr_err kri_monitor_open(struct kri_monitor *monitor,
 			     const struct kri_config *config,
 			     const struct kri_router *router,
@@ -310,14 +321,16 @@ enum kr_err kri_monitor_open(struct kri_monitor *monitor,
 		.began_at = kri_clock_epoch_ms(),
 	};
 	for (size_t i = 0; i < KRI_PAGES; i++) {
+		char *path = unless_mapped(paths[i], router);
+
 		monitor->pages[i] = (struct kri_route){
-			.path = paths[i],
+			.path = path,
 			.methods = KR_GET,
 			.handler = answer,
 			.number = KRI_ROUTE_OWN + i,
 		};
-		if (*paths[i])
-			monitor->seconds |= UINT64_C(1) << (paths[i][1] & 63);
+		if (*path)
+			monitor->seconds |= UINT64_C(1) << (path[1] & 63);
 	}
 	return label(monitor);
 }
