@@ -244,9 +244,16 @@ statements() { # DUMP
 
 # ---- the limit -----------------------------------------------------------
 
+reaches_its_tables() { # SOCKET
+	KR_SOCKET=$1 ask_as "$FORGED" /session/whoami
+	[[ $code == 401 ]]
+}
+
 serve_two() { # [OPTION...]
 	postgresql_serve "$@"
 	postgresql_serve_as second "$@"
+	within 20 reaches_its_tables "$KR_SOCKET"
+	within 20 reaches_its_tables "$STACK/second.sock"
 }
 
 @test "by the rule to refuse, two programs let three in and no more" {
@@ -308,6 +315,21 @@ may_log_in() {
 	expect 200 '{"user":"max"}'
 	log_in max
 	ask_as "$first" /session/whoami
+	[ "$code" = 401 ]
+}
+
+@test "an end of all outlasts a row that somebody holds for longer than locks may take" {
+	local options ending
+	mapfile -t options < <(postgresql_options)
+	serve_briefly
+	log_in max
+	hold_row
+	"$KR_INSTALLED/bin/krsessionctl" "${options[@]}" end --user max &
+	ending=$!
+	within 5 grep -aq 'due to lock timeout' "$STACK/postgresql.log"
+	release_row
+	wait "$ending"
+	ask_as "$cookie" /session/whoami
 	[ "$code" = 401 ]
 }
 

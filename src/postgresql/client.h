@@ -26,6 +26,9 @@ struct kri_pg_job {
 	 * that turns out dead it is sent once more. Others are sent again
 	 * only if the server has not carried them out for sure. */
 	bool repeatable;
+	/* Is sent again until its time is over where others lock its rows for
+	 * long, or lock one another: what must come about in the end. */
+	bool patient;
 
 	/* When it is done; the client's until then, and again after. */
 	enum kr_err err;

@@ -21,7 +21,8 @@ enum kr_err kri_pg_error_of(const char *state)
 {
 	static const char *const denied[] = {"42501", NULL};
 	static const char *const full[] = {"53100", NULL};
-	static const char *const late[] = {KRI_PG_CANCELLED, "55P03", NULL};
+	static const char *const late[] = {KRI_PG_CANCELLED, KRI_PG_LOCKED,
+					  NULL};
 
 	if (is_one_of(state, denied) || is_class(state, "28"))
 		return KR_ERR_DENIED;

@@ -48,6 +48,7 @@ void kri_pg_server_found(struct kri_pg_server *server);
 /* ---- error.c ----------------------------------------------------------- */
 
 #define KRI_PG_CANCELLED "57014" /* by statement_timeout, or an operator */
+#define KRI_PG_LOCKED "55P03"    /* for longer than lock_timeout */
 
 /* What a five-letter SQLSTATE means to us. */
 enum kr_err kri_pg_error_of(const char *sqlstate);

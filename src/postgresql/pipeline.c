@@ -71,6 +71,20 @@ static void again(struct kri_pg_client *client, struct kri_pg_job *job,
 		kri_pg_client_settle(client, job, err);
 }
 
+/* Rows that others had locked may be free by now. */
+static void again_soon(struct kri_pg_client *client, struct kri_pg_job *job)
+{
+	if (job->patient && job->way.tries)
+		job->way.tries--;
+	again(client, job, job->err);
+}
+
+static bool is_held_up(const struct kri_pg_job *job, const char *state)
+{
+	return kri_pg_is_collision(state) ||
+	       (job->patient && !strcmp(state, KRI_PG_LOCKED));
+}
+
 /* All of the job's answers are there, the last of which says that it is
  * committed. */
 static void answered(struct kri_pg_client *client, struct kri_pg_job *job)
@@ -92,8 +106,8 @@ static void answered(struct kri_pg_client *client, struct kri_pg_job *job)
 			"its tables or our statements are not there any more",
 			false);
 		again(client, job, job->err);
-	} else if (kri_pg_is_collision(state)) {
-		again(client, job, job->err);
+	} else if (is_held_up(job, state)) {
+		again_soon(client, job);
 	} else {
 		kri_pg_client_settle(client, job, job->err);
 	}

@@ -57,6 +57,7 @@ struct kri_postgresql_batch *kri_postgresql_batch_take(
 		return NULL;
 	batch->link = link;
 	batch->n = 0;
+	batch->job.patient = false;
 	link->users++;
 	return batch;
 }

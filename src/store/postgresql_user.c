@@ -191,8 +191,10 @@ void kri_postgresql_user_end(struct kri_link *base,
 	struct kri_postgresql_batch *batch =
 		begin_query(base, query, done, arg);
 
-	if (batch)
-		submit(batch, put_end, ended, true);
+	if (!batch)
+		return;
+	batch->job.patient = true;
+	submit(batch, put_end, ended, true);
 }
 
 /* ---- counters ------------------------------------------------------------ */
