@@ -77,7 +77,7 @@ restart_safe() { # [POSTGRES OPTION...]
 	[ "$status" -eq 1 ]
 	ctl check
 	[ "$status" -eq 3 ]
-	finding bad 'user looker has no right to DELETE ON session_values, INSERT'
+	finding bad 'user looker has no right to DELETE ON counters, INSERT'
 	is_there "$cookie"
 	sql 'GRANT UPDATE, DELETE ON sessions TO looker'
 	ctl sweep

@@ -564,7 +564,8 @@ application/x-www-form-urlencoded; charset=UTF-8" /session/set
 	[ "$(store_value "$value" counter)" = 1 ]
 	[ "$(store_value "$value" color)" = purple ]
 	[ "$(store_keys "$value")" = 'color counter' ]
-	[ "$(store_own "$value")" = '@auth @born @login @seen @user @ver' ]
+	# In Redis there is a mark beside, which tells what ended before it.
+	[[ $(store_own "$value") =~ ^@auth\ @born\ @login(\ @mark)?\ @seen\ @user\ @ver$ ]]
 }
 
 # ---- what is not for the outside ----------------------------------------
