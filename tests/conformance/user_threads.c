@@ -9,14 +9,16 @@
 #include <unistd.h>
 
 #define THREADS 8
-#define ROUNDS 30   /* ends */
-#define MOST 100000 /* logins of one thread */
+#define ROUNDS 30    /* ends */
+#define PER_ROUND 10 /* logins of one thread, at most: they are all looked at */
+#define MOST 100000  /* logins of one thread */
 
 struct guest {
 	struct kri_store *store;
 	pthread_t id;
 	unsigned number;
 	atomic_bool *over;
+	atomic_uint quota;  /* logins that it may have made */
 	atomic_uint logins; /* that have been acknowledged */
 	unsigned wrong;     /* what no assertion may stop a thread for */
 };
@@ -26,6 +28,15 @@ static unsigned session_of(const struct guest *guest, unsigned login)
 	return 1000 + guest->number * MOST + login;
 }
 
+/* Whether it goes on, once it may. */
+static bool may_log_in(const struct guest *guest, unsigned login)
+{
+	while (login >= atomic_load(&guest->quota) &&
+	       !atomic_load(guest->over))
+		usleep(200);
+	return !atomic_load(guest->over);
+}
+
 /* Logs in, and then changes what may have been ended meanwhile. */
 static void *come_and_go(void *arg)
 {
@@ -33,7 +44,7 @@ static void *come_and_go(void *arg)
 	struct trial trial;
 
 	trial_attach(&trial, guest->store);
-	for (unsigned i = 0; i < MOST && !atomic_load(guest->over); i++) {
+	for (unsigned i = 0; may_log_in(guest, i); i++) {
 		struct kri_record *record;
 		enum kr_err err;
 
@@ -60,6 +71,7 @@ static void start(struct guest *guest, struct trial *trial, unsigned number,
 	guest->number = number;
 	guest->over = over;
 	guest->wrong = 0;
+	atomic_init(&guest->quota, 0);
 	atomic_init(&guest->logins, 0);
 	assert_int_equal(pthread_create(&guest->id, NULL, come_and_go, guest),
 			 0);
@@ -102,6 +114,8 @@ static void end_often(struct trial *trial, struct guest guests[THREADS])
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		unsigned before[THREADS];
 
+		for (unsigned i = 0; i < THREADS; i++)
+			atomic_store(&guests[i].quota, PER_ROUND * (round + 1));
 		await_logins(guests, THREADS * (round + 1));
 		for (unsigned i = 0; i < THREADS; i++)
 			before[i] = atomic_load(&guests[i].logins);
