@@ -156,8 +156,8 @@ store_server() {
 
 @test "a purge leaves the user and nothing else" {
 	within_root installed env DEBIAN_FRONTEND=noninteractive \
-		apt-get -q -y purge krsession-doc krsessiond libkrsession-dev \
-		libkrsession0
+		apt-get -q -y purge krsession-doc krsession-guard krsessiond \
+		libkrsession-dev libkrsession0
 	left=$(find "$FRESH/installed" -xdev \
 		-path "$FRESH/installed/srv" -prune -o -name '*krsess*' -print)
 	[ ! "$left" ] || fail "left behind:" "$left"
@@ -266,7 +266,8 @@ runs_new_program() { # UNIT
 }
 
 @test "under systemd: a purge ends what runs, and its sockets" {
-	inside env DEBIAN_FRONTEND=noninteractive apt-get -q -y purge krsessiond
+	inside env DEBIAN_FRONTEND=noninteractive apt-get -q -y purge \
+		krsession-guard krsessiond
 	run inside bash -c 'readlink /proc/[0-9]*/exe'
 	[[ $output != *krsessiond* ]] || fail "$output"
 	run inside ls /run/krsession
