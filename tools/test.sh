@@ -136,11 +136,12 @@ keep_unit_result() {
 # ---- suites --------------------------------------------------------------
 
 # Those in containers build images and need an engine, those in fresh roots
-# make a Debian, clients are built, many sessions are tried on one store, and of
-# the guard's doors two do for every day: --all has them all.
+# make a Debian, clients are built, many sessions are tried on one store; of the
+# guard's doors two do for every day, and of the stores with users two: --all has
+# them all.
 timely() {
 	[[ -z $tags ||
-		${1##*/} != @(*docker*|fresh_*|clients_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*) ]]
+		${1##*/} != @(*docker*|fresh_*|clients_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*|users_@(cluster|sqlite|postgresql).*) ]]
 }
 
 # A suite of a language that Debian does not have is there where that is.
