@@ -58,6 +58,16 @@ bool guard_is_own_form(struct kr_context *c)
 	return !origin || is_own_origin(c, origin);
 }
 
+enum kr_err guard_form_who(struct kr_context *c, struct guard_who *who)
+{
+	return guard_is_own_form(c) ? guard_who(c, who) : KR_ERR_CROSS_SITE;
+}
+
+const char *guard_wanted(struct kr_context *c)
+{
+	return guard_aim_of(&guard_of(c)->options, kr_input(c, "rd"));
+}
+
 /* ---- what it gets ----------------------------------------------------- */
 
 /* A scheme that browsers do not know, so that they ask for no password
@@ -67,6 +77,15 @@ enum kr_err guard_refuse(struct kr_context *c, const char *why)
 	enum kr_err err = kr_json_error(c, 401, why);
 
 	return err ? err : kr_header(c, "WWW-Authenticate", "Session");
+}
+
+enum kr_err guard_lead_on(struct kr_context *c, const char *user)
+{
+	if (!guard_is_json(c))
+		return kr_redirect(c, 303, guard_wanted(c));
+	kr_json_string(c, "user", user);
+	kr_json_string(c, "rd", guard_wanted(c));
+	return kr_json_end(c, 200);
 }
 
 enum kr_err guard_send_to(struct kr_context *c, int status, const char *page,

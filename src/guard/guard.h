@@ -61,6 +61,17 @@ bool guard_is_json(struct kr_context *c);
  * answered 403. */
 bool guard_is_own_form(struct kr_context *c);
 
+/* As guard_who(), of who sent a form; KR_ERR_CROSS_SITE if it is not of this
+ * site. */
+enum kr_err guard_form_who(struct kr_context *c,
+			   struct guard_who *who) KR_MUST_CHECK;
+
+/* Where the client wanted to go, as "rd" says if that is sound. */
+const char *guard_wanted(struct kr_context *c);
+
+/* There, or that place and the user in JSON. */
+enum kr_err guard_lead_on(struct kr_context *c, const char *user) KR_MUST_CHECK;
+
 /* 401 in JSON, with what HTTP wants beside it. */
 enum kr_err guard_refuse(struct kr_context *c, const char *why) KR_MUST_CHECK;
 

@@ -11,16 +11,11 @@ static int64_t remember_days(const struct guard_options *options)
 	return (options->remember + 86399) / 86400;
 }
 
-static const char *aim_of(struct kr_context *c)
-{
-	return guard_aim_of(&guard_of(c)->options, kr_input(c, "rd"));
-}
-
 enum kr_err guard_login_get(struct kr_context *c)
 {
 	const struct guard *guard = guard_of(c);
 	struct guard_login_page page = {
-		.rd = aim_of(c),
+		.rd = guard_wanted(c),
 		.remember = remember_days(&guard->options),
 	};
 	struct guard_welcome_page welcome = {.rd = page.rd};
@@ -42,7 +37,7 @@ static enum kr_err refuse(struct kr_context *c, const char *user,
 {
 	const struct guard *guard = guard_of(c);
 	const struct guard_login_page page = {
-		.rd = aim_of(c),
+		.rd = guard_wanted(c),
 		.user = user,
 		.error = judged->error,
 		.wait = judged->wait,
@@ -66,15 +61,6 @@ static enum kr_err set_remember(struct kr_context *c)
 	return kr_session_set_idle_timeout(kr_session(c), remember);
 }
 
-static enum kr_err answer(struct kr_context *c, const char *user)
-{
-	if (!guard_is_json(c))
-		return kr_redirect(c, 303, aim_of(c));
-	kr_json_string(c, "user", user);
-	kr_json_string(c, "rd", aim_of(c));
-	return kr_json_end(c, 200);
-}
-
 static enum kr_err admit(struct kr_context *c, const char *user,
 			 const struct guard_judged *judged)
 {
@@ -83,7 +69,7 @@ static enum kr_err admit(struct kr_context *c, const char *user,
 	if (!err)
 		err = set_remember(c);
 	if (!err)
-		err = answer(c, user);
+		err = guard_lead_on(c, user);
 	if (!err)
 		err = guard_throttle_know(c, user, &judged->try);
 	if (!err)

@@ -44,11 +44,8 @@ static enum kr_err answer(struct kr_context *c)
 enum kr_err guard_logout_post(struct kr_context *c)
 {
 	struct guard_who who;
-	enum kr_err err;
+	enum kr_err err = guard_form_who(c, &who);
 
-	if (!guard_is_own_form(c))
-		return KR_ERR_CROSS_SITE;
-	err = guard_who(c, &who);
 	if (err)
 		return err;
 	if (who.user) {

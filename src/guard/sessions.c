@@ -219,11 +219,8 @@ enum kr_err guard_sessions_post(struct kr_context *c)
 {
 	struct guard_who who;
 	struct guard_judged judged;
-	enum kr_err err;
+	enum kr_err err = guard_form_who(c, &who);
 
-	if (!guard_is_own_form(c))
-		return KR_ERR_CROSS_SITE;
-	err = guard_who(c, &who);
 	if (err)
 		return err;
 	if (!who.user)

@@ -5,17 +5,12 @@
 #include "guard/audit.h"
 #include "guard/proof.h"
 
-static const char *aim_of(struct kr_context *c)
-{
-	return guard_aim_of(&guard_of(c)->options, kr_input(c, "rd"));
-}
-
 static enum kr_err show(struct kr_context *c, int status,
 			const struct guard_who *who,
 			const struct guard_judged *judged)
 {
 	const struct guard_step_up_page page = {
-		.rd = aim_of(c),
+		.rd = guard_wanted(c),
 		.user = who->user,
 		.error = judged ? judged->error : NULL,
 		.wait = judged ? judged->wait : 0,
@@ -32,7 +27,7 @@ enum kr_err guard_step_up_get(struct kr_context *c)
 	if (err)
 		return err;
 	if (!who.user)
-		return guard_send_to(c, 303, "/login", aim_of(c));
+		return guard_send_to(c, 303, "/login", guard_wanted(c));
 	return show(c, 200, &who, NULL);
 }
 
@@ -57,28 +52,21 @@ static enum kr_err renew(struct kr_context *c, const struct guard_who *who,
 	if (err)
 		return err;
 	guard_audit(c, KR_LOG_INFO, "step-up", who->user, "");
-	if (!guard_is_json(c))
-		return kr_redirect(c, 303, aim_of(c));
-	kr_json_string(c, "user", who->user);
-	kr_json_string(c, "rd", aim_of(c));
-	return kr_json_end(c, 200);
+	return guard_lead_on(c, who->user);
 }
 
 enum kr_err guard_step_up_post(struct kr_context *c)
 {
 	struct guard_who who;
 	struct guard_judged judged;
-	enum kr_err err;
+	enum kr_err err = guard_form_who(c, &who);
 
-	if (!guard_is_own_form(c))
-		return KR_ERR_CROSS_SITE;
-	err = guard_who(c, &who);
 	if (err)
 		return err;
 	if (!who.user && guard_is_json(c))
 		return guard_refuse(c, "Not signed in");
 	if (!who.user)
-		return guard_send_to(c, 303, "/login", aim_of(c));
+		return guard_send_to(c, 303, "/login", guard_wanted(c));
 	err = guard_prove(c, who.user, &judged);
 	if (err)
 		return err;
