@@ -10,6 +10,8 @@ bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/client.bash
 source "$BATS_TEST_DIRNAME/lib/client.bash"
+# shellcheck source=lib/browsers.bash
+source "$BATS_TEST_DIRNAME/lib/browsers.bash"
 # shellcheck source=lib/topologies.bash
 source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 
@@ -62,19 +64,6 @@ serve_one() { # NAME [OPTION...]
 		"${OPTIONS[@]}" "${@:2}"
 	within 10 kr_answers "$STACK/$1.sock" /hello ||
 		fail "users_app does not start"
-}
-
-# A browser with a cookie of its own asks a process.
-surf() { # BROWSER PROCESS PATH
-	local next
-	ask_at "$2" ${COOKIES[$1]:+-c "Kr.Session=${COOKIES[$1]}"} "$3"
-	next=$(cookie_value)
-	[[ ! $next ]] || COOKIES[$1]=$next
-}
-
-log_in() { # BROWSER USER [PROCESS]
-	surf "$1" "${3-$HERE}" "/login?user=$2&label=$1"
-	expect 200 in
 }
 
 # Whom a browser is taken for, by both processes.

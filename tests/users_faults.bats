@@ -8,6 +8,8 @@
 source "$BATS_TEST_DIRNAME/lib/stack.bash"
 # shellcheck source=lib/client.bash
 source "$BATS_TEST_DIRNAME/lib/client.bash"
+# shellcheck source=lib/browsers.bash
+source "$BATS_TEST_DIRNAME/lib/browsers.bash"
 
 INDEX=KestrunSession_@user:max
 ENDED=KestrunSession_@ended
@@ -34,18 +36,6 @@ serve_one() { # NAME [OPTION...]
 	kr_listen "$1" tests/users_app "unix:$STACK/$1.sock" "${@:2}"
 	within 10 kr_answers "$STACK/$1.sock" /hello ||
 		fail "users_app does not start"
-}
-
-surf() { # BROWSER PROCESS PATH
-	local next
-	ask_at "$2" ${COOKIES[$1]:+-c "Kr.Session=${COOKIES[$1]}"} "$3"
-	next=$(cookie_value)
-	[[ ! $next ]] || COOKIES[$1]=$next
-}
-
-log_in() { # BROWSER USER [PROCESS]
-	surf "$1" "${3-$HERE}" "/login?user=$2&label=$1"
-	expect 200 in
 }
 
 expect_user() { # BROWSER USER|nobody
