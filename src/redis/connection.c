@@ -285,6 +285,7 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 		return;
 	kri_calls_pop(&connection->calls);
 	set_sink(connection);
+	call->server = connection->wire->server;
 	if (is_ghost(call)) {
 		free(call);
 		return;
