@@ -175,7 +175,7 @@ static void assert_told(const char *words)
 static void nothing_happens_before_it_is_asked(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	run_for(30);
 	assert_int_equal(trial.servers[0].connections, 0);
 	assert_told("");
@@ -186,7 +186,7 @@ static void it_is_assured(void **state)
 	int64_t begun = kri_clock_boot_us();
 
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	assert_false(kri_watch_has(it.watch, SERVER));
 	ask_until(&it.assured, 1);
 	assert_told("assured ");
@@ -202,7 +202,7 @@ static void no_two_beats_are_of_one_key(void **state)
 	char before[sizeof(beat_key)];
 
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	strcpy(before, beat_key);
 	assert_true(starts(before, "kr:@beat:1000:"));
@@ -216,7 +216,7 @@ static void no_two_beats_are_of_one_key(void **state)
 static void asked_twice_it_beats_once(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	kri_watch_ask(it.watch);
 	ask_until(&it.assured, 1);
 	run_for(20);
@@ -235,7 +235,7 @@ static void serve_held(struct peer *peer, const char *command)
 static void the_answer_may_come_before_the_news(void **state)
 {
 	(void)state;
-	open_watch(serve_held, 500);
+	open_watch(serve_held, 3000);
 	ask_until(&trial.servers[0].served[0], 1);
 	say(peer_of(0), "+OK\r\n");
 	run_for(20);
@@ -251,7 +251,7 @@ static void the_answer_may_come_before_the_news(void **state)
 static void the_news_may_come_before_the_answer(void **state)
 {
 	(void)state;
-	open_watch(serve_held, 500);
+	open_watch(serve_held, 3000);
 	ask_until(&trial.servers[0].served[0], 1);
 	say_key(peer_of(0), beat_key);
 	run_for(20);
@@ -267,7 +267,7 @@ static void all_of_a_message_goes_before_the_assurance(void **state)
 	const char *keys[] = {beat_key, "kr:zz", "other:b", "kr:zzz"};
 
 	(void)state;
-	open_watch(serve_held, 500);
+	open_watch(serve_held, 3000);
 	ask_until(&trial.servers[0].served[0], 1);
 	say(peer_of(0), "+OK\r\n");
 	say_news(peer_of(0), 4, keys);
@@ -278,7 +278,7 @@ static void all_of_a_message_goes_before_the_assurance(void **state)
 static void a_null_says_that_all_has_changed(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	say(peer_of(0), ">2\r\n$10\r\ninvalidate\r\n_\r\n");
 	run_until(&it.words, 2);
@@ -288,7 +288,7 @@ static void a_null_says_that_all_has_changed(void **state)
 static void anothers_beat_tells_its_lease(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	say_key(peer_of(0), "kr:@beat:77:0000.1");
 	run_until(&it.words, 2);
@@ -367,7 +367,7 @@ static void a_large_message_is_told_whole(void **state)
 static void a_connection_that_ends_is_lost_once_and_comes_back(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	hang_up(peer_of(0));
 	run_until(&it.lost, 1);
@@ -381,7 +381,7 @@ static void a_connection_that_ends_is_lost_once_and_comes_back(void **state)
 static void another_process_at_its_place_is_another_server(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	run_id = "fedcba9876543210fedcba9876543210fedcba98";
 	hang_up(peer_of(0));
@@ -394,7 +394,7 @@ static void another_process_at_its_place_is_another_server(void **state)
 static void a_server_that_is_away_is_lost_and_comes_back(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	close_server(&trial.servers[0]);
 	uv_run(&trial.loop, UV_RUN_NOWAIT);
 	ask_until(&it.lost, 1);
@@ -409,7 +409,7 @@ static void a_server_that_is_away_is_lost_and_comes_back(void **state)
 static void a_server_that_hangs_is_lost(void **state)
 {
 	(void)state;
-	open_watch(serve_held, 60);
+	open_watch(serve_held, 250);
 	ask_until(&it.lost, 1);
 	assert_string_equal(it.why, "no answer in time");
 	assert_int_equal(it.hopeless, 0);
@@ -418,7 +418,7 @@ static void a_server_that_hangs_is_lost(void **state)
 static void half_an_answer_is_lost(void **state)
 {
 	(void)state;
-	open_watch(serve_held, 60);
+	open_watch(serve_held, 250);
 	ask_until(&trial.servers[0].served[0], 1);
 	say(peer_of(0), "+O");
 	run_until(&it.lost, 1);
@@ -434,11 +434,11 @@ static void serve_swallowing(struct peer *peer, const char *command)
 static void a_server_that_tells_nothing_is_hopeless(void **state)
 {
 	(void)state;
-	open_watch(serve_swallowing, 60);
+	open_watch(serve_swallowing, 250);
 	ask_until(&it.lost, 1);
 	assert_int_equal(it.hopeless, 1);
 	kri_watch_ask(it.watch);
-	run_for(300); /* the first pause would have been over */
+	run_for(350); /* the first pause would have been over */
 	assert_int_equal(trial.servers[0].connections, 1);
 }
 
@@ -446,7 +446,7 @@ static void a_server_that_tells_nothing_is_hopeless(void **state)
 static void one_that_told_before_is_not_hopeless(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 60);
+	open_watch(serve_redis, 250);
 	ask_until(&it.assured, 1);
 	trial.servers[0].serve = serve_swallowing;
 	ask_until(&it.lost, 1);
@@ -471,7 +471,7 @@ static void try_refusal(const char *command, const char *words, int hopeless)
 	refused = command;
 	refusal = words;
 	trial.servers[0].served[15] = 1;
-	open_watch(serve_refusing, 500);
+	open_watch(serve_refusing, 3000);
 	ask_until(&it.lost, 1);
 	assert_int_equal(it.hopeless, hopeless);
 	assert_int_equal(it.assured, 0);
@@ -528,7 +528,7 @@ static void a_redirection_is_lost(void **state)
 
 static void try_words(const char *words)
 {
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	say(peer_of(0), words);
 	run_until(&it.lost, 1);
@@ -573,7 +573,7 @@ static void it_may_be_closed_by_what_it_tells(void **state)
 	const char *keys[] = {"kr:a", "kr:b"};
 
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	it.closes = true;
 	say_news(peer_of(0), 2, keys);
@@ -588,7 +588,7 @@ static void it_may_be_closed_by_what_it_tells(void **state)
 static void it_may_be_closed_by_an_assurance(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	it.closes = true;
 	ask_until(&it.assured, 1);
 	run_for(20);
@@ -598,7 +598,7 @@ static void it_may_be_closed_by_an_assurance(void **state)
 static void it_may_be_closed_by_a_loss(void **state)
 {
 	(void)state;
-	open_watch(serve_redis, 500);
+	open_watch(serve_redis, 3000);
 	ask_until(&it.assured, 1);
 	it.closes = true;
 	hang_up(peer_of(0));
@@ -610,7 +610,7 @@ static void it_may_be_closed_by_a_loss(void **state)
 static void it_may_be_closed_while_it_connects(void **state)
 {
 	(void)state;
-	open_watch(serve_held, 500);
+	open_watch(serve_held, 3000);
 	kri_watch_ask(it.watch);
 	kri_watch_close(&it.watch);
 	run_for(20);
@@ -698,7 +698,7 @@ static bool has(int server)
 static void a_cluster_is_assured_by_all_of_its_primaries(void **state)
 {
 	(void)state;
-	open_cluster(500);
+	open_cluster(3000);
 	ask_until(&it.assured, 1);
 	assert_int_equal(kri_watch_count(it.watch), 2);
 	assert_true(has(0) && has(1) && !has(2));
@@ -709,7 +709,7 @@ static void a_cluster_is_assured_by_all_of_its_primaries(void **state)
 static void one_primary_holds_up_the_assurance(void **state)
 {
 	(void)state;
-	open_cluster(500);
+	open_cluster(3000);
 	trial.servers[1].served[1] = 1;
 	ask_until(&trial.servers[1].served[0], 1);
 	run_for(30);
@@ -732,7 +732,7 @@ static void try_change(void)
 static void another_epoch_is_lost_and_the_map_is_asked_for(void **state)
 {
 	(void)state;
-	open_cluster(500);
+	open_cluster(3000);
 	ask_until(&it.assured, 1);
 	owners[1] = 2;
 	epoch++;
@@ -743,7 +743,7 @@ static void another_epoch_is_lost_and_the_map_is_asked_for(void **state)
 static void a_cluster_whose_state_is_not_ok_is_lost(void **state)
 {
 	(void)state;
-	open_cluster(500);
+	open_cluster(3000);
 	ask_until(&it.assured, 1);
 	cluster_state = "fail";
 	try_change();
@@ -753,7 +753,7 @@ static void a_cluster_whose_state_is_not_ok_is_lost(void **state)
 static void a_cluster_is_found_by_its_other_nodes(void **state)
 {
 	(void)state;
-	open_cluster(500);
+	open_cluster(3000);
 	ask_until(&it.assured, 1);
 	owners[0] = 2;
 	close_server(&trial.servers[0]);
@@ -765,7 +765,7 @@ static void a_cluster_is_found_by_its_other_nodes(void **state)
 static void a_prefix_of_one_slot_needs_one_primary(void **state)
 {
 	(void)state;
-	open_cluster(500);
+	open_cluster(3000);
 	kri_watch_close(&it.watch);
 	assert_int_equal(kri_watch_open(trial.topology, &trial.loop,
 					KRI_TEXT("{kr}:"), LEASE, &owner, NULL,
