@@ -106,9 +106,9 @@ def memory: head(["requests served", "resident, KiB"]),
 def pages: head(["a page of 100 files", "over", "CPU µs: front + guard + Redis",
 		"Redis commands", "page, µs", "pages/s", "CPU, not guarded is 1",
 		"time of a page", "pages/s"]),
-	(("h2", "http/1.1") as $protocol | .pages[] | .label as $label
+	(("h2", "http/1.1") as $protocol | .pages[] | .label as $name
 	| .protocols[] | select(.protocol == $protocol)
-	| [$label, {"h2": "HTTP/2", "http/1.1": "HTTP/1.1"}[$protocol],
+	| [$name, {"h2": "HTTP/2", "http/1.1": "HTTP/1.1"}[$protocol],
 		(if .valid then
 			"\(.front_us) + \(.program_us) + \(.redis_us)"
 		else "invalid" end), .commands, .page_us, .pages_per_second,
