@@ -71,6 +71,7 @@ start_krsession() {
 }
 
 start_krsession-cache() {
+	lease_kept=true
 	start_ours krsession-cache -o "session.cache=$lease"
 }
 
