@@ -30,4 +30,5 @@ def figures($protocol; $door): lines($protocol; $door) as $l
 	   pages_to_open: ratio($protocol; $door; .pages_per_second)};
 
 .pages = [.doors[] | . as $d | .protocols = [("h2", "http/1.1") as $protocol
+	| select(lines($protocol; $d.door) | length > 0)
 	| figures($protocol; $d.door)]]
