@@ -24,14 +24,12 @@ redis_reads() {
 # its keys are counted on at their end. Only where one runs, as all keys are
 # walked: $lease_kept says so.
 redis_beats() {
-	local n=
-
-	# One that was held up has let its key go, and sets the next.
-	until [[ $n ]]; do
-		n=$(redis keys '*@beat:*' | sed -n 's/.*@beat:.*\.//p' |
-			sort -n | tail -n 1)
-	done
-	printf '{"beats":%s}\n' "$n"
+	# One that is held up, or has nothing to do, has let its key go.
+	[[ -e $run/beats ]] || echo 0 >"$run/beats"
+	redis keys '*@beat:*' | sed -n 's/.*@beat:.*\.//p' |
+		sort -n - "$run/beats" | tail -n 1 >"$run/beats.new"
+	mv "$run/beats.new" "$run/beats"
+	jq -c '{beats: .}' "$run/beats"
 }
 
 # What has been used so far: snapshot NAME=GROUP...
