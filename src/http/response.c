@@ -64,6 +64,7 @@ void kri_response_reset(struct kri_response *response)
 void kri_response_free(struct kri_response *response)
 {
 	kri_response_reset(response);
+	kri_json_builder_free(&response->json);
 	kri_buffer_free(&response->headers);
 	kri_buffer_free(&response->body);
 	kri_buffer_free(&response->type);
