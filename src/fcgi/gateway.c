@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
+
 #define NO_FD (-1) /* accept() on it fails at once */
 
 /* libfcgi writes 8 KiB at a time: so much goes out in one write, with the
@@ -69,8 +71,10 @@ static void release(struct kri_gateway *gateway)
 	FCGX_Free(&gateway->request, 0);
 	gateway->request.ipcFd = NO_FD;
 	gateway->request.envp = NULL;
-	/* A cookie among them is a secret. */
-	kri_buffer_wipe(&gateway->params);
+	/* A cookie among them is a secret. What lies behind them has been wiped
+	 * with longer ones. */
+	kri_wipe(gateway->params.data, gateway->params.len);
+	kri_buffer_clear(&gateway->params);
 	if (gateway->params.cap > PARAMS_KEPT)
 		kri_buffer_free(&gateway->params);
 }
