@@ -30,9 +30,9 @@
 struct kri_gateway {
 	FCGX_Request request;
 	struct kri_buffer params; /* their pointers, and then their texts */
-	int fd;      /* the connection; borrowed */
-	bool keep;   /* the server wants it kept */
-	bool linger; /* it may not all have been read */
+	int fd;                   /* the connection; borrowed */
+	bool keep;                /* the server wants it kept */
+	bool linger;              /* it may not all have been read */
 };
 
 /* The signals that libfcgi handles: so that accept() ends, which we do not let

@@ -116,8 +116,8 @@ static int by_place(const void *a, const void *b)
 
 static int by_name(const void *a, const void *b)
 {
-	int order = compare_names(*(const char *const *)a,
-				  *(const char *const *)b);
+	int order =
+		compare_names(*(const char *const *)a, *(const char *const *)b);
 
 	return order ? order : by_place(a, b);
 }

@@ -154,7 +154,7 @@ static void of_many_names_the_last_of_each_stays(void **state)
 /* A backslash in a name is two characters in the text, and so is a quote. */
 static void names_are_told_apart_by_all_their_bytes(void **state)
 {
-	static const char *const names[] = {"a",   "a\"",    "a\\",  "a\\\"",
+	static const char *const names[] = {"a",   "a\"",   "a\\",   "a\\\"",
 					    "a\n", "a\x01", "a\x02", "a,"};
 	struct kri_json_builder *json = *state;
 	size_t n = sizeof(names) / sizeof(names[0]);
@@ -190,8 +190,8 @@ static void so_many_names_are_no_burden(void **state)
 	read = json_tokener_parse(text.data);
 	assert_non_null(read);
 	assert_int_equal(json_object_object_length(read), 100000);
-	assert_int_equal(
-		json_object_get_int(json_object_object_get(read, "7")), 200007);
+	assert_int_equal(json_object_get_int(json_object_object_get(read, "7")),
+			 200007);
 	json_object_put(read);
 }
 
@@ -207,10 +207,11 @@ static void every_character_is_written_as_json_c_does(void **state)
 		json_object_object_add(expected, string,
 				       json_object_new_string(string));
 		kri_json_add_string(json, string, string);
-		assert_text(json, json_object_to_json_string_ext(
-					  expected,
-					  JSON_C_TO_STRING_PLAIN |
-						  JSON_C_TO_STRING_NOSLASHESCAPE));
+		assert_text(json,
+			    json_object_to_json_string_ext(
+				    expected,
+				    JSON_C_TO_STRING_PLAIN |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(expected);
 	}
 }
