@@ -303,7 +303,10 @@ static void on_gone(void *arg, enum kr_err err, const char *why)
 	kri_client_drain(client);
 }
 
-static const struct kri_wire_owner owner = {.reply = on_reply, .gone = on_gone};
+static const struct kri_wire_owner owner = {
+	.reply = on_reply,
+	.gone = on_gone,
+};
 
 /* ---- sending ------------------------------------------------------------ */
 

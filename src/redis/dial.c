@@ -169,7 +169,10 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 	finish(attempt, wire);
 }
 
-static const struct kri_wire_owner greeter = {.reply = on_reply, .gone = on_gone};
+static const struct kri_wire_owner greeter = {
+	.reply = on_reply,
+	.gone = on_gone,
+};
 
 static enum kr_err send_greeting(struct kri_attempt *attempt)
 {

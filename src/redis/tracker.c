@@ -20,7 +20,7 @@
 
 #define REPLY_ROOM ((size_t)8 << 20)  /* CLUSTER SLOTS of a large one */
 #define PUSH_ROOM ((size_t)16 << 20) /* some hundred thousand keys at once */
-#define ASKED_MAX 4 /* questions under way */
+#define QUESTIONS_MAX 4
 
 enum question { HELLO, TRACKING, INFO, CLUSTER, SLOTS, BEAT };
 
@@ -35,7 +35,7 @@ struct kri_tracker {
 	uv_timer_t timer; /* ends the wait for answers */
 	bool late;        /* it has, and what came is still unread */
 
-	enum question line[ASKED_MAX]; /* asked; n of them, in order */
+	enum question line[QUESTIONS_MAX]; /* asked; n of them, in order */
 	size_t n;
 	struct kri_arena replies, pushed;
 	struct kri_sink pushes;

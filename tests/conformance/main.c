@@ -15,7 +15,8 @@ static int run_all(const char *const *options)
 	trial_options = options;
 	return run_sessions() + run_renewal() + run_time() + run_values() +
 	       run_batches() + run_listing() + run_others() + run_full() +
-	       run_users() + run_limit() + run_counters() + run_threads();
+	       run_users() + run_limit() + run_counters() + run_threads() +
+	       run_follow();
 }
 
 static int run_memory(void)

@@ -98,6 +98,7 @@ void remove_all(struct trial *trial);
 
 int run_batches(void);
 int run_counters(void);
+int run_follow(void);
 int run_full(void);
 int run_limit(void);
 int run_listing(void);

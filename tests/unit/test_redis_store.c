@@ -40,7 +40,7 @@ void kri_topology_close(struct kri_topology **topology)
 const char *kri_topology_name(const struct kri_topology *topology)
 {
 	(void)topology;
-	return "fake";
+	return "none";
 }
 
 bool kri_topology_aborts(const struct kri_topology *topology)

@@ -46,7 +46,10 @@ static void on_gone(void *arg, enum kr_err err, const char *why)
 	snprintf(t->why, sizeof(t->why), "%s", why);
 }
 
-static const struct kri_wire_owner owner = {on_reply, on_gone};
+static const struct kri_wire_owner owner = {
+	.reply = on_reply,
+	.gone = on_gone,
+};
 
 static int begin(void **state, bool tls)
 {
