@@ -12,6 +12,10 @@
 int64_t kri_clock_us(void);
 int64_t kri_clock_ms(void);
 
+/* Microseconds of a clock that never goes back, and goes on while the machine
+ * sleeps (CLOCK_BOOTTIME): for promises made to others. */
+int64_t kri_clock_boot_us(void);
+
 /* A kri_clock_ms() as waits with CLOCK_MONOTONIC want it. */
 struct timespec kri_clock_timespec(int64_t ms);
 

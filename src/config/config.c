@@ -101,6 +101,29 @@ static enum kr_err check_timeouts(const struct kri_config *config,
 	return KR_ERR_CONFIG;
 }
 
+/* The shortest lease that a heartbeat can keep. */
+#define LEASE_MIN 10
+
+/* Copies are believed while their store tells of changes: Redis does. */
+static enum kr_err check_cache(const struct kri_config *config,
+			       struct kri_buffer *why)
+{
+	if (!config->cache)
+		return KR_OK;
+	if (config->cache >= LEASE_MIN &&
+	    config->store_kind == KRI_STORE_REDIS)
+		return KR_OK;
+	kri_buffer_string(why, "session.cache = ");
+	kri_print_duration(why, config->cache);
+	if (config->cache < LEASE_MIN)
+		kri_buffer_printf(why, ": must be 0, or at least %dms",
+				  LEASE_MIN);
+	else
+		kri_buffer_string(why, ": needs store.kind = redis, as no "
+				       "other store tells of changes");
+	return KR_ERR_CONFIG;
+}
+
 /* A password, and the option that may say instead where to find it. */
 struct secret {
 	const char *section, *key;
@@ -192,6 +215,8 @@ enum kr_err kri_config_check(const struct kri_config *config,
 		err = check_store(config, why);
 	if (!err)
 		err = check_timeouts(config, why);
+	if (!err)
+		err = check_cache(config, why);
 	if (!err)
 		err = check_passwords(config, why);
 	return err;

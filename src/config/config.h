@@ -84,6 +84,8 @@ struct kri_config {
 	int64_t max_size;         /* bytes of all keys and values */
 	int64_t max_per_user;     /* sessions of a user; 0: any number */
 	int64_t max_per_user_rule; /* enum kri_user_rule */
+	int64_t cache;             /* ms of its lease; 0: there is none */
+	int64_t cache_size;        /* bytes of all copies */
 	/* [cookie] */
 	char *cookie_name;
 	char *cookie_domain; /* "" : the host alone */

@@ -40,6 +40,15 @@ enum kri_operation {
 	KRI_OP_DESTROY /* end it */
 };
 
+/* What a load may be answered with. */
+enum kri_trust {
+	KRI_TRUST_STORE, /* what the store has now */
+	KRI_TRUST_COPY,  /* or a copy whose changes would have been told */
+	/* or one that may be out of date: it is `unproven` then, and good for
+	 * nothing but an exact UPDATE, by which the store proves it */
+	KRI_TRUST_GUESS
+};
+
 /* One session as the store has it, or is to have it. */
 struct kri_record {
 	char id[KRI_ID_LEN + 1];
@@ -58,6 +67,15 @@ struct kri_record {
 	/* The store's own, of the last login: in Redis the end of users'
 	 * sessions that it came behind. */
 	struct kri_text mark;
+	/* The store's own: which of its servers it was loaded from; 0: not
+	 * known. */
+	uint64_t source;
+
+	/* For a load: how far a copy in memory will do, and whether this is
+	 * one that only an exact UPDATE proves. Stores without copies need
+	 * not look. */
+	enum kri_trust trust;
+	bool unproven;
 
 	/* For a commit: */
 	enum kri_operation operation;
@@ -135,6 +153,29 @@ struct kri_examination {
 		     const char *mend);
 	void *arg;
 };
+
+/*
+ * Who follows a store is told of its changes, on a loop of its own, in the order
+ * in which they were made.
+ */
+struct kri_follower {
+	/* What is kept under that id may be another by now, or gone. NULL: so
+	 * may all be. */
+	void (*changed)(struct kri_follower *follower, const char *id);
+	/* Sessions of users may have been ended without a change of their
+	 * own. */
+	void (*users_changed)(struct kri_follower *follower);
+	/* All that was changed before `since`, the kri_clock_boot_us() of when
+	 * this was asked for, has been told. */
+	void (*assured)(struct kri_follower *follower, int64_t since);
+	/* From now on changes go untold, until it is assured again; what was
+	 * loaded before then is not to be trusted. `why` in one line; `hopeless`:
+	 * the store cannot do it, and is tried again only now and then. */
+	void (*lost)(struct kri_follower *follower, const char *why,
+		     bool hopeless);
+};
+
+struct kri_following;
 
 /* All of the operation is done; may be called before it returns. */
 typedef void kri_store_done(void *arg);
@@ -245,6 +286,23 @@ struct kri_store_ops {
 	 * Any thread. NULL for a store that is always there. */
 	int64_t (*away)(struct kri_store *store);
 
+	/*
+	 * Following, all of it on the thread of that loop; NULL in a store that
+	 * cannot be followed. `lease` in ms is said to others who follow. The
+	 * follower is told of nothing before the first _ask, and of nothing
+	 * after _unfollow, which sets the pointer to NULL; the loop must run
+	 * until nothing is alive in it. KR_ERR_MEMORY, KR_ERR_SYSTEM.
+	 */
+	enum kr_err (*follow)(struct kri_store *store, struct uv_loop_s *loop,
+			      struct kri_follower *follower, int64_t lease,
+			      struct kri_following **following);
+	/* Asks to be assured; `lost` or `assured` follows. While that is under
+	 * way it does nothing. */
+	void (*ask)(struct kri_following *following);
+	/* Whether changes of what was loaded from there are told. */
+	bool (*follows)(const struct kri_following *following, uint64_t source);
+	void (*unfollow)(struct kri_following **following);
+
 	/* All links have been detached and their loops have run out. */
 	void (*close)(struct kri_store **store);
 };
@@ -255,6 +313,9 @@ struct kri_store {
 	 * there is none, and sweeps only when told. Set before the first
 	 * attach. */
 	bool guest;
+	/* ms that whoever ends a session waits before that is said, as copies
+	 * of it may be believed for so long; 0: there are none. */
+	int64_t lease;
 };
 
 struct kri_link {
