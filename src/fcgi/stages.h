@@ -22,6 +22,8 @@ struct kri_batch {
 	struct kr_context **members; /* n of them; NULL: it has gone */
 	size_t n;
 	size_t commits_n;            /* in commits, as it went to the store */
+	size_t soon_n;               /* of them, before those that end sessions */
+	int commits_left;            /* calls of the store under way */
 	struct kri_arena arena;      /* of the records, with what was loaded */
 	struct kri_record **records; /* to load, each session once */
 	size_t records_n;
