@@ -23,7 +23,9 @@ teardown() {
 model_in_networks() { # [NAME=VALUE...]
 	local options
 	mapfile -t options < <(model_options single | grep -v ^redis.endpoint)
-	model_holds networks=1 "$@" -- "${options[@]}" \
+	model_holds networks=1 "$@" \
+		audit="redis.endpoint=unix://$STACK/redis.sock" \
+		-- "${options[@]}" \
 		redis.endpoint=redis://10.88.0.1:6379
 }
 

@@ -26,8 +26,8 @@ model_on_sentinel() { # [NAME=VALUE...]
 }
 
 @test "a failover: nothing is late, lost or stale" {
-	model_on_sentinel operations=0 seconds=5 lease=50 every=500 \
-		faults=failover
+	model_on_sentinel operations=0 seconds=2 lease=50 every=500 \
+		faults=switch
 	model_has_cached 20
 	(($(model_says faults) > 0))
 }
@@ -35,7 +35,7 @@ model_on_sentinel() { # [NAME=VALUE...]
 # bats test_tags=slow
 @test "all that can happen to a primary with replicas" {
 	model_on_sentinel operations=0 seconds=60 lease=50 every=500 \
-		faults=failover,crash_primary,flush,stop,kill_clients,\
+		faults=failover,switch,crash_primary,flush,stop,kill_clients,\
 kill_tracking,pause,clock
 	model_has_cached 5
 	(($(model_says faults) > 5))

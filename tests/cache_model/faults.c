@@ -50,6 +50,7 @@ static const struct fault all[] = {
 	{.name = "cut_in"},
 	{.name = "move_slots"},
 	{.name = "failover", .held = true, .alone = true},
+	{.name = "switch", .held = true, .alone = true},
 	{.name = "takeover", .held = true, .alone = true},
 	{.name = "crash_primary", .held = true, .alone = true},
 };
@@ -146,10 +147,11 @@ static const struct fault *draw_fault(uint64_t *random)
 	return chosen[(random_next(random) >> 16) % chosen_n];
 }
 
-void faults_inject(uint64_t *random)
+bool faults_inject(uint64_t *random)
 {
 	if (chosen_n)
 		inject(draw_fault(random), random);
+	return chosen_n;
 }
 
 /* ---- those done here --------------------------------------------------- */

@@ -5,6 +5,11 @@
  *
  *     cache_model [NAME=VALUE...] -- SECTION.KEY=VALUE...
  *
+ * NAME is seed, operations, seconds, processes, threads, lease (ms), limited
+ * (1: one session a user), networks (1: one for each process), faults and how
+ * many ms lie between them (every), what to break, and audit, an option for the
+ * look at the end alone.
+ *
  * PROCESSES with a store each, used by THREADS at once, log in, read, set,
  * count, renew, log out and end sessions of a few users, all at the same time
  * and never in step. Each call is noted with when it was begun and when it was
@@ -44,6 +49,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define AFTER_NS 1000000000  /* of history after a fault */
 #define LEAVE_NS 60000000000 /* that a process has to end */
 
 /* ---- arguments --------------------------------------------------------- */
@@ -97,6 +103,10 @@ static bool take_argument(char *text)
 		return faults_choose(value);
 	if (!strcmp(text, "break"))
 		return choose_breaking(value);
+	if (!strcmp(text, "audit")) {
+		world->audited = value;
+		return true;
+	}
 	n = strtoull(value, &rest, 10);
 	return *value && !*rest && take_number(text, n);
 }
@@ -212,9 +222,14 @@ static uint64_t sum_of(size_t member)
 	return sum;
 }
 
-static bool is_over(void)
+/* What a fault has left behind is to be seen, too. */
+static bool is_over(uint64_t fault_ns)
 {
-	return world->stop || now_ns() / 1000000000 >= world->seconds ||
+	if (world->stop)
+		return true;
+	if (fault_ns && now_ns() < fault_ns + AFTER_NS)
+		return false;
+	return now_ns() / 1000000000 >= world->seconds ||
 	       (world->operations &&
 		sum_of(offsetof(struct actor, operations)) >=
 			world->operations);
@@ -227,7 +242,7 @@ static uint64_t draw_pause(uint64_t *random)
 
 static void lead(void)
 {
-	uint64_t random = ~world->seed, next;
+	uint64_t random = ~world->seed, next, fault_ns = 0;
 
 	while (world->waiting < world->processes && !world->stop) {
 		sleep_ms(1);
@@ -237,11 +252,12 @@ static void lead(void)
 		faults_ask("join", i, world->process[i].pid);
 	world->go = true;
 	next = now_ns() + draw_pause(&random);
-	for (; !is_over(); reap()) {
+	for (; !is_over(fault_ns); reap()) {
 		sleep_ms(2);
-		if (now_ns() < next)
+		if (now_ns() < next || now_ns() / 1000000000 >= world->seconds)
 			continue;
-		faults_inject(&random);
+		if (faults_inject(&random))
+			fault_ns = now_ns();
 		next = now_ns() + draw_pause(&random);
 	}
 	world->stop = true;
@@ -280,8 +296,7 @@ int main(int argc, char **argv)
 			world->stop = true;
 	lead();
 	wait_for_all();
-	/* In a network namespace there is nobody to ask from here. */
-	if (!broken && !world->networks && start(PROCESSES, run_audit))
+	if (!broken && start(PROCESSES, run_audit))
 		wait_for_all();
 	return verdict();
 }

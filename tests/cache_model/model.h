@@ -108,6 +108,7 @@ struct world {
 	bool networks, limited;
 	enum breaking breaking;
 	char **options;
+	const char *audited; /* an option of who looks at the end, or NULL */
 
 	_Atomic bool go, stop, hold;
 	_Atomic unsigned waiting; /* processes, for go */
@@ -191,8 +192,8 @@ int process_audit(void);
 
 /* Names of faults, with commas between them. False: one is unknown. */
 bool faults_choose(char *names);
-/* One of those chosen, drawn by lot. Returns when it is over. */
-void faults_inject(uint64_t *random);
+/* One of those chosen, drawn by lot. Returns when it is over; false: none. */
+bool faults_inject(uint64_t *random);
 /* Has the one at the other end of stdin and stdout do it. */
 void faults_ask(const char *name, unsigned number, pid_t pid);
 

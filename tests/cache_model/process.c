@@ -114,7 +114,7 @@ int process_audit(void)
 {
 	struct kr_store *store = NULL;
 
-	if (open_store(NULL, &store))
+	if (open_store(world->audited, &store))
 		return 1;
 	audit(store);
 	kr_store_close(&store);

@@ -59,7 +59,7 @@ model_end() {
 	[[ ! ${MODEL_RUNS-} ]] || kill -KILL "$MODEL_RUNS" 2>/dev/null || :
 }
 
-# The options of a topology, without those that only time ends.
+# The options of a topology, with sessions that no moved clock ends.
 model_options() { # tls|sentinel|cluster|single
 	if [[ $1 == single ]]; then
 		echo "redis.endpoint=unix://$STACK/redis.sock"
@@ -67,7 +67,7 @@ model_options() { # tls|sentinel|cluster|single
 		"$1_options" | grep -vx -e -o
 	fi
 	printf '%s\n' redis.instance_name=KestrunSession_ \
-		session.absolute_timeout=0 session.idle_timeout=1h \
+		session.absolute_timeout=30d session.idle_timeout=1h \
 		session.io_timeout=2s redis.connect_timeout=1s log.level=error
 }
 
@@ -180,6 +180,24 @@ sentinel_failover() {
 	within 20 sentinel_settled
 }
 
+# The Sentinels leave the old primary as it is for ten seconds; here it is told
+# at once what they would tell it then.
+fault_switch() {
+	local old
+	old=$(primaries)
+	replicate_all
+	within 20 sentinel_begins
+	within 20 sentinel_has_other "$old"
+	ncli "$old" replicaof 127.0.0.1 "$(node_info \
+		"$(primaries | grep -vx "$old")" server tcp_port)"
+	ncli "$old" client kill type normal
+	within 30 sentinel_settled
+}
+
+sentinel_has_other() { # NAME
+	primaries | grep -qvx "$1"
+}
+
 sentinel_begins() {
 	[[ $(ncli sentinel1 sentinel failover mymaster 2>&1) == OK ]]
 }
@@ -265,15 +283,12 @@ cluster_maps() {
 	done
 }
 
-# Some of the slots that have sessions.
+# One of the slots that have something.
 fault_move_slots() {
-	local i slot from to
-	for ((i = 0; i < 4; i++)); do
-		from=$(primaries | shuf -n 1)
-		to=$(primaries | grep -vx "$from" | shuf -n 1)
-		slot=$(model_slot "$from")
-		[[ ! $slot ]] || model_move "$slot" "$from" "$to"
-	done
+	local slot names
+	mapfile -t names < <(primaries | shuf)
+	slot=$(model_slot "${names[0]}")
+	[[ ! $slot ]] || model_move "$slot" "${names[@]}"
 }
 
 model_slot() { # NAME
@@ -282,7 +297,7 @@ model_slot() { # NAME
 	[[ ! $key ]] || ncli "$1" cluster keyslot "$key"
 }
 
-model_move() { # SLOT FROM TO
+model_move() { # SLOT FROM TO PRIMARY...
 	local id name port
 	id=$(ncli "$3" cluster myid)
 	port=$(node_info "$3" server tcp_port)
@@ -293,7 +308,7 @@ model_move() { # SLOT FROM TO
 			xargs -r -d '\n' redis-cli -s "$STACK/$2.sock" migrate \
 				127.0.0.1 "$port" '' 0 5000 auth "$OPERATOR" keys
 	done
-	for name in "$3" "$2" $(primaries); do
+	for name in "$3" "${@:2}"; do
 		ncli "$name" cluster setslot "$1" node "$id"
 	done
 }
