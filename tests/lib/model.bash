@@ -7,25 +7,25 @@
 
 # Runs it; what is in its last line is left in $VERDICT, and printed.
 model() { # [NAME=VALUE...] -- SECTION.KEY=VALUE...
-	local asked done status=0 word rest
+	local asked answer status=0 word rest
 	coproc MODEL {
 		exec "$KR_BUILD/tests/cache_model/cache_model" "$@" \
 			2>>"$STACK/model.log" 3>&- 4>&-
 	}
 	MODEL_RUNS=$MODEL_PID
-	exec {asked}<&"${MODEL[0]}" {done}>&"${MODEL[1]}"
+	exec {asked}<&"${MODEL[0]}" {answer}>&"${MODEL[1]}"
 	VERDICT=
 	while read -r word rest <&"$asked"; do
 		if [[ $word == fault ]]; then
 			# shellcheck disable=SC2086 # name, process and its pid
 			model_fault $rest
-			echo >&"$done"
+			echo >&"$answer"
 		else
 			VERDICT="$word $rest"
 		fi
 	done
 	wait "$MODEL_RUNS" || status=$?
-	exec {asked}<&- {done}>&-
+	exec {asked}<&- {answer}>&-
 	MODEL_RUNS=
 	echo "# $VERDICT" >&3
 	return "$status"
