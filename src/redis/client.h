@@ -42,6 +42,7 @@ struct kri_call {
 	size_t room;
 
 	const struct kri_reply *reply[KRI_CALL_REPLIES];
+	uint64_t server; /* who answered, if the topology identifies; or 0 */
 	enum kr_err err; /* KR_OK: all replies are there, error replies too */
 
 	/* The client's own, while it is under way: */

@@ -285,6 +285,7 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 		return;
 	kri_calls_pop(&connection->calls);
 	set_sink(connection);
+	call->server = connection->wire->server;
 	if (is_ghost(call)) {
 		free(call);
 		return;
@@ -302,7 +303,7 @@ static void on_gone(void *arg, enum kr_err err, const char *why)
 	kri_client_drain(client);
 }
 
-static const struct kri_wire_owner owner = {on_reply, on_gone};
+static const struct kri_wire_owner owner = {.reply = on_reply, .gone = on_gone};
 
 /* ---- sending ------------------------------------------------------------ */
 

@@ -14,8 +14,10 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "redis/info.h"
+
 #define ADDRESSES_MAX 8
-#define REPLY_ROOM 4096 /* of all replies to the greeting */
+#define REPLY_ROOM 16384 /* of all replies to the greeting */
 
 union place {
 	struct sockaddr any;
@@ -131,16 +133,30 @@ static void on_gone(void *arg, enum kr_err err, const char *why)
 	finish(attempt, NULL);
 }
 
+/* Who does not say it, or says too much, serves all the same. */
+static void identify(struct kri_wire *wire, const struct kri_reply *reply)
+{
+	if (!wire->sink.over && reply->type == KRI_REPLY_STRING)
+		wire->server = kri_info_server(reply->text);
+}
+
 static void on_reply(void *arg, const struct kri_reply *reply)
 {
 	struct kri_attempt *attempt = arg;
 	struct kri_wire *wire = attempt->wire;
 	const char *why;
-	enum kr_err err = kri_sink_check(&wire->sink, &why);
+	enum kr_err err;
 
-	if (!err) {
-		err = kri_greeting_check(reply, attempt->left);
-		why = reply->text.data;
+	if (kri_greeting_identifies(attempt->dial, attempt->left)) {
+		identify(wire, reply);
+		err = KR_OK;
+	} else {
+		err = kri_sink_check(&wire->sink, &why);
+		if (!err) {
+			err = kri_greeting_check(attempt->dial, reply,
+						 attempt->left);
+			why = reply->text.data;
+		}
 	}
 	if (err) {
 		fail(attempt, err, why);
@@ -153,12 +169,12 @@ static void on_reply(void *arg, const struct kri_reply *reply)
 	finish(attempt, wire);
 }
 
-static const struct kri_wire_owner greeter = {on_reply, on_gone};
+static const struct kri_wire_owner greeter = {.reply = on_reply, .gone = on_gone};
 
 static enum kr_err send_greeting(struct kri_attempt *attempt)
 {
 	struct kri_buffer commands = KRI_BUFFER_EMPTY;
-	size_t cuts[4];
+	size_t cuts[KRI_GREETINGS + 1];
 	size_t n = kri_greeting_put(attempt->dial, &commands, cuts);
 	enum kr_err err = commands.failed ? KR_ERR_MEMORY : KR_OK;
 

@@ -19,6 +19,7 @@ struct kri_dial {
 	int database;
 	int64_t io_timeout; /* ms that the kernel may try to deliver */
 	int64_t keep_alive; /* seconds of silence before the kernel asks */
+	bool identify; /* ask which server it is, for the wire's `server` */
 
 	struct uv_loop_s *loop;
 	struct kri_lookups *lookups;
@@ -43,13 +44,19 @@ struct kri_attempt *kri_dial_start(const struct kri_dial *dial,
 /* Ends it; nobody is called back. */
 void kri_dial_cancel(struct kri_attempt **attempt);
 
+#define KRI_GREETINGS 4
+
 /* What precedes all other commands (greeting.c); returns how many. */
 size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
-			size_t cuts[4]);
+			size_t cuts[KRI_GREETINGS + 1]);
 
 /* Whether that reply, with `left` still to come, its own included, lets the
  * connection be used. */
-enum kr_err kri_greeting_check(const struct kri_reply *reply,
+enum kr_err kri_greeting_check(const struct kri_dial *dial,
+			       const struct kri_reply *reply,
 			       size_t left) KR_MUST_CHECK;
+
+/* Whether it is the answer to who the server is: that may be any. */
+bool kri_greeting_identifies(const struct kri_dial *dial, size_t left);
 
 #endif

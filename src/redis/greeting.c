@@ -25,8 +25,9 @@ static void put_database(int database, struct kri_buffer *out)
 }
 
 size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
-			size_t cuts[4])
+			size_t cuts[KRI_GREETINGS + 1])
 {
+	const char *const info[] = {"INFO", "server", NULL};
 	const char *const set_name[] = {"CLIENT", "SETNAME", dial->client_name,
 					NULL};
 	size_t n = 0;
@@ -42,16 +43,27 @@ size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
 	}
 	kri_command_strings(out, set_name);
 	cuts[++n] = out->len;
+	if (dial->identify) {
+		kri_command_strings(out, info);
+		cuts[++n] = out->len;
+	}
 	return n;
+}
+
+bool kri_greeting_identifies(const struct kri_dial *dial, size_t left)
+{
+	return dial->identify && left == 1;
 }
 
 /* The name is for people: a user who may not set it, or a name that Redis
  * does not like, works all the same. */
-enum kr_err kri_greeting_check(const struct kri_reply *reply, size_t left)
+enum kr_err kri_greeting_check(const struct kri_dial *dial,
+			       const struct kri_reply *reply, size_t left)
 {
 	enum kr_err err = kri_reply_check(reply);
+	size_t naming = dial->identify ? 2 : 1;
 
-	if (left == 1 &&
+	if (left == naming &&
 	    (err == KR_ERR_PROTOCOL || kri_reply_is_error(reply, "NOPERM ")))
 		return KR_OK;
 	return err;

@@ -200,7 +200,7 @@ static void on_gone(void *arg, enum kr_err err, const char *why)
 	fail_try(reach, err, why);
 }
 
-static const struct kri_wire_owner asker = {on_reply, on_gone};
+static const struct kri_wire_owner asker = {.reply = on_reply, .gone = on_gone};
 
 static void ask(struct kri_reach *reach, struct kri_wire *wire)
 {

@@ -20,8 +20,19 @@ _Static_assert(sizeof(enum kri_reply_type) == sizeof(int),
 	       "the type is an int");
 _Static_assert((int)KRI_REPLY_NIL < REDIS_REPLY_PUSH, "none of ours is a PUSH");
 
-/* Stands for all that had no room. */
+/* hiredis looks into a PUSH as into a reply of its own: one that seems to have
+ * no elements is none of a subscription, and goes to the callback for PUSHes. */
+struct push {
+	struct redisReply seen;
+	struct kri_reply reply;
+};
+
+/* Stand for all that had no room. */
 static struct kri_reply nothing = {.type = KRI_REPLY_NIL};
+static struct push no_push = {
+	.seen.type = REDIS_REPLY_PUSH,
+	.reply.type = KRI_REPLY_NIL,
+};
 
 /* The reader owns no object: the arena does. */
 static void free_nothing(void *object)
@@ -49,9 +60,28 @@ static struct kri_reply *put(const redisReadTask *task, struct kri_reply *reply)
 {
 	struct kri_reply *parent = task->parent ? task->parent->obj : NULL;
 
-	if (parent && parent != &nothing)
+	if (parent && task->parent->type == REDIS_REPLY_PUSH)
+		parent = &((struct push *)task->parent->obj)->reply;
+	if (parent && parent->elements)
 		parent->elements[task->idx] = reply;
 	return reply;
+}
+
+/* The sink of what is being read; NULL if nobody waits for it. */
+static struct kri_sink *sink_of(const redisReadTask *task)
+{
+	struct kri_sink *sink = task->privdata;
+	bool push = task->type == REDIS_REPLY_PUSH;
+
+	if (!task->parent)
+		sink->pushing = push;
+	if (sink->pushing && sink->pushes && (!push || !task->parent))
+		return sink->pushes;
+	if (!sink->arena || sink->pushing || push) {
+		sink->refused = true;
+		return NULL;
+	}
+	return sink;
 }
 
 /* A reply in its place: in its parent's elements, if it has a parent. Room
@@ -60,13 +90,11 @@ static struct kri_reply *put(const redisReadTask *task, struct kri_reply *reply)
 static struct kri_reply *make_with(const redisReadTask *task,
 				   enum kri_reply_type type, size_t more)
 {
-	struct kri_sink *sink = task->privdata;
+	struct kri_sink *sink = sink_of(task);
 	struct kri_reply *reply = NULL;
 
-	if (!sink->arena || task->type == REDIS_REPLY_PUSH) {
-		sink->refused = true;
+	if (!sink)
 		return NULL;
-	}
 	if (more < PTRDIFF_MAX - sizeof(*reply))
 		reply = take(sink, sizeof(*reply) + more);
 	else
@@ -94,12 +122,18 @@ static void keep_words(struct kri_sink *sink, const redisReadTask *task,
 			 data);
 }
 
+#define VERBATIM 4
+
 static void *make_string(const redisReadTask *task, char *data, size_t len)
 {
 	enum kri_reply_type type = KRI_REPLY_STRING;
 	struct kri_reply *reply;
 	char *text;
 
+	if (task->type == REDIS_REPLY_VERB) { /* "txt:" is in front */
+		data += VERBATIM;
+		len -= VERBATIM;
+	}
 	if (task->type == REDIS_REPLY_STATUS)
 		type = KRI_REPLY_STATUS;
 	else if (task->type == REDIS_REPLY_ERROR)
@@ -117,13 +151,44 @@ static void *make_string(const redisReadTask *task, char *data, size_t len)
 }
 
 /* The elements follow it. */
+static void *make_push(const redisReadTask *task, size_t n)
+{
+	size_t size = sizeof(struct kri_reply *);
+	struct kri_sink *sink = sink_of(task);
+	struct push *push = NULL;
+
+	if (!sink)
+		return NULL;
+	if (n < PTRDIFF_MAX / size - sizeof(*push))
+		push = take(sink, sizeof(*push) + n * size);
+	else
+		sink->over = true;
+	if (!push)
+		return &no_push;
+	*push = (struct push){
+		.seen.type = REDIS_REPLY_PUSH,
+		.reply.type = KRI_REPLY_ARRAY,
+		.reply.n = n,
+		.reply.elements = (struct kri_reply **)(push + 1),
+	};
+	return push;
+}
+
+const struct kri_reply *kri_reply_of_push(const void *push)
+{
+	return &((const struct push *)push)->reply;
+}
+
+/* The same, also of maps and sets. */
 static void *make_array(const redisReadTask *task, size_t n)
 {
 	size_t size = sizeof(struct kri_reply *);
-	struct kri_reply *reply =
-		make_with(task, KRI_REPLY_ARRAY,
-			  n < PTRDIFF_MAX / size ? n * size : PTRDIFF_MAX);
+	struct kri_reply *reply;
 
+	if (task->type == REDIS_REPLY_PUSH)
+		return make_push(task, n);
+	reply = make_with(task, KRI_REPLY_ARRAY,
+			  n < PTRDIFF_MAX / size ? n * size : PTRDIFF_MAX);
 	if (!reply || reply == &nothing)
 		return reply;
 	reply->n = n;
@@ -145,7 +210,7 @@ static void *make_nil(const redisReadTask *task)
 	return make(task, KRI_REPLY_NIL);
 }
 
-/* RESP3 only, which we never ask for: kept as text and as integer. */
+/* RESP3 only, of which trackers need none: kept as text and as integer. */
 static void *make_double(const redisReadTask *task, double value, char *data,
 			 size_t len)
 {

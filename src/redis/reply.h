@@ -32,6 +32,8 @@ struct kri_sink {
 	bool over;     /* it did not fit: what there is of it is not it */
 	bool starved;  /* and that is for want of memory, not of room */
 	bool refused;  /* a reply came that nobody waited for */
+	bool pushing;  /* what is being read is a PUSH, which goes here: */
+	struct kri_sink *pushes; /* NULL: none may come */
 	char said[96]; /* what that one said, if it was an error */
 };
 
@@ -39,6 +41,10 @@ struct kri_sink {
  * sink, which is borrowed. */
 struct redisReader;
 void kri_reply_hook(struct redisReader *reader, struct kri_sink *sink);
+
+/* The reply that a PUSH of hiredis' asynchronous interface is: an array, or
+ * NIL if there was no room for it. */
+const struct kri_reply *kri_reply_of_push(const void *push);
 
 /* Makes the sink ready for the next reply. */
 static inline void kri_sink_set(struct kri_sink *sink, struct kri_arena *arena,

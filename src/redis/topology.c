@@ -75,7 +75,7 @@ static enum kr_err open_tls(struct kri_topology *topology,
 	return kri_tls_open(&tls, &topology->tls, why);
 }
 
-static void set_dials(struct kri_topology *topology)
+static void set_dials(struct kri_topology *topology, bool identify)
 {
 	const struct kri_endpoint *endpoint = &topology->endpoint;
 
@@ -91,6 +91,7 @@ static void set_dials(struct kri_topology *topology)
 	topology->sentinel_dial = topology->dial;
 	topology->sentinel_dial.login = &endpoint->sentinel_login;
 	topology->sentinel_dial.database = 0;
+	topology->dial.identify = identify;
 }
 
 /* All addresses, or the service and its Sentinels. */
@@ -121,7 +122,7 @@ static enum kr_err fill(struct kri_topology *topology,
 		err = open_tls(topology, options, why);
 	if (err)
 		return err;
-	set_dials(topology);
+	set_dials(topology, options->identify);
 	print_name(topology);
 	if (endpoint->ignored.len)
 		kri_log(KRI_LOG_WARNING, NULL,
@@ -158,6 +159,11 @@ void kri_topology_close(struct kri_topology **topology)
 	kri_outages_free(&(*topology)->outages);
 	free(*topology);
 	*topology = NULL;
+}
+
+const char *kri_topology_name(const struct kri_topology *topology)
+{
+	return topology->name.data;
 }
 
 bool kri_topology_aborts(const struct kri_topology *topology)

@@ -23,6 +23,7 @@ struct kri_topology_options {
 	int64_t io_timeout;      /* ms */
 	int64_t keep_alive;      /* seconds */
 	bool abort_on_connect_fail;
+	bool identify; /* each connection asks which server it is at */
 	struct kri_tls_options tls;
 	const char *tls_host; /* the name to verify */
 };
@@ -37,6 +38,9 @@ enum kr_err kri_topology_open(const struct kri_topology_options *options,
 
 /* All clients must have been closed, and their loops have run out. */
 void kri_topology_close(struct kri_topology **topology);
+
+/* As the log calls it. */
+const char *kri_topology_name(const struct kri_topology *topology);
 
 /* Whether not to start without Redis. */
 bool kri_topology_aborts(const struct kri_topology *topology);

@@ -148,6 +148,17 @@ static void on_unawaited(redisAsyncContext *ac, void *reply, void *arg)
 		went(ac->data);
 }
 
+static void on_push(redisAsyncContext *ac, void *push)
+{
+	struct kri_wire *wire = ac->data;
+
+	if (!wire->owner)
+		return;
+	wire->pushing = true;
+	wire->owner->push(wire->arg, kri_reply_of_push(push));
+	wire->pushing = false;
+}
+
 /* ---- what its owner does ------------------------------------------------ */
 
 struct kri_wire *kri_wire_open(int fd, bool tls)
@@ -194,6 +205,12 @@ enum kr_err kri_wire_watch(struct kri_wire *wire, struct uv_loop_s *loop)
 	wire->ac->ev.delWrite = delete_write;
 	add_read(wire->ac->ev.data);
 	return KR_OK;
+}
+
+void kri_wire_take_pushes(struct kri_wire *wire, struct kri_sink *pushes)
+{
+	wire->sink.pushes = pushes;
+	redisAsyncSetPushCallback(wire->ac, on_push);
 }
 
 enum kr_err kri_wire_send(struct kri_wire *wire, struct kri_text command,
@@ -262,6 +279,8 @@ bool kri_wire_is_quiet(const struct kri_wire *wire)
 		(!reader->ridx && reader->task[0]->type < 0));
 }
 
+/* hiredis goes on reading after a PUSH, whatever its callback did. So it is let
+ * find the end by itself: of what has been read, or of the connection. */
 void kri_wire_close(struct kri_wire **wire)
 {
 	struct kri_wire *closed = *wire;
@@ -270,5 +289,10 @@ void kri_wire_close(struct kri_wire **wire)
 	if (!closed)
 		return;
 	closed->owner = NULL;
-	redisAsyncFree(closed->ac);
+	closed->sink.pushes = NULL;
+	kri_sink_set(&closed->sink, NULL, 0);
+	if (closed->pushing)
+		shutdown(closed->ac->c.fd, SHUT_RDWR);
+	else
+		redisAsyncFree(closed->ac);
 }

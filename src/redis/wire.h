@@ -18,6 +18,9 @@ struct kri_wire_owner {
 	void (*reply)(void *arg, const struct kri_reply *reply);
 	/* The wire is gone, as if it had been closed. */
 	void (*gone)(void *arg, enum kr_err err, const char *why);
+	/* A PUSH (RESP3), between replies as it came; where none is taken, it
+	 * ends the connection. */
+	void (*push)(void *arg, const struct kri_reply *push);
 };
 
 struct kri_wire {
@@ -30,6 +33,8 @@ struct kri_wire {
 	uint64_t heard;    /* uv_now() when something was read last */
 	bool held;         /* what is sent now goes with the flush */
 	bool writing;      /* in a flush */
+	bool pushing;      /* its owner is being told of a PUSH */
+	uint64_t server;   /* which one it is, if that was asked for; or 0 */
 	bool tls;
 };
 
@@ -50,6 +55,10 @@ static inline void kri_wire_own(struct kri_wire *wire,
 	wire->owner = owner;
 	wire->arg = arg;
 }
+
+/* From now on pushes are taken, in that sink, which is borrowed; the owner makes
+ * it ready for the next one. */
+void kri_wire_take_pushes(struct kri_wire *wire, struct kri_sink *pushes);
 
 /* Sends one whole command. Its reply goes to the owner, or nowhere. Unless
  * it is held, it is written by the next turn of the loop. KR_ERR_MEMORY. */

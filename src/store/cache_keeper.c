@@ -122,14 +122,16 @@ static void lease_seen(struct kri_follower *follower, int64_t ms)
 
 /* ---- the thread -------------------------------------------------------- */
 
+/* One that is not followed stays, so that its next load does not wake us. */
 static void answer_question(struct kri_keeper *keeper)
 {
-	uint64_t source = atomic_exchange(&keeper->question, 0);
+	unsigned long long source = atomic_load(&keeper->question);
 	size_t n = atomic_load(&keeper->sources_n);
 
 	if (!source || n == SOURCES ||
 	    !keeper->store->ops->follows(keeper->following, source))
 		return;
+	atomic_compare_exchange_strong(&keeper->question, &source, 0);
 	for (size_t i = 0; i < n; i++)
 		if (atomic_load(&keeper->sources[i]) == source)
 			return;
@@ -187,6 +189,7 @@ static void on_async(uv_async_t *async)
 		end(keeper);
 		return;
 	}
+	answer_question(keeper);
 	if (!uv_is_active((uv_handle_t *)&keeper->timer))
 		uv_timer_start(&keeper->timer, on_time, 0, third);
 }
@@ -341,8 +344,10 @@ bool kri_keeper_follows(struct kri_keeper *keeper, uint64_t source)
 	for (size_t i = 0; i < n; i++)
 		if (atomic_load(&keeper->sources[i]) == source)
 			return true;
-	if (source)
+	if (source && atomic_load(&keeper->question) != source) {
 		atomic_store(&keeper->question, source);
+		wake(keeper);
+	}
 	return false;
 }
 

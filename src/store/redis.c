@@ -119,6 +119,10 @@ static const struct kri_store_ops redis_ops = {
 	.sweep = sweep,
 	.check = check,
 	.away = away,
+	.follow = kri_redis_follow,
+	.ask = kri_redis_ask,
+	.follows = kri_redis_follows,
+	.unfollow = kri_redis_unfollow,
 	.close = close_store,
 };
 
@@ -152,6 +156,7 @@ static enum kr_err open_topology(const struct kri_config *config,
 		.io_timeout = config->io_timeout,
 		.keep_alive = config->redis_keep_alive / 1000,
 		.abort_on_connect_fail = config->redis_abort_on_connect_fail,
+		.identify = config->cache != 0,
 		.tls_host = config->redis_tls_server_name,
 		.tls =
 			{

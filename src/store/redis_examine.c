@@ -7,29 +7,12 @@
 
 #include "base/clock.h"
 #include "redis/command.h"
+#include "redis/info.h"
 
 #define ROOM ((size_t)64 << 10) /* bytes of INFO's reply */
 #define CLOCK_MOST 2000         /* ms that clocks may differ */
 
 /* ---- INFO ------------------------------------------------------------- */
-
-/* The value of a line "name:value", or no text. */
-static struct kri_text value_of(struct kri_text info, const char *name)
-{
-	while (info.len) {
-		struct kri_text line = kri_text_cut(&info, '\n');
-		struct kri_text key = kri_text_cut(&line, ':');
-
-		if (kri_text_equal(key, kri_text_of(name)))
-			return kri_text_trim(line);
-	}
-	return kri_text(NULL, 0);
-}
-
-static bool says(struct kri_text info, const char *name, const char *value)
-{
-	return kri_text_equal(value_of(info, name), kri_text_of(value));
-}
 
 static void tell(struct kri_examination *examination, enum kri_finding finding,
 		 struct kri_buffer *text, const char *mend)
@@ -43,19 +26,19 @@ static void tell(struct kri_examination *examination, enum kri_finding finding,
 static void tell_server(struct kri_examination *examination,
 			struct kri_text info, struct kri_buffer *text)
 {
-	struct kri_text version = value_of(info, "valkey_version");
+	struct kri_text version = kri_info_value(info, "valkey_version");
 	const char *name = "Valkey";
-	bool replica = says(info, "role", "slave");
+	bool replica = kri_info_says(info, "role", "slave");
 
 	if (!version.data) {
-		version = value_of(info, "redis_version");
+		version = kri_info_value(info, "redis_version");
 		name = "Redis";
 	}
 	kri_buffer_printf(text, "%s %.*s, a %s, port %.*s", name,
 			  (int)version.len, version.data ? version.data : "?",
 			  replica ? "replica" : "primary",
-			  (int)value_of(info, "tcp_port").len,
-			  value_of(info, "tcp_port").data);
+			  (int)kri_info_value(info, "tcp_port").len,
+			  kri_info_value(info, "tcp_port").data);
 	tell(examination, replica ? KRI_FINDING_BAD : KRI_FINDING_GOOD, text,
 	     replica ? "name the primary, or the Sentinels and "
 		       "redis.service_name"
@@ -65,8 +48,8 @@ static void tell_server(struct kri_examination *examination,
 static void tell_eviction(struct kri_examination *examination,
 			  struct kri_text info, struct kri_buffer *text)
 {
-	struct kri_text policy = value_of(info, "maxmemory_policy");
-	bool bounded = !says(info, "maxmemory", "0");
+	struct kri_text policy = kri_info_value(info, "maxmemory_policy");
+	bool bounded = !kri_info_says(info, "maxmemory", "0");
 
 	if (!policy.data)
 		return;
@@ -87,11 +70,11 @@ static void tell_eviction(struct kri_examination *examination,
 static void tell_persistence(struct kri_examination *examination,
 			     struct kri_text info, struct kri_buffer *text)
 {
-	bool aof = says(info, "aof_enabled", "1");
-	bool failed = (aof && says(info, "aof_last_write_status", "err")) ||
-		      says(info, "rdb_last_bgsave_status", "err");
+	bool aof = kri_info_says(info, "aof_enabled", "1");
+	bool failed = (aof && kri_info_says(info, "aof_last_write_status", "err")) ||
+		      kri_info_says(info, "rdb_last_bgsave_status", "err");
 
-	if (!value_of(info, "aof_enabled").data)
+	if (!kri_info_value(info, "aof_enabled").data)
 		return;
 	if (failed)
 		kri_buffer_string(text,

@@ -165,5 +165,11 @@ void kri_redis_count_up(struct kri_link *base, struct kri_counter *counter,
 void kri_redis_examine(struct kri_link *base,
 		       struct kri_examination *examination,
 		       kri_store_done *done, void *arg);
+enum kr_err kri_redis_follow(struct kri_store *base, struct uv_loop_s *loop,
+			     struct kri_follower *follower, int64_t lease,
+			     struct kri_following **following);
+void kri_redis_ask(struct kri_following *following);
+bool kri_redis_follows(const struct kri_following *following, uint64_t source);
+void kri_redis_unfollow(struct kri_following **following);
 
 #endif

@@ -182,6 +182,7 @@ enum kr_err kri_redis_read_load(struct kri_record *record,
 				const struct kri_call *call)
 {
 	kri_record_clear(record);
+	record->source = call->server;
 	if (!call->err)
 		return read_hash(record, call->reply[0]);
 	if (call->err != KR_ERR_LIMIT)

@@ -173,8 +173,9 @@ struct kri_follower {
 	 * the store cannot do it, and is tried again only now and then. */
 	void (*lost)(struct kri_follower *follower, const char *why,
 		     bool hopeless);
-	/* Somebody else follows the store with a lease of so many ms. */
-	void (*lease_seen)(struct kri_follower *follower, int64_t ms);
+	/* Somebody else follows the same store with a longer lease, in ms, than
+	 * ours and all that were seen before. NULL: nobody wants to know. */
+	void (*lease_seen)(struct kri_follower *follower, int64_t lease);
 };
 
 struct kri_following;

@@ -37,6 +37,12 @@ void kri_topology_close(struct kri_topology **topology)
 	*topology = NULL;
 }
 
+const char *kri_topology_name(const struct kri_topology *topology)
+{
+	(void)topology;
+	return "fake";
+}
+
 bool kri_topology_aborts(const struct kri_topology *topology)
 {
 	(void)topology;
