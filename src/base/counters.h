@@ -222,8 +222,8 @@ struct kri_counters {
 enum kr_err kri_counters_open(size_t routes,
 			      struct kri_counters **out) KR_MUST_CHECK;
 
-/* What it has counted stays in the sum, but for the routes. Its thread has ended,
- * or is the caller, which has none from then on. */
+/* What it has counted stays in the sum, but for the routes. Its thread has
+ * ended, or is the caller, which has none from then on. */
 void kri_counters_close(struct kri_counters **counters);
 
 /* The calling thread counts there from now on; NULL: with all others. */

@@ -82,10 +82,10 @@ enum kr_err kri_visit_leave(struct kri_visit *visit, bool atomic,
 			    bool *waits) KR_MUST_CHECK;
 
 /*
- * Once all that share its records have left: whether what it read of them holds.
- * If not, a record was a guess that nothing which is to be committed proves;
- * nothing will be, and it has to run _again with what the store has. *waits: it
- * holds if the commit succeeds.
+ * Once all that share its records have left: whether what it read of them
+ * holds. If not, a record was a guess that nothing which is to be committed
+ * proves; nothing will be, and it has to run _again with what the store has.
+ * *waits: it holds if the commit succeeds.
  */
 bool kri_visit_is_sure(struct kri_visit *visit, bool *waits) KR_MUST_CHECK;
 

@@ -30,8 +30,8 @@ static void refuse(const struct kri_cache_link *link,
 		   void *arg)
 {
 	for (size_t i = 0; i < n; i++)
-		records[i]->err = link->closing ? KR_ERR_UNAVAILABLE
-						: KR_ERR_MEMORY;
+		records[i]->err =
+			link->closing ? KR_ERR_UNAVAILABLE : KR_ERR_MEMORY;
 	done(arg);
 }
 
@@ -104,8 +104,7 @@ static void load_rest(struct kri_cache_link *link, struct kri_record **records,
 	for (size_t i = 0; i < n; i++) {
 		kri_count(KRI_METRIC_CACHE_MISSES);
 		op->records[i] = records[i];
-		op->stamps[i] =
-			kri_copies_stamp(cache->copies, records[i]->id);
+		op->stamps[i] = kri_copies_stamp(cache->copies, records[i]->id);
 	}
 	op->n = n;
 	inner_ops(link)->load(link->inner, op->records, n, loaded, op);
@@ -236,8 +235,7 @@ static void flush(struct kri_link *base)
 
 static bool busy(const struct kri_link *base)
 {
-	const struct kri_cache_link *link =
-		(const struct kri_cache_link *)base;
+	const struct kri_cache_link *link = (const struct kri_cache_link *)base;
 
 	return inner_ops(link)->busy && inner_ops(link)->busy(link->inner);
 }

@@ -225,9 +225,9 @@ bool kri_copies_take(struct kri_copies *copies, struct kri_record *record,
 {
 	uint64_t hash = kri_id_hash(record->id);
 	struct shard *shard = enter(copies, hash);
-	bool taken = take_at(copies, shard,
-			     find(copies, shard, hash, record->id), record,
-			     now);
+	bool taken =
+		take_at(copies, shard, find(copies, shard, hash, record->id),
+			record, now);
 
 	leave(shard);
 	return taken;

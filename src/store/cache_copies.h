@@ -44,8 +44,7 @@ struct kri_copy_stamp kri_copies_stamp(struct kri_copies *copies,
 				       const char *id);
 
 /* Keeps a copy of what was loaded, unless that may have changed since. */
-void kri_copies_fill(struct kri_copies *copies,
-		     const struct kri_record *record,
+void kri_copies_fill(struct kri_copies *copies, const struct kri_record *record,
 		     const struct kri_copy_stamp *stamp);
 
 /*

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-#define IDLE_FIELD KRI_TEXT("@idle") /* session/session.h: KRI_KEY_IDLE */
+#define IDLE_FIELD KRI_TEXT("@idle")     /* session/session.h: KRI_KEY_IDLE */
 #define IDLE_MOST (365 * INT64_C(86400)) /* seconds */
 
 /* ---- making ----------------------------------------------------------- */

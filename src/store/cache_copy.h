@@ -12,11 +12,11 @@ struct kri_copy_value {
 };
 
 struct kri_copy {
-	struct kri_copy *next;           /* in its bucket */
-	struct kri_copy *newer, *older;  /* in the order of their use */
-	size_t size;                     /* that it takes, with malloc's */
-	uint64_t era, users;             /* as in the stamp */
-	int64_t made;  /* kri_clock_boot_us() */
+	struct kri_copy *next;          /* in its bucket */
+	struct kri_copy *newer, *older; /* in the order of their use */
+	size_t size;                    /* that it takes, with malloc's */
+	uint64_t era, users;            /* as in the stamp */
+	int64_t made;                   /* kri_clock_boot_us() */
 	int64_t slack; /* ms after the last touch when the next is due */
 	bool guess;
 	char id[KRI_ID_LEN + 1];

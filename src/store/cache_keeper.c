@@ -29,18 +29,19 @@ struct kri_keeper {
 	struct kri_copies *copies;
 	int64_t lease; /* us */
 
-	atomic_llong good_until;  /* kri_clock_boot_us(); 0: not good */
-	atomic_llong wanted_at;   /* likewise */
-	atomic_llong longest;     /* us: lease of any that follow the store */
-	atomic_bool rests;        /* nobody wanted one for a while */
-	atomic_ullong question;   /* a source that may be followed; 0: none */
+	atomic_llong good_until; /* kri_clock_boot_us(); 0: not good */
+	atomic_llong wanted_at;  /* likewise */
+	atomic_llong longest;    /* us: lease of any that follow the store */
+	atomic_bool rests;       /* nobody wanted one for a while */
+	atomic_ullong question;  /* a source that may be followed; 0: none */
 	atomic_size_t sources_n;
 	atomic_ullong sources[SOURCES]; /* that are followed, in this era */
 
 	pthread_mutex_t lock; /* of the state */
 	enum state state;
 	pthread_t thread;
-	uv_async_t async; /* tells the thread; its loop is there while RUNNING */
+	uv_async_t
+		async; /* tells the thread; its loop is there while RUNNING */
 
 	/* The thread's own: */
 	uv_loop_t loop;
@@ -83,7 +84,8 @@ static void complain(struct kri_keeper *keeper, int64_t took)
 			"cache: no session is served from memory, as the store "
 			"takes %lld ms to answer, and session.cache is %lld "
 			"ms; it had better be five times as much",
-			(long long)took / 1000, (long long)keeper->lease / 1000);
+			(long long)took / 1000,
+			(long long)keeper->lease / 1000);
 }
 
 static void assured(struct kri_follower *follower, int64_t since)

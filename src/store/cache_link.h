@@ -24,12 +24,12 @@ struct kri_cache_op;
 /* One loop's. */
 struct kri_cache_link {
 	struct kri_link base;
-	struct kri_link *inner;      /* NULL: it has been detached */
-	uv_timer_t timer;            /* for the first that waits */
-	struct kri_cache_op *first;  /* ends that wait, by their time */
+	struct kri_link *inner;     /* NULL: it has been detached */
+	uv_timer_t timer;           /* for the first that waits */
+	struct kri_cache_op *first; /* ends that wait, by their time */
 	struct kri_cache_op **last;
-	struct kri_cache_op *idle;   /* unused */
-	size_t users;                /* ops under way, and the timer */
+	struct kri_cache_op *idle; /* unused */
+	size_t users;              /* ops under way, and the timer */
 	bool closing;
 };
 
@@ -37,15 +37,15 @@ struct kri_cache_link {
  * store and back. */
 struct kri_cache_op {
 	struct kri_cache_link *link;
-	struct kri_record **records;    /* n of them, in room for cap */
-	struct kri_copy_stamp *stamps;  /* of each */
+	struct kri_record **records;   /* n of them, in room for cap */
+	struct kri_copy_stamp *stamps; /* of each */
 	size_t n, cap;
-	struct kri_user_query *query;   /* of an end of users' sessions */
-	bool ends;                      /* it waits when it is done */
-	int64_t due;                    /* kri_clock_boot_us() */
+	struct kri_user_query *query; /* of an end of users' sessions */
+	bool ends;                    /* it waits when it is done */
+	int64_t due;                  /* kri_clock_boot_us() */
 	kri_store_done *done;
 	void *arg;
-	struct kri_cache_op *next;      /* that waits, or is unused */
+	struct kri_cache_op *next; /* that waits, or is unused */
 };
 
 static inline struct kri_cache *kri_cache_of(const struct kri_link *link)

@@ -155,8 +155,8 @@ struct kri_examination {
 };
 
 /*
- * Who follows a store is told of its changes, on a loop of its own, in the order
- * in which they were made.
+ * Who follows a store is told of its changes, on a loop of its own, in the
+ * order in which they were made.
  */
 struct kri_follower {
 	/* What is kept under that id may be another by now, or gone. NULL: so
@@ -169,8 +169,9 @@ struct kri_follower {
 	 * this was asked for, has been told. */
 	void (*assured)(struct kri_follower *follower, int64_t since);
 	/* From now on changes go untold, until it is assured again; what was
-	 * loaded before then is not to be trusted. `why` in one line; `hopeless`:
-	 * the store cannot do it, and is tried again only now and then. */
+	 * loaded before then is not to be trusted. `why` in one line;
+	 * `hopeless`: the store cannot do it, and is tried again only now and
+	 * then. */
 	void (*lost)(struct kri_follower *follower, const char *why,
 		     bool hopeless);
 	/* Somebody else follows the same store with a longer lease, in ms, than

@@ -4,9 +4,9 @@
  */
 #include "actor.h"
 
-#define PAUSE_MS 2          /* after an error */
+#define PAUSE_MS 2           /* after an error */
 #define AUDIT_NS 20000000000 /* to count once more, whatever is wrong */
-#define AUDITED 5000        /* ended cards */
+#define AUDITED 5000         /* ended cards */
 
 static unsigned draw(struct self *self, unsigned n)
 {
@@ -18,8 +18,8 @@ static unsigned draw(struct self *self, unsigned n)
 static enum operation draw_operation(struct self *self)
 {
 	static const unsigned of_thousand[OPERATIONS] = {
-		[SET] = 40, [COUNT] = 30, [LOGIN] = 2, [RENEW] = 6,
-		[LOGOUT] = 4, [END] = 3, [END_OTHERS] = 2, [END_ALL] = 2};
+		[SET] = 40,   [COUNT] = 30, [LOGIN] = 2,      [RENEW] = 6,
+		[LOGOUT] = 4, [END] = 3,    [END_OTHERS] = 2, [END_ALL] = 2};
 	unsigned at = draw(self, 1000);
 
 	for (unsigned i = SET; i < OPERATIONS; i++) {
@@ -103,9 +103,11 @@ static void step(struct self *self)
 
 void actor_run(unsigned actor, struct kr_store *store, struct kr_store *plain)
 {
-	struct self self = {.number = actor, .process = actor / THREADS,
+	struct self self = {.number = actor,
+			    .process = actor / THREADS,
 			    .random = world->seed * ACTORS + actor,
-			    .store = store, .ends = plain ? plain : store,
+			    .store = store,
+			    .ends = plain ? plain : store,
 			    .notes = &world->actors[actor]};
 
 	while (!world->stop)
@@ -134,9 +136,12 @@ static void audit_count(struct self *self, struct card *card)
 
 void audit(struct kr_store *store)
 {
-	struct self self = {.number = AUDITOR, .process = AUDITOR / THREADS,
-			    .random = world->seed, .store = store,
-			    .ends = store, .notes = &world->actors[AUDITOR]};
+	struct self self = {.number = AUDITOR,
+			    .process = AUDITOR / THREADS,
+			    .random = world->seed,
+			    .store = store,
+			    .ends = store,
+			    .notes = &world->actors[AUDITOR]};
 	uint32_t n = world->cards_n < CARDS ? world->cards_n : CARDS;
 	struct card *card;
 

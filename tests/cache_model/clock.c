@@ -39,8 +39,8 @@ int clock_gettime(clockid_t clock, struct timespec *at)
 {
 	int status = (int)syscall(SYS_clock_gettime, clock, at);
 
-	if (!status && (clock == CLOCK_REALTIME ||
-			clock == CLOCK_REALTIME_COARSE))
+	if (!status &&
+	    (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
 		move(at);
 	return status;
 }

@@ -17,8 +17,8 @@ void look_begin(struct look *look, struct card *card, unsigned actor,
 {
 	struct session *session = card_session(card);
 
-	*look = (struct look){.card = card, .actor = actor,
-			      .process = actor / THREADS};
+	*look = (struct look){
+		.card = card, .actor = actor, .process = actor / THREADS};
 	look->whose[0] = look->process % PROCESSES * THREADS +
 			 (unsigned)(random_next(random) % world->threads);
 	look->whose[1] =
@@ -74,14 +74,14 @@ static void judge_age(const struct look *look, int i, uint32_t seen)
 	struct setting *setting = &session->settings[look->whose[i]];
 	uint64_t age = age_of_next(setting, seen, look->begun);
 	uint64_t worst = world->worst_ns;
-	uint64_t most = world->lease_ms * 1000000ull +
-			(world->lease_ms ? SLACK_NS : 0);
+	uint64_t most =
+		world->lease_ms * 1000000ull + (world->lease_ms ? SLACK_NS : 0);
 	bool own = look->whose[i] / THREADS == look->process;
 
 	if (setting->muddled || !is_sound(session))
 		return;
-	while (age > worst && !atomic_compare_exchange_weak(&world->worst_ns,
-							    &worst, age))
+	while (age > worst &&
+	       !atomic_compare_exchange_weak(&world->worst_ns, &worst, age))
 		;
 	if (!own && age <= most && world->lease_ms)
 		return;
@@ -143,8 +143,8 @@ bool look_end(const struct look *look, struct kr_session *opened,
 	struct session *session = card_session(look->card);
 
 	if (kr_session_user(opened)) {
-		card_answered(look->card, stamp_of(look->begun, operation,
-						   look->actor));
+		card_answered(look->card,
+			      stamp_of(look->begun, operation, look->actor));
 		judge_values(look, opened);
 		return true;
 	}

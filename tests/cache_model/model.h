@@ -72,11 +72,12 @@ struct setting {
 struct session {
 	char id[32];
 	uint32_t user;
-	uint32_t generation;       /* the world's, before it was begun */
-	_Atomic bool endangered;   /* an end of it was begun */
-	_Atomic uint32_t adding;   /* additions that may have been stored */
-	_Atomic uint32_t added;    /* and those that were acknowledged */
-	_Atomic uint32_t counted[PROCESSES]; /* the most that one has been told */
+	uint32_t generation;     /* the world's, before it was begun */
+	_Atomic bool endangered; /* an end of it was begun */
+	_Atomic uint32_t adding; /* additions that may have been stored */
+	_Atomic uint32_t added;  /* and those that were acknowledged */
+	_Atomic uint32_t
+		counted[PROCESSES]; /* the most that one has been told */
 	struct setting settings[ACTORS];
 };
 
@@ -151,8 +152,7 @@ void card_answered(struct card *card, stamp at);
 void card_stored(struct card *card, stamp at);
 
 /* One line about what must not be, of the first ones. */
-void complain(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *operation_name(enum operation operation);
 
 /* ---- judge.c ----------------------------------------------------------- */

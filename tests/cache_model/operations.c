@@ -119,8 +119,7 @@ static enum kr_err do_read(struct self *self, struct card *card)
 
 static enum kr_err do_set(struct self *self, struct card *card)
 {
-	struct setting *setting =
-		&card_session(card)->settings[self->number];
+	struct setting *setting = &card_session(card)->settings[self->number];
 	struct kr_session *session = NULL;
 	uint32_t n = setting->begun + 1;
 	char key[8];
@@ -216,9 +215,9 @@ static void take_card(struct self *self, struct login *login,
 	uint32_t session = login->session, was;
 	const char *cookie = "";
 	struct card *card;
-	bool same = login->renews && login->old &&
-		    !strcmp(kr_session_id(opened),
-			    card_session(login->old)->id);
+	bool same =
+		login->renews && login->old &&
+		!strcmp(kr_session_id(opened), card_session(login->old)->id);
 
 	if (login->renews && !same)
 		return; /* another was first, and this is one of its own */
@@ -266,8 +265,8 @@ static enum kr_err log_in(struct self *self, struct login *login,
 static enum kr_err do_login(struct self *self, unsigned user, unsigned slot,
 			    struct card *renewed)
 {
-	struct login login = {.user = user, .slot = slot,
-			      .renews = renewed != NULL};
+	struct login login = {
+		.user = user, .slot = slot, .renews = renewed != NULL};
 	struct kr_session *session = NULL;
 	uint32_t kept = renewed ? renewed->session : SESSIONS;
 	enum kr_err err = KR_OK;

@@ -88,8 +88,8 @@ struct card *card_add(const char *cookie, uint32_t session)
 
 uint32_t session_add(uint32_t user)
 {
-	uint32_t n = world->sessions_n < SESSIONS ? world->sessions_n++
-						  : SESSIONS;
+	uint32_t n =
+		world->sessions_n < SESSIONS ? world->sessions_n++ : SESSIONS;
 
 	if (n >= SESSIONS)
 		return SESSIONS;
@@ -178,8 +178,9 @@ void complain(const char *format, ...)
 const char *operation_name(enum operation operation)
 {
 	static const char *const names[OPERATIONS] = {
-		"read",	  "set", "count",	   "login",  "renewal",
-		"logout", "end", "end of all others", "end of all"};
+		"read",      "set",    "count", "login",
+		"renewal",   "logout", "end",   "end of all others",
+		"end of all"};
 
 	return operation < OPERATIONS ? names[operation] : "nothing";
 }
