@@ -159,5 +159,5 @@ pages() {
 	run jq -r -f "$BATS_TEST_DIRNAME/../bench/guard_table.jq" \
 		"$BATS_TEST_TMPDIR/pages"
 	grep -q '^guarded .*h2 .*INVALID' <<<"$output"
-	! grep -q '^open .*h2 .*INVALID' <<<"$output"
+	if grep -q '^open .*h2 .*INVALID' <<<"$output"; then fail "$output"; fi
 }
