@@ -7,7 +7,9 @@
 # at ${ports[NAME]}.
 # shellcheck disable=SC2034 # the tables are read by their names
 
-apps=(nginx krsession lua php go aspnet kestrel express flask)
+apps=(nginx krsession krsession-cache lua php go aspnet kestrel express flask)
+
+readonly lease=50ms # of ours where it has a cache
 
 # Whose program and front are one process: what their sessions cost beside the
 # front cannot be told.
@@ -16,6 +18,7 @@ readonly fronts_themselves=(nginx lua kestrel)
 declare -Ar labels=(
 	[nginx]='nginx by itself'
 	[krsession]='krsession'
+	[krsession-cache]="krsession, session.cache = $lease"
 	[lua]='nginx Lua, raw Redis commands'
 	[php]='php-fpm, phpredis'
 	[go]='Go, gorilla/sessions + redistore'
@@ -28,6 +31,7 @@ declare -Ar labels=(
 declare -Ar app_packages=(
 	[nginx]=nginx
 	[krsession]=''
+	[krsession-cache]=''
 	[lua]='libnginx-mod-http-lua'
 	[php]='php-fpm php-redis'
 	[go]='golang-go golang-github-boj-redistore-dev'
@@ -63,11 +67,24 @@ lacking() { # APP
 start_nginx() { :; }
 
 start_krsession() {
-	start krsession spawn-fcgi -n -s krsession.sock -M 0660 \
-		"${as_www[@]}" -- "$root/build/installed/bin/krsessiond" \
-		-o "redis.endpoint=unix://$run/redis.sock"
-	nginx_part upstream >krsession-upstream.conf
-	nginx_part location >krsession-location.conf
+	start_ours krsession
+}
+
+start_krsession-cache() {
+	lease_kept=true
+	start_ours krsession-cache -o "session.cache=$lease"
+}
+
+# The upstream has the name of the app, so that both can be there.
+start_ours() { # APP OPTION...
+	start "$1" spawn-fcgi -n -s "$1.sock" -M 0660 "${as_www[@]}" -- \
+		"$root/build/installed/bin/krsessiond" \
+		-o "redis.endpoint=unix://$run/redis.sock" "${@:2}"
+	nginx_part upstream | sed "/upstream/s/krsession/$1/
+		s/unix:krsession.sock/unix:$1.sock/" >"$1-upstream.conf"
+	nginx_part location |
+		sed "s/fastcgi_pass krsession;/fastcgi_pass $1;/" \
+			>"$1-location.conf"
 }
 
 # A block of conf/nginx.conf, so that what is measured is what is shipped.

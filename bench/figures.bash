@@ -10,7 +10,7 @@ redis() {
 redis_calls() {
 	redis info commandstats | tr -d '\r' | jq -cRn '
 	[inputs | capture("^cmdstat_(?<key>[^:]+):calls=(?<value>[0-9]+)")
-		| select(.key != "info") | .value |= tonumber] | from_entries'
+		| select(.key | IN("info", "keys") | not) | .value |= tonumber] | from_entries'
 }
 
 # How often Redis has read from a connection: once for a whole pipeline, so
@@ -18,6 +18,18 @@ redis_calls() {
 redis_reads() {
 	redis info stats | tr -d '\r' |
 		sed -n 's/^total_reads_processed:/{"reads":/p' | sed 's/$/}/'
+}
+
+# How often a session.cache has asked Redis whether it is told of all changes;
+# its keys are counted on at their end. Only where one runs, as all keys are
+# walked: $lease_kept says so.
+redis_beats() {
+	# One that is held up, or has nothing to do, has let its key go.
+	[[ -e $run/beats ]] || echo 0 >"$run/beats"
+	redis keys '*@beat:*' | sed -n 's/.*@beat:.*\.//p' |
+		sort -n - "$run/beats" | tail -n 1 >"$run/beats.new"
+	mv "$run/beats.new" "$run/beats"
+	jq -c '{beats: .}' "$run/beats"
 }
 
 # What has been used so far: snapshot NAME=GROUP...
@@ -32,11 +44,13 @@ snapshot() {
 			| {cpu: from_entries}'
 		redis_calls | jq -c '{calls: .}'
 		redis_reads
+		! ${lease_kept:-false} || redis_beats
 	} | jq -cs add
 }
 
 # between BEFORE AFTER REQUESTS: for each request, the microseconds of each
-# group and the commands of Redis.
+# group and the commands of Redis, without those of a cache's lease, which
+# come by themselves.
 between() {
 	jq -cn --argjson a "$1" --argjson b "$2" --argjson n "$3" '
 	def each($x; $y): [$y | to_entries[]
@@ -44,8 +58,11 @@ between() {
 		| .value = (.value / ([$n, 1] | max) * 100 | round / 100)
 		| select(.value != 0)]
 		| from_entries;
-	{cpu_us: each($a.cpu; $b.cpu), commands: each($a.calls; $b.calls)}
-		+ each({reads_a_request: $a.reads}; {reads_a_request: $b.reads})
+	(($b.beats // 0) - ($a.beats // 0)) as $beats
+	| {cpu_us: each($a.cpu; $b.cpu), commands: each($a.calls; $b.calls
+			| if .set then .set -= $beats else . end)}
+		+ each({reads_a_request: $a.reads};
+			{reads_a_request: ($b.reads - $beats)})
 	| .commands_a_request = ([.commands[]] | add // 0
 		| . * 100 | round / 100)'
 }

@@ -1,6 +1,7 @@
 # The results of a bench as the tables of docs/performance.md:
 #
 #     jq -r -f bench/markdown.jq bench/results/<date>-front.json
+#     jq -r -f bench/markdown.jq bench/results/<date>-guard.json
 #     jq -r -f bench/markdown.jq bench/results/<date>-program.json
 
 def median: sort | if length == 0 then null
@@ -102,5 +103,17 @@ def memory: head(["requests served", "resident, KiB"]),
 	(.measurements[] | select(.part == "size") | "A session with user " +
 		"and counter: \(.bytes) bytes by `MEMORY USAGE`.");
 
+def pages: head(["a page of 100 files", "over", "CPU µs: front + guard + Redis",
+		"Redis commands", "page, µs", "pages/s", "CPU, not guarded is 1",
+		"time of a page", "pages/s"]),
+	(("h2", "http/1.1") as $protocol | .pages[] | .label as $name
+	| .protocols[] | select(.protocol == $protocol)
+	| [$name, {"h2": "HTTP/2", "http/1.1": "HTTP/1.1"}[$protocol],
+		(if .valid then
+			"\(.front_us) + \(.program_us) + \(.redis_us)"
+		else "invalid" end), .commands, .page_us, .pages_per_second,
+		.cpu_to_open, .page_to_open, .pages_to_open] | row);
+
 if .results then front
+elif .pages then pages
 else distances, "", kept, "", idle, "", growth, "", memory end

@@ -122,3 +122,42 @@ beside() { # APP FIELD
 	[ "$(beside slow valid)" = false ]
 	[ "$(beside away valid)" = '' ]
 }
+
+# ---- pages behind the guard ---------------------------------------------
+
+page() { # ROUND DOOR FRONT PROGRAM REDIS PAGE-US [ERRORS]
+	jq -cn --argjson round "$1" --arg door "$2" --argjson front "$3" \
+		--argjson program "$4" --argjson redis "$5" \
+		--argjson page_us "$6" --argjson errors "${7-0}" '
+	{$round, $door, protocol: "h2", pages_per_second: (1 / $page_us),
+		$page_us, files: 100, $errors, commands_a_request: 0,
+		cpu_us: {$front, $program, $redis}}'
+}
+
+pages() {
+	{
+		page 1 open 100 0 0 10
+		page 1 guarded 120 30 10 20
+		page 2 open 200 0 0 20
+		page 2 guarded 220 30 30 30
+		page 3 open 100 0 0 10
+		page 3 guarded 100 20 10 11 "$@"
+	} | jq -s '{measurements: ., doors: [{door: "open", label: "open"},
+		{door: "guarded", label: "guarded"}]}' |
+		jq -f "$BATS_TEST_DIRNAME/../bench/guard.jq"
+}
+
+@test "a guarded page: what it costs is told within the rounds" {
+	# 160/100, 280/200 and 130/100; 20/10, 30/20 and 11/10
+	[ "$(pages | jq -c '.pages[1].protocols[0]
+		| [.cpu_to_open, .page_to_open, .valid]')" = '[1.4,1.5,true]' ]
+	[ "$(pages | jq -c '.pages[0].protocols[0].cpu_to_open')" = 1 ]
+}
+
+@test "a guarded page with errors has no valid figures" {
+	pages 1 >"$BATS_TEST_TMPDIR/pages"
+	run jq -r -f "$BATS_TEST_DIRNAME/../bench/guard_table.jq" \
+		"$BATS_TEST_TMPDIR/pages"
+	grep -q '^guarded .*h2 .*INVALID' <<<"$output"
+	if grep -q '^open .*h2 .*INVALID' <<<"$output"; then fail "$output"; fi
+}

@@ -74,6 +74,20 @@ conforms_on() { # tls|sentinel|cluster
 	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock"
 }
 
+@test "Redis with copies in memory conforms" {
+	redis_start
+	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock" \
+		session.cache=10ms
+}
+
+@test "a cluster with copies in memory conforms" {
+	local options
+	cluster_start
+	allow_looks
+	mapfile -t options < <(cluster_options | grep -vx -e -o)
+	conforms_on_redis "${options[@]}" session.cache=10ms
+}
+
 @test "Redis with TLS and users conforms" {
 	conforms_on tls
 }

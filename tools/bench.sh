@@ -10,6 +10,8 @@
 . "$root/bench/parts.bash"
 # shellcheck source=bench/front.bash
 . "$root/bench/front.bash"
+# shellcheck source=bench/guard.bash
+. "$root/bench/guard.bash"
 # shellcheck source=bench/program.bash
 . "$root/bench/program.bash"
 
@@ -51,12 +53,12 @@ read_bench_options() {
 			only=$2
 			shift
 			;;
-		front | program) benches+=("$1") ;;
+		front | guard | program) benches+=("$1") ;;
 		*) refuse "bench does not know '$1'" ;;
 		esac
 		shift
 	done
-	((${#benches[@]})) || benches=(front program)
+	((${#benches[@]})) || benches=(front guard program)
 }
 
 build_bench_programs() {

@@ -18,7 +18,7 @@ readonly test_packages=(bats parallel jq procps iproute2 systemd g++ sqlite3
 	postgresql pgbouncer libmicrohttpd-dev lighttpd-modules-lua
 	apache2-utils whois sasl2-bin)
 readonly lint_packages=(shellcheck mandoc)
-readonly bench_packages=(wrk) # its peers are in bench/apps.bash
+readonly bench_packages=(wrk nghttp2-client) # its peers are in bench/apps.bash
 readonly prometheus_packages=(prometheus) # its promtool
 readonly fresh_packages=(mmdebstrap git systemd-container)
 

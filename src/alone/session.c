@@ -158,7 +158,10 @@ static struct kri_record *record_of(struct kri_alone *alone, const char *id)
 	record = kri_arena_alloc(&alone->loads, sizeof(*record));
 	if (!record)
 		return NULL;
-	*record = (struct kri_record){.arena = &alone->loads};
+	*record = (struct kri_record){
+		.arena = &alone->loads,
+		.trust = alone->anew ? KRI_TRUST_STORE : KRI_TRUST_COPY,
+	};
 	memcpy(record->id, id, sizeof(record->id));
 	alone->records[alone->n++] = record;
 	return record;
@@ -322,6 +325,7 @@ void kri_alone_again(struct kri_alone *alone)
 			alone->outrun ? KR_ERR_RENEWED : KR_ERR_CONFLICT);
 	alone->failed = KR_OK;
 	alone->outrun = false;
+	alone->anew = true;
 	kri_arena_reset(&alone->arena);
 	kri_arena_reset(&alone->loads);
 }

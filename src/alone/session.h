@@ -23,6 +23,7 @@ struct kri_alone {
 	bool atomic;
 	enum kr_err failed; /* why nothing is done before it is loaded again */
 	bool outrun;        /* that was a renewal, lost at the store */
+	bool anew;          /* it is loaded again: no copy will do */
 	struct kri_buffer cookies[2]; /* to be sent; by whether it is Secure */
 
 	/* Of the step under way: */

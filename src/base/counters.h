@@ -74,6 +74,18 @@ enum kri_metric_kind {
 	X(CONNECT_FAILURES, KRI_COUNTED,                                       \
 	  "krsession_store_connection_failures_total",                         \
 	  "Connections to the store's servers that broke, or were not made.")  \
+	X(CACHE_HITS, KRI_COUNTED, "krsession_cache_hits_total",               \
+	  "Sessions served from a copy in memory (session.cache).")            \
+	X(CACHE_MISSES, KRI_COUNTED, "krsession_cache_misses_total",           \
+	  "Sessions asked of the store though there is a cache.")              \
+	X(CACHE_LOST, KRI_COUNTED, "krsession_cache_lost_total",               \
+	  "Times that all copies were dropped, as changes went untold.")       \
+	X(CACHE_UP, KRI_GAUGE, "krsession_cache_up",                           \
+	  "1 while copies in memory may be served, else 0.")                   \
+	X(CACHE_COPIES, KRI_GAUGE, "krsession_cache_copies",                   \
+	  "Copies of sessions in memory.")                                     \
+	X(CACHE_BYTES, KRI_GAUGE, "krsession_cache_bytes",                     \
+	  "Memory of those copies (session.cache_size limits it).")            \
 	X(STORE_UP, KRI_GAUGE, "krsession_store_up",                           \
 	  "0 while a server of the store is known to be away, else 1.")        \
 	X(CONNECTIONS, KRI_GAUGE, "krsession_connections",                     \
@@ -210,8 +222,8 @@ struct kri_counters {
 enum kr_err kri_counters_open(size_t routes,
 			      struct kri_counters **out) KR_MUST_CHECK;
 
-/* What it has counted stays in the sum, but for the routes. Its thread has ended,
- * or is the caller, which has none from then on. */
+/* What it has counted stays in the sum, but for the routes. Its thread has
+ * ended, or is the caller, which has none from then on. */
 void kri_counters_close(struct kri_counters **counters);
 
 /* The calling thread counts there from now on; NULL: with all others. */

@@ -35,32 +35,49 @@ void kri_base64url_encode(const unsigned char *bytes, size_t size, char *out)
 		*out = base64url[bits << (6 - have) & 0x3f];
 }
 
+/* A character's six bits; any other has more, and leaves them in *seen. */
+static inline unsigned bits_of(char c, unsigned *seen)
+{
+	unsigned six = base64url_bits[(unsigned char)c] - 1u;
+
+	*seen |= six;
+	return six;
+}
+
 /*
  * Bytes are written before the whole text is known to be good, which saves a
- * second pass; the caller must not look at them after an error.
+ * second pass; the caller must not look at them after an error. Four characters
+ * are three bytes; at the end two are one, and three are two.
  */
 enum kr_err kri_base64url_decode(struct kri_text text, unsigned char *bytes,
 				 size_t size)
 {
-	unsigned bits = 0; /* the low `have` of it are yet to be written */
-	int have = 0;
-	size_t i;
+	const char *at = text.data;
+	size_t rest = size % 3;
+	unsigned bits, seen = 0;
 
 	if (text.len != KRI_BASE64URL_LEN(size))
 		return KR_ERR_INPUT;
-	for (i = 0; i < text.len; i++) {
-		unsigned six = base64url_bits[(unsigned char)text.data[i]];
-
-		if (!six)
-			return KR_ERR_INPUT;
-		bits = (bits << 6 | (six - 1)) & 0xffff;
-		have += 6;
-		if (have >= 8) {
-			have -= 8;
-			*bytes++ = (unsigned char)(bits >> have);
-		}
+	for (size_t i = 0; i < size / 3; i++, at += 4) {
+		bits = bits_of(at[0], &seen) << 18 |
+		       bits_of(at[1], &seen) << 12 |
+		       bits_of(at[2], &seen) << 6 | bits_of(at[3], &seen);
+		*bytes++ = (unsigned char)(bits >> 16);
+		*bytes++ = (unsigned char)(bits >> 8);
+		*bytes++ = (unsigned char)bits;
 	}
-	return bits & ((1u << have) - 1) ? KR_ERR_INPUT : KR_OK;
+	bits = 0;
+	if (rest) {
+		bits = bits_of(at[0], &seen) << 12 | bits_of(at[1], &seen) << 6;
+		if (rest == 2)
+			bits |= bits_of(at[2], &seen);
+		*bytes++ = (unsigned char)(bits >> 10);
+		if (rest == 2)
+			*bytes = (unsigned char)(bits >> 2);
+		/* What is no byte is 0, or it were another spelling. */
+		bits &= rest == 1 ? 0x3ff : 3;
+	}
+	return bits || seen > 63 ? KR_ERR_INPUT : KR_OK;
 }
 
 /* The value of a hex digit, or -1. */

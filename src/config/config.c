@@ -110,8 +110,7 @@ static enum kr_err check_cache(const struct kri_config *config,
 {
 	if (!config->cache)
 		return KR_OK;
-	if (config->cache >= LEASE_MIN &&
-	    config->store_kind == KRI_STORE_REDIS)
+	if (config->cache >= LEASE_MIN && config->store_kind == KRI_STORE_REDIS)
 		return KR_OK;
 	kri_buffer_string(why, "session.cache = ");
 	kri_print_duration(why, config->cache);

@@ -75,14 +75,14 @@ struct kri_config {
 	int64_t file_limit;   /* bytes that this file may take */
 	int64_t durable;      /* 0 or 1: its writes outlive a power cut */
 	/* [session] */
-	int64_t idle_timeout;     /* ms */
-	int64_t absolute_timeout; /* ms; 0: none */
-	int64_t io_timeout;       /* ms for one exchange with the store */
-	int64_t max_key;          /* bytes of a key */
-	int64_t max_value;        /* bytes of a value */
-	int64_t max_values;       /* values of a session */
-	int64_t max_size;         /* bytes of all keys and values */
-	int64_t max_per_user;     /* sessions of a user; 0: any number */
+	int64_t idle_timeout;      /* ms */
+	int64_t absolute_timeout;  /* ms; 0: none */
+	int64_t io_timeout;        /* ms for one exchange with the store */
+	int64_t max_key;           /* bytes of a key */
+	int64_t max_value;         /* bytes of a value */
+	int64_t max_values;        /* values of a session */
+	int64_t max_size;          /* bytes of all keys and values */
+	int64_t max_per_user;      /* sessions of a user; 0: any number */
 	int64_t max_per_user_rule; /* enum kri_user_rule */
 	int64_t cache;             /* ms of its lease; 0: there is none */
 	int64_t cache_size;        /* bytes of all copies */

@@ -64,17 +64,24 @@ void kri_batch_close(struct kri_batch *batch)
 	batch->stages->spare = batch;
 }
 
-static struct kri_record *record_of(struct kri_batch *batch, const char *id)
+/* The most demanding of those that share it says how far it is trusted. */
+static struct kri_record *record_of(struct kri_batch *batch, const char *id,
+				    enum kri_trust trust)
 {
 	struct kri_record *record;
 
-	for (size_t i = 0; i < batch->records_n; i++)
-		if (!memcmp(batch->records[i]->id, id, KRI_ID_LEN))
-			return batch->records[i];
+	for (size_t i = 0; i < batch->records_n; i++) {
+		record = batch->records[i];
+		if (memcmp(record->id, id, KRI_ID_LEN))
+			continue;
+		if (trust < record->trust)
+			record->trust = trust;
+		return record;
+	}
 	record = kri_arena_alloc(&batch->arena, sizeof(*record));
 	if (!record)
 		return NULL;
-	*record = (struct kri_record){.arena = &batch->arena};
+	*record = (struct kri_record){.arena = &batch->arena, .trust = trust};
 	memcpy(record->id, id, sizeof(record->id));
 	batch->records[batch->records_n++] = record;
 	return record;
@@ -85,7 +92,8 @@ bool kri_batch_add(struct kri_batch *batch, struct kr_context *c)
 	for (size_t i = 0; c->phase == KRI_TO_LOAD && i < c->visit.n; i++) {
 		struct kri_candidate *candidate = &c->visit.candidates[i];
 
-		candidate->record = record_of(batch, candidate->token.id);
+		candidate->record = record_of(batch, candidate->token.id,
+					      kri_exchange_trust(c));
 		if (!candidate->record)
 			return false;
 	}
@@ -93,22 +101,31 @@ bool kri_batch_add(struct kri_batch *batch, struct kr_context *c)
 	return true;
 }
 
-/* What was loaded and changed, and what was made. */
-size_t kri_batch_collect(struct kri_batch *batch)
+static void collect(struct kri_batch *batch, struct kri_record *record)
 {
-	size_t n = 0;
+	size_t n = batch->commits_n++;
 
+	batch->commits[n] = record;
+	if (kri_record_ends(record))
+		return;
+	batch->commits[n] = batch->commits[batch->soon_n];
+	batch->commits[batch->soon_n++] = record;
+}
+
+/* What was loaded and changed, and what was made. */
+void kri_batch_collect(struct kri_batch *batch)
+{
+	batch->commits_n = batch->soon_n = 0;
 	for (size_t i = 0; i < batch->records_n; i++)
 		if (batch->records[i]->operation != KRI_OP_NONE)
-			batch->commits[n++] = batch->records[i];
+			collect(batch, batch->records[i]);
 	for (size_t i = 0; i < batch->n; i++) {
 		const struct kr_context *c = batch->members[i];
 		struct kri_record *record = c ? c->visit.session.record : NULL;
 
 		if (record && record->operation == KRI_OP_CREATE)
-			batch->commits[n++] = record;
+			collect(batch, record);
 	}
-	return n;
 }
 
 /* ---- the pool --------------------------------------------------------- */

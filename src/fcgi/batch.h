@@ -17,8 +17,9 @@ void kri_batch_close(struct kri_batch *batch);
  * candidates: exchanges of one session share one. False without memory. */
 bool kri_batch_add(struct kri_batch *batch, struct kr_context *c);
 
-/* Puts what is to be committed into batch->commits; returns how many. */
-size_t kri_batch_collect(struct kri_batch *batch);
+/* Puts what is to be committed into batch->commits, and behind it what takes
+ * longer, as it ends sessions. */
+void kri_batch_collect(struct kri_batch *batch);
 
 /* Whether its one handler may block. */
 bool kri_batch_is_blocking(const struct kri_batch *batch);

@@ -274,6 +274,23 @@ static void start_over(struct kr_context *c, enum kr_err err)
 		c->phase = KRI_TO_REPEAT;
 }
 
+enum kri_trust kri_exchange_trust(const struct kr_context *c)
+{
+	if (c->tries)
+		return KRI_TRUST_STORE;
+	return c->route->flags & KR_ATOMIC ? KRI_TRUST_GUESS : KRI_TRUST_COPY;
+}
+
+void kri_exchange_check(struct kr_context *c)
+{
+	bool waits;
+
+	if (!kri_visit_is_sure(&c->visit, &waits))
+		start_over(c, KR_ERR_CONFLICT);
+	else if (waits)
+		c->phase = KRI_TO_COMMIT;
+}
+
 static void count_login(const struct kr_session *session)
 {
 	if (session->renewing && kri_session_has_changed(session, KRI_KEY_USER))

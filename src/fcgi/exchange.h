@@ -85,6 +85,13 @@ void kri_exchange_adopt(struct kr_context *c);
 enum kr_err kri_exchange_run(struct kr_context *c) KR_MUST_CHECK;
 void kri_exchange_leave(struct kr_context *c, enum kr_err err);
 
+/* What its answer may stand on: after a lost race only what the store has. */
+enum kri_trust kri_exchange_trust(const struct kr_context *c);
+
+/* All of its batch have left: waits for the commit that proves what it was
+ * told, or is to repeat, if there is none. */
+void kri_exchange_check(struct kr_context *c);
+
 /* Whether it has been under way for as long as the store may take. */
 bool kri_exchange_is_late(const struct kr_context *c);
 

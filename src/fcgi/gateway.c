@@ -13,8 +13,11 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/crypto.h"
 
 #define NO_FD (-1) /* accept() on it fails at once */
 
@@ -22,11 +25,14 @@
  * headers and padding around it. */
 #define SMALL_ANSWER ((8 << 10) - 64)
 
+#define PARAMS_KEPT (16 << 10) /* bytes of room that serve the next request */
+
 struct kri_gateway {
 	FCGX_Request request;
-	int fd;      /* the connection; borrowed */
-	bool keep;   /* the server wants it kept */
-	bool linger; /* it may not all have been read */
+	struct kri_buffer params; /* their pointers, and then their texts */
+	int fd;                   /* the connection; borrowed */
+	bool keep;                /* the server wants it kept */
+	bool linger;              /* it may not all have been read */
 };
 
 /* The signals that libfcgi handles: so that accept() ends, which we do not let
@@ -64,6 +70,13 @@ static void release(struct kri_gateway *gateway)
 {
 	FCGX_Free(&gateway->request, 0);
 	gateway->request.ipcFd = NO_FD;
+	gateway->request.envp = NULL;
+	/* A cookie among them is a secret. What lies behind them has been wiped
+	 * with longer ones. */
+	kri_wipe(gateway->params.data, gateway->params.len);
+	kri_buffer_clear(&gateway->params);
+	if (gateway->params.cap > PARAMS_KEPT)
+		kri_buffer_free(&gateway->params);
 }
 
 void kri_gateway_close(struct kri_gateway **gateway)
@@ -71,6 +84,7 @@ void kri_gateway_close(struct kri_gateway **gateway)
 	if (!*gateway)
 		return;
 	release(*gateway);
+	kri_buffer_free(&(*gateway)->params);
 	free(*gateway);
 	*gateway = NULL;
 }
@@ -98,11 +112,69 @@ char **kri_gateway_params(const struct kri_gateway *gateway)
 	return gateway->request.envp;
 }
 
+/* False without memory for it. */
+static bool copy_params(struct kri_gateway *gateway)
+{
+	char **from = gateway->request.envp, **to;
+	size_t n = 0, size = sizeof(*to);
+	char *text;
+
+	for (; from[n]; n++)
+		size += sizeof(*to) + strlen(from[n]) + 1;
+	to = (void *)kri_buffer_reserve(&gateway->params, size);
+	if (!to)
+		return false;
+	text = (char *)(to + n + 1);
+	for (size_t i = 0; i < n; i++) {
+		to[i] = text;
+		text = stpcpy(text, from[i]) + 1;
+	}
+	to[n] = NULL;
+	gateway->params.len += size;
+	gateway->request.envp = to;
+	return true;
+}
+
+/*
+ * All has been read. What libfcgi holds for that, a dozen or two pieces and
+ * buffers of 8 KiB, goes back to malloc at once, which has it at hand for the
+ * next request; were it kept until the answer, malloc would have to find as
+ * much anew for each request of the batch. The error stream, closed empty,
+ * writes nothing, and the end of the request goes out in the one write of the
+ * other. Without memory for the copy all of it stays until the answer.
+ */
+static void stop_reading(struct kri_gateway *gateway)
+{
+	FCGX_Request *request = &gateway->request;
+	FCGX_Stream *out = request->out;
+
+	request->ipcFd = NO_FD;
+	FCGX_FClose(request->err);
+	if (!copy_params(gateway)) {
+		kri_buffer_clear(&gateway->params);
+		return;
+	}
+	request->out = NULL;
+	FCGX_Free(request, 0);
+	request->out = out;
+}
+
+bool kri_gateway_has_body(struct kri_gateway *gateway)
+{
+	FCGX_Stream *in = gateway->request.in;
+	int c = FCGX_GetChar(in);
+
+	if (c >= 0)
+		FCGX_UnGetChar(c, in);
+	return c >= 0 || FCGX_GetError(in);
+}
+
 enum kr_err kri_gateway_body(struct kri_gateway *gateway, size_t most,
 			     struct kri_buffer *out)
 {
 	FCGX_Stream *in = gateway->request.in;
 	char bytes[4096];
+	bool broken;
 	size_t len = 0;
 	size_t n;
 
@@ -115,11 +187,10 @@ enum kr_err kri_gateway_body(struct kri_gateway *gateway, size_t most,
 			kri_buffer_append(out,
 					  kri_text(bytes, n < room ? n : room));
 	} while (n == sizeof(bytes));
-	gateway->request.ipcFd = NO_FD;
-	if (FCGX_GetError(in)) {
-		gateway->linger = true;
+	gateway->linger |= broken = FCGX_GetError(in) != 0;
+	stop_reading(gateway);
+	if (broken)
 		return KR_ERR_PROTOCOL;
-	}
 	if (out->failed)
 		return KR_ERR_MEMORY;
 	return len > most ? KR_ERR_LIMIT : KR_OK;
@@ -130,8 +201,6 @@ void kri_gateway_linger(struct kri_gateway *gateway)
 	gateway->linger = true;
 }
 
-/* The error stream first: closed empty it writes nothing, and the end of the
- * request goes out in the one write of the other. */
 static bool write_answer(struct kri_gateway *gateway, int to,
 			 struct kri_text answer)
 {
@@ -140,7 +209,6 @@ static bool write_answer(struct kri_gateway *gateway, int to,
 
 	request->ipcFd = to;
 	failed = FCGX_PutStr(answer.data, (int)answer.len, request->out) < 0;
-	failed |= FCGX_FClose(request->err);
 	failed |= FCGX_FClose(request->out);
 	return !failed;
 }

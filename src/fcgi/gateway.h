@@ -33,8 +33,12 @@ void kri_gateway_close(struct kri_gateway **gateway);
 enum kr_err kri_gateway_receive(struct kri_gateway *gateway, int from,
 				int fd) KR_MUST_CHECK;
 
-/* "NAME=value" strings, NULL-terminated, until _send or _drop. */
+/* "NAME=value" strings, NULL-terminated, until _send; when _body has read the
+ * body, they are elsewhere. */
 char **kri_gateway_params(const struct kri_gateway *gateway);
+
+/* Whether _body would find anything: a byte, or an error. */
+bool kri_gateway_has_body(struct kri_gateway *gateway);
 
 /*
  * Reads the request's body to its end, and appends at most `most` bytes of

@@ -196,14 +196,16 @@ enum kr_err kri_intake_receive(struct kri_intake *intake,
 			       struct kri_body *body)
 {
 	enum kr_err err;
-	size_t most;
+	size_t most = 0;
 
 	if (intake->gathered)
 		return receive_gathered(intake, window, fd, gateway, body);
 	err = kri_gateway_receive(gateway, fd, fd);
 	if (err)
 		return err;
-	most = kri_body_most(intake->site, kri_gateway_params(gateway));
+	/* Most requests have none, and need not look for their route twice. */
+	if (kri_gateway_has_body(gateway))
+		most = kri_body_most(intake->site, kri_gateway_params(gateway));
 	body->err = kri_gateway_body(gateway, most, &body->bytes);
 	return KR_OK;
 }

@@ -58,6 +58,17 @@ static void ask_system(double *values)
 	values[KRI_METRIC_MEMORY] = resident();
 }
 
+static void ask_cache(const struct kri_monitor *monitor, double *values)
+{
+	struct kri_cached cached = {0};
+
+	if (monitor->store->ops->cached)
+		monitor->store->ops->cached(monitor->store, &cached);
+	values[KRI_METRIC_CACHE_UP] = cached.good;
+	values[KRI_METRIC_CACHE_COPIES] = (double)cached.copies;
+	values[KRI_METRIC_CACHE_BYTES] = (double)cached.bytes;
+}
+
 static void ask_process(const struct kri_monitor *monitor, double *values)
 {
 	const struct kri_crew *crew = monitor->crew;
@@ -113,6 +124,7 @@ static void write_metrics(const struct kri_monitor *monitor,
 	figures->store = store_name(monitor->config);
 	ask_system(figures->values);
 	ask_process(monitor, figures->values);
+	ask_cache(monitor, figures->values);
 	kri_exposition_write(figures, out);
 	kri_counters_free_sum(&figures->sum);
 	free(busy);

@@ -168,7 +168,7 @@ static void part(struct kri_batch *batch)
 
 /* What the store has done to sessions. An answer that has to be made again
  * takes the records of its exchange with it: so before that. */
-static void count_commits(const struct kri_batch *batch)
+static void count_commits(struct kri_record **commits, size_t n)
 {
 	static const enum kri_metric metrics[] = {
 		[KRI_OP_CREATE] = KRI_METRIC_CREATED,
@@ -176,8 +176,8 @@ static void count_commits(const struct kri_batch *batch)
 		[KRI_OP_DESTROY] = KRI_METRIC_ENDED,
 	};
 
-	for (size_t i = 0; i < batch->commits_n; i++) {
-		const struct kri_record *record = batch->commits[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct kri_record *record = commits[i];
 
 		if (record->err)
 			continue;
@@ -190,45 +190,112 @@ static void count_commits(const struct kri_batch *batch)
 	}
 }
 
-/* The commit is over: the answers that stood on it go out. */
-static void committed(void *arg)
+/* Whether its answer stands on what ends sessions. */
+static bool stands_on_end(const struct kr_context *c)
 {
-	struct kri_batch *batch = arg;
+	const struct kri_visit *visit = &c->visit;
+	const struct kri_record *record = visit->session.record;
+
+	return visit->session.ended ||
+	       (visit->seen && kri_record_ends(visit->seen)) ||
+	       (record && kri_record_ends(record));
+}
+
+/* A commit is over: the answers that stood on it go out. With `soon`, not those
+ * that wait for another besides. */
+static void settle(struct kri_batch *batch, bool soon)
+{
 	int64_t took = kri_clock_us() - batch->since;
 
 	kri_stages_wake(batch->stages);
-	count_commits(batch);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct kr_context *c = batch->members[i];
 
-		if (!c)
+		if (!c || (soon && stands_on_end(c)))
 			continue;
 		c->went |= 1u << KRI_STAGE_COMMIT;
 		c->commit_us += took;
 		kri_exchange_settle(c);
 	}
 	part(batch);
+}
+
+/* Of two commits the last one has answered. */
+static void finish(struct kri_batch *batch)
+{
+	settle(batch, false);
 	kri_batch_close(batch);
+}
+
+static void committed_soon(void *arg)
+{
+	struct kri_batch *batch = arg;
+
+	count_commits(batch->commits, batch->soon_n);
+	if (--batch->commits_left)
+		settle(batch, true);
+	else
+		finish(batch);
+}
+
+/* What was ended; it may have come before the rest, if it failed. */
+static void committed_late(void *arg)
+{
+	struct kri_batch *batch = arg;
+
+	count_commits(batch->commits + batch->soon_n,
+		      batch->commits_n - batch->soon_n);
+	if (!--batch->commits_left)
+		finish(batch);
+}
+
+/* Where ends wait for a lease, what stands beside them does not. */
+static void commit(struct kri_batch *batch)
+{
+	struct kri_link *link = batch->stages->link;
+	const struct kri_store_ops *ops = link->store->ops;
+	struct kri_record **late;
+	size_t late_n;
+
+	kri_count(KRI_METRIC_COMMITS);
+	if (!link->store->lease)
+		batch->soon_n = batch->commits_n;
+	late = batch->commits + batch->soon_n;
+	late_n = batch->commits_n - batch->soon_n;
+	batch->commits_left = 2;
+	if (batch->soon_n)
+		ops->commit(link, batch->commits, batch->soon_n, committed_soon,
+			    batch);
+	else
+		committed_soon(batch);
+	if (late_n)
+		ops->commit(link, late, late_n, committed_late, batch);
+	else
+		committed_late(batch);
+}
+
+/* Only a store with copies in memory guesses. */
+static void check(struct kri_batch *batch)
+{
+	size_t n = batch->stages->link->store->lease ? batch->n : 0;
+
+	for (size_t i = 0; i < n; i++)
+		kri_exchange_check(batch->members[i]);
 }
 
 /* The handlers have run: what needs no commit is answered, the changes of all
  * the others go to the store together. */
 static void handled(struct kri_batch *batch)
 {
-	struct kri_link *link = batch->stages->link;
-	size_t n;
-
 	kri_stages_wake(batch->stages);
+	check(batch);
 	part(batch);
-	n = batch->commits_n = kri_batch_collect(batch);
+	kri_batch_collect(batch);
 	batch->since = kri_clock_us();
-	if (n)
-		kri_count(KRI_METRIC_COMMITS);
-	if (n)
-		link->store->ops->commit(link, batch->commits, n, committed,
-					 batch);
+	if (batch->commits_n)
+		commit(batch);
 	else
-		committed(batch);
+		finish(batch);
 }
 
 static void handle(struct kri_batch *batch)

@@ -21,8 +21,10 @@ struct kri_batch {
 	struct kri_stages *stages;
 	struct kr_context **members; /* n of them; NULL: it has gone */
 	size_t n;
-	size_t commits_n;            /* in commits, as it went to the store */
-	struct kri_arena arena;      /* of the records, with what was loaded */
+	size_t commits_n;       /* in commits, as it went to the store */
+	size_t soon_n;          /* of them, before those that end sessions */
+	int commits_left;       /* calls of the store under way */
+	struct kri_arena arena; /* of the records, with what was loaded */
 	struct kri_record **records; /* to load, each session once */
 	size_t records_n;
 	struct kri_record **commits; /* what the commit stage collects */

@@ -1,7 +1,7 @@
 /*
- * JSON that came from outside (RFC 8259), as a tree in an arena. json-c, which
- * writes ours (http/response.c), takes names twice and has no bound for what a
- * text makes it allocate; so what is read is read here.
+ * JSON that came from outside (RFC 8259), as a tree in an arena. json-c takes
+ * names twice and has no bound for what a text makes it allocate; so what is
+ * read is read here.
  */
 #ifndef KRI_HTTP_JSON_H
 #define KRI_HTTP_JSON_H

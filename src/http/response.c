@@ -64,6 +64,7 @@ void kri_response_reset(struct kri_response *response)
 void kri_response_free(struct kri_response *response)
 {
 	kri_response_reset(response);
+	kri_json_builder_free(&response->json);
 	kri_buffer_free(&response->headers);
 	kri_buffer_free(&response->body);
 	kri_buffer_free(&response->type);
@@ -128,17 +129,24 @@ static enum kr_err answer(struct kri_response *response, int status)
 	return failed ? KR_ERR_MEMORY : KR_OK;
 }
 
+/* The type is known to be one. */
+static enum kr_err send(struct kri_response *response, int status,
+			struct kri_text type, struct kri_text body)
+{
+	kri_buffer_clear(&response->body);
+	kri_buffer_append(&response->body, body);
+	kri_buffer_clear(&response->type);
+	kri_buffer_append(&response->type, type);
+	kri_buffer_clear(&response->location);
+	return answer(response, status);
+}
+
 enum kr_err kri_response_send(struct kri_response *response, int status,
 			      const char *type, struct kri_text body)
 {
 	if (!is_status(status) || (type && !is_type(type)))
 		return KR_ERR_ARGUMENT;
-	kri_buffer_clear(&response->body);
-	kri_buffer_append(&response->body, body);
-	kri_buffer_clear(&response->type);
-	kri_buffer_string(&response->type, type ? type : "");
-	kri_buffer_clear(&response->location);
-	return answer(response, status);
+	return send(response, status, kri_text_of(type ? type : ""), body);
 }
 
 static bool is_redirect(int status)
@@ -164,8 +172,10 @@ enum kr_err kri_response_json(struct kri_response *response, int status)
 	struct kri_text body = {0};
 	enum kr_err err = kri_json_builder_text(&response->json, &body);
 
+	if (!err && !is_status(status))
+		err = KR_ERR_ARGUMENT;
 	if (!err)
-		err = kri_response_send(response, status, KRI_TYPE_JSON, body);
+		err = send(response, status, KRI_TEXT(KRI_TYPE_JSON), body);
 	kri_json_builder_reset(&response->json);
 	return err;
 }

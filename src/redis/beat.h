@@ -26,8 +26,8 @@ struct kri_beats {
 enum kr_err kri_beats_init(struct kri_beats *beats, struct kri_text prefix,
 			   int64_t lease) KR_MUST_CHECK;
 
-/* Lets the keys be of slots that the node owns. False if no key with that prefix
- * can be: then no session is there either. */
+/* Lets the keys be of slots that the node owns. False if no key with that
+ * prefix can be: then no session is there either. */
 bool kri_beats_aim(struct kri_beats *beats, const struct kri_slots *slots,
 		   const struct kri_node *node);
 

@@ -14,8 +14,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "redis/info.h"
-
 #define ADDRESSES_MAX 8
 #define REPLY_ROOM 16384 /* of all replies to the greeting */
 
@@ -133,31 +131,14 @@ static void on_gone(void *arg, enum kr_err err, const char *why)
 	finish(attempt, NULL);
 }
 
-/* Who does not say it, or says too much, serves all the same. */
-static void identify(struct kri_wire *wire, const struct kri_reply *reply)
-{
-	if (!wire->sink.over && reply->type == KRI_REPLY_STRING)
-		wire->server = kri_info_server(reply->text);
-}
-
 static void on_reply(void *arg, const struct kri_reply *reply)
 {
 	struct kri_attempt *attempt = arg;
 	struct kri_wire *wire = attempt->wire;
 	const char *why;
-	enum kr_err err;
+	enum kr_err err = kri_greeting_take(attempt->dial, attempt->left, reply,
+					    wire, &why);
 
-	if (kri_greeting_identifies(attempt->dial, attempt->left)) {
-		identify(wire, reply);
-		err = KR_OK;
-	} else {
-		err = kri_sink_check(&wire->sink, &why);
-		if (!err) {
-			err = kri_greeting_check(attempt->dial, reply,
-						 attempt->left);
-			why = reply->text.data;
-		}
-	}
 	if (err) {
 		fail(attempt, err, why);
 		return;

@@ -51,12 +51,10 @@ size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
 			size_t cuts[KRI_GREETINGS + 1]);
 
 /* Whether that reply, with `left` still to come, its own included, lets the
- * connection be used. */
-enum kr_err kri_greeting_check(const struct kri_dial *dial,
-			       const struct kri_reply *reply,
-			       size_t left) KR_MUST_CHECK;
-
-/* Whether it is the answer to who the server is: that may be any. */
-bool kri_greeting_identifies(const struct kri_dial *dial, size_t left);
+ * wire be used; if not, *why says more. Learns which server it is. */
+enum kr_err kri_greeting_take(const struct kri_dial *dial, size_t left,
+			      const struct kri_reply *reply,
+			      struct kri_wire *wire,
+			      const char **why) KR_MUST_CHECK;
 
 #endif

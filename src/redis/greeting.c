@@ -3,6 +3,7 @@
  */
 #include "redis/command.h"
 #include "redis/dial.h"
+#include "redis/info.h"
 
 /* AUTH as Redis 6 and later have it, or with the password alone. A user
  * without a password is one whom the server lets in with any (nopass): left
@@ -50,19 +51,31 @@ size_t kri_greeting_put(const struct kri_dial *dial, struct kri_buffer *out,
 	return n;
 }
 
-bool kri_greeting_identifies(const struct kri_dial *dial, size_t left)
+/* Who does not say it, or says too much, serves all the same. */
+static void identify(const struct kri_reply *reply, struct kri_wire *wire)
 {
-	return dial->identify && left == 1;
+	if (!wire->sink.over && reply->type == KRI_REPLY_STRING)
+		wire->server = kri_info_server(reply->text);
 }
 
-/* The name is for people: a user who may not set it, or a name that Redis
- * does not like, works all the same. */
-enum kr_err kri_greeting_check(const struct kri_dial *dial,
-			       const struct kri_reply *reply, size_t left)
+enum kr_err kri_greeting_take(const struct kri_dial *dial, size_t left,
+			      const struct kri_reply *reply,
+			      struct kri_wire *wire, const char **why)
 {
-	enum kr_err err = kri_reply_check(reply);
 	size_t naming = dial->identify ? 2 : 1;
+	enum kr_err err;
 
+	if (left < naming) {
+		identify(reply, wire);
+		return KR_OK;
+	}
+	err = kri_sink_check(&wire->sink, why);
+	if (err)
+		return err;
+	*why = reply->text.data;
+	err = kri_reply_check(reply);
+	/* The name is for people: a user who may not set it, or a name that
+	 * Redis does not like, works all the same. */
 	if (left == naming &&
 	    (err == KR_ERR_PROTOCOL || kri_reply_is_error(reply, "NOPERM ")))
 		return KR_OK;

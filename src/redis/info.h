@@ -12,8 +12,8 @@ struct kri_text kri_info_value(struct kri_text info, const char *name);
 
 bool kri_info_says(struct kri_text info, const char *name, const char *value);
 
-/* Which server it is, from the run_id that it made itself at its start: the first
- * 16 of its digits. 0: it does not say. */
+/* Which server it is, from the run_id that it made itself at its start: the
+ * first 16 of its digits. 0: it does not say. */
 uint64_t kri_info_server(struct kri_text info);
 
 #endif

@@ -21,7 +21,8 @@ _Static_assert(sizeof(enum kri_reply_type) == sizeof(int),
 _Static_assert((int)KRI_REPLY_NIL < REDIS_REPLY_PUSH, "none of ours is a PUSH");
 
 /* hiredis looks into a PUSH as into a reply of its own: one that seems to have
- * no elements is none of a subscription, and goes to the callback for PUSHes. */
+ * no elements is none of a subscription, and goes to the callback for PUSHes.
+ */
 struct push {
 	struct redisReply seen;
 	struct kri_reply reply;

@@ -29,12 +29,12 @@ struct kri_reply {
 struct kri_sink {
 	struct kri_arena *arena; /* NULL: nobody waits for a reply */
 	size_t room;             /* bytes it may still take of the arena */
-	bool over;     /* it did not fit: what there is of it is not it */
-	bool starved;  /* and that is for want of memory, not of room */
-	bool refused;  /* a reply came that nobody waited for */
-	bool pushing;  /* what is being read is a PUSH, which goes here: */
+	bool over;    /* it did not fit: what there is of it is not it */
+	bool starved; /* and that is for want of memory, not of room */
+	bool refused; /* a reply came that nobody waited for */
+	bool pushing; /* what is being read is a PUSH, which goes here: */
 	struct kri_sink *pushes; /* NULL: none may come */
-	char said[96]; /* what that one said, if it was an error */
+	char said[96];           /* what that one said, if it was an error */
 };
 
 /* Makes hiredis' reader (a struct redisReader) build replies of ours, in the

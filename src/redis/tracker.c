@@ -3,10 +3,10 @@
  * who the server is, then for each beat a SET and, in a cluster, what the node
  * thinks of it.
  *
- * In BCAST mode Redis gathers what has changed, and tells it before it sleeps: so
- * the answer to a SET may come before the news of an earlier change, but the news
- * of that SET does not. A beat is over when both have come, and all that was told
- * together with the second has been passed on.
+ * In BCAST mode Redis gathers what has changed, and tells it before it sleeps:
+ * so the answer to a SET may come before the news of an earlier change, but the
+ * news of that SET does not. A beat is over when both have come, and all that
+ * was told together with the second has been passed on.
  */
 #include "redis/tracker.h"
 
@@ -18,7 +18,7 @@
 #include "redis/command.h"
 #include "redis/info.h"
 
-#define REPLY_ROOM ((size_t)8 << 20)  /* CLUSTER SLOTS of a large one */
+#define REPLY_ROOM ((size_t)8 << 20) /* CLUSTER SLOTS of a large one */
 #define PUSH_ROOM ((size_t)16 << 20) /* some hundred thousand keys at once */
 #define QUESTIONS_MAX 4
 
@@ -45,10 +45,10 @@ struct kri_tracker {
 	bool ready;
 
 	bool beating;
-	bool told;          /* the news of the beat's key has come */
-	bool vague;         /* or it may have, among what had no room */
-	bool proven;        /* a beat has come to its end */
-	int64_t since;      /* kri_clock_boot_us() */
+	bool told;             /* the news of the beat's key has come */
+	bool vague;            /* or it may have, among what had no room */
+	bool proven;           /* a beat has come to its end */
+	int64_t since;         /* kri_clock_boot_us() */
 	struct kri_buffer key; /* of the beat */
 };
 
@@ -171,8 +171,9 @@ static void introduce(struct kri_tracker *tracker)
 {
 	const char *const hello[] = {"HELLO", "3", NULL};
 	const char *const tracking[] = {
-		"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX",
-		tracker->with.beats.prefix.data, NULL};
+		"CLIENT", "TRACKING", "ON",
+		"BCAST",  "PREFIX",   tracker->with.beats.prefix.data,
+		NULL};
 	const char *const info[] = {"INFO", "server", NULL};
 	enum kr_err err = ask(tracker, HELLO, hello);
 
@@ -446,9 +447,9 @@ static void on_reached(void *arg, struct kri_wire *wire, enum kr_err err,
 	introduce(tracker);
 }
 
-struct kri_tracker *
-kri_tracker_open(const struct kri_tracker_options *options,
-		 const struct kri_tracker_owner *owner, void *arg)
+struct kri_tracker *kri_tracker_open(const struct kri_tracker_options *options,
+				     const struct kri_tracker_owner *owner,
+				     void *arg)
 {
 	struct kri_tracker *tracker = calloc(1, sizeof(*tracker));
 

@@ -39,13 +39,13 @@ struct kri_tracker_options {
 };
 
 /* Calls back later, never at once. NULL without memory. */
-struct kri_tracker *
-kri_tracker_open(const struct kri_tracker_options *options,
-		 const struct kri_tracker_owner *owner, void *arg);
+struct kri_tracker *kri_tracker_open(const struct kri_tracker_options *options,
+				     const struct kri_tracker_owner *owner,
+				     void *arg);
 void kri_tracker_close(struct kri_tracker **tracker);
 
-/* One at a time, when it is ready; `beaten` or `lost` follows, maybe before this
- * returns. */
+/* One at a time, when it is ready; `beaten` or `lost` follows, maybe before
+ * this returns. */
 void kri_tracker_beat(struct kri_tracker *tracker);
 
 /* Which server it is connected with, when it is ready. */

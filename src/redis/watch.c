@@ -1,7 +1,7 @@
 /*
- * It begins with one tracker, of whatever server the endpoint leads to. If that is
- * a cluster's, its slot map says whose trackers take its place. All of them are
- * needed, so the first that is lost takes the others along.
+ * It begins with one tracker, of whatever server the endpoint leads to. If that
+ * is a cluster's, its slot map says whose trackers take its place. All of them
+ * are needed, so the first that is lost takes the others along.
  */
 #include "redis/watch.h"
 
@@ -33,7 +33,7 @@ struct kri_watch {
 	uv_timer_t timer; /* of a pause */
 	int delay;        /* ms of the last one; 0: all was well */
 
-	struct kri_slots *slots; /* of a cluster, or NULL */
+	struct kri_slots *slots;   /* of a cluster, or NULL */
 	struct kri_address *seeds; /* where to begin in a cluster */
 	atomic_size_t seed;
 	struct kri_goal goal; /* of the last beginning */
@@ -109,8 +109,8 @@ static void lose(struct kri_watch *watch, const char *why, bool hopeless)
 		watch->owner->lost(watch->arg, why, hopeless);
 }
 
-/* A replica takes no writes; another of the addresses may. It goes on to that one
- * unless somebody else has. */
+/* A replica takes no writes; another of the addresses may. It goes on to that
+ * one unless somebody else has. */
 static void turn_away(struct kri_watch *watch, const char *why)
 {
 	struct kri_topology *topology = watch->topology;
@@ -219,8 +219,7 @@ static size_t gather_seeds(struct kri_watch *watch)
 {
 	const struct kri_endpoint *endpoint = &watch->topology->endpoint;
 	size_t n = endpoint->n + watch->slots->n;
-	struct kri_address *seeds =
-		realloc(watch->seeds, n * sizeof(*seeds));
+	struct kri_address *seeds = realloc(watch->seeds, n * sizeof(*seeds));
 
 	if (!seeds)
 		return 0;

@@ -1,6 +1,6 @@
 /*
- * A watch: the trackers of all primaries, one or a cluster's. It makes them anew
- * after whatever befalls one of them. Lives on one loop.
+ * A watch: the trackers of all primaries, one or a cluster's. It makes them
+ * anew after whatever befalls one of them. Lives on one loop.
  */
 #ifndef KRI_REDIS_WATCH_H
 #define KRI_REDIS_WATCH_H
@@ -19,8 +19,8 @@ struct kri_watch_owner {
 	void (*heard)(void *arg, int64_t lease);
 	/* All that had changed by `since`, a kri_clock_boot_us(), was told. */
 	void (*assured)(void *arg, int64_t since);
-	/* Changes go untold until it is assured again. `hopeless`: what is there
-	 * cannot tell them, and is asked again in a minute only. */
+	/* Changes go untold until it is assured again. `hopeless`: what is
+	 * there cannot tell them, and is asked again in a minute only. */
 	void (*lost)(void *arg, const char *why, bool hopeless);
 };
 

@@ -56,8 +56,8 @@ static inline void kri_wire_own(struct kri_wire *wire,
 	wire->arg = arg;
 }
 
-/* From now on pushes are taken, in that sink, which is borrowed; the owner makes
- * it ready for the next one. */
+/* From now on pushes are taken, in that sink, which is borrowed; the owner
+ * makes it ready for the next one. */
 void kri_wire_take_pushes(struct kri_wire *wire, struct kri_sink *pushes);
 
 /* Sends one whole command. Its reply goes to the owner, or nowhere. Unless

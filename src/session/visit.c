@@ -97,6 +97,17 @@ static bool has_expired(const struct kri_visit *visit,
 	return true;
 }
 
+static void put_first(struct kri_visit *visit, struct kri_candidate *candidate)
+{
+	struct kri_candidate first = visit->candidates[0];
+
+	if (candidate == &visit->candidates[0])
+		return;
+	visit->candidates[0] = *candidate;
+	*candidate = first;
+	kri_wipe(&first, sizeof(first));
+}
+
 /* One who only knows the id prolongs nothing: the touch follows the proof. */
 static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 {
@@ -110,8 +121,9 @@ static void adopt(struct kri_visit *visit, struct kri_candidate *candidate)
 		record->user = kri_session_user_of(record);
 	}
 	kri_session_adopt(&visit->session, record);
-	if (candidate != &visit->candidates[0])
-		visit->candidates[0] = *candidate;
+	put_first(visit, candidate);
+	if (record->unproven)
+		return;
 	visit->n = 1; /* the others have no say when it runs again */
 	visit->proven = true;
 }
@@ -213,20 +225,53 @@ enum kr_err kri_visit_leave(struct kri_visit *visit, bool atomic, bool *waits)
 	return kri_session_apply(&visit->session, atomic);
 }
 
+/* A commit that demands the version which was loaded proves it with all that
+ * was read of it. */
+static bool is_proof(const struct kri_record *record)
+{
+	return record->operation == KRI_OP_UPDATE && record->exact &&
+	       !record->renewed && !record->entering;
+}
+
+bool kri_visit_is_sure(struct kri_visit *visit, bool *waits)
+{
+	*waits = false;
+	for (size_t i = 0; i < visit->n; i++) {
+		struct kri_record *record = visit->candidates[i].record;
+
+		if (!record || !record->unproven)
+			continue;
+		if (!is_proof(record)) {
+			record->operation = KRI_OP_NONE;
+			return false;
+		}
+		visit->seen = record;
+		*waits = true;
+	}
+	return true;
+}
+
 /* ---- the commit ------------------------------------------------------- */
+
+/* A guess that turns out to be of a session which has ended was wrong, no more:
+ * when it runs again it finds out what there is. */
+static enum kr_err fate_of(const struct kri_record *record)
+{
+	if (!record)
+		return KR_OK;
+	return record->unproven && record->err == KR_ERR_GONE ? KR_ERR_CONFLICT
+							      : record->err;
+}
 
 /* What became of all that the answer stands on. */
 enum kr_err kri_visit_settle(struct kri_visit *visit)
 {
-	const struct kri_record *record = visit->session.record;
-	enum kr_err err = KR_OK;
+	enum kr_err err = fate_of(visit->seen);
 
-	if (visit->seen)
-		err = visit->seen->err;
-	if (!err && visit->session.ended)
-		err = visit->session.ended->err;
-	if (!err && record)
-		err = record->err;
+	if (!err)
+		err = fate_of(visit->session.ended);
+	if (!err)
+		err = fate_of(visit->session.record);
 	visit->settled =
 		!err && (visit->standing == KRI_STANDING_OPEN ||
 			 kri_session_cookie(&visit->session) == KRI_COOKIE_SET);

@@ -81,6 +81,14 @@ void kri_visit_enter(struct kri_visit *visit);
 enum kr_err kri_visit_leave(struct kri_visit *visit, bool atomic,
 			    bool *waits) KR_MUST_CHECK;
 
+/*
+ * Once all that share its records have left: whether what it read of them
+ * holds. If not, a record was a guess that nothing which is to be committed
+ * proves; nothing will be, and it has to run _again with what the store has.
+ * *waits: it holds if the commit succeeds.
+ */
+bool kri_visit_is_sure(struct kri_visit *visit, bool *waits) KR_MUST_CHECK;
+
 /* Whether the handler has asked for a change. */
 bool kri_visit_is_changed(const struct kri_visit *visit);
 

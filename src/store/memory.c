@@ -19,7 +19,7 @@ struct kri_memory_visit kri_memory_enter(struct kri_memory_store *store,
 					 const char *id)
 {
 	struct kri_memory_visit visit = {
-		.shard = &store->shards[kri_memory_hash(id) >> SHARD_SHIFT],
+		.shard = &store->shards[kri_id_hash(id) >> SHARD_SHIFT],
 		.now = kri_clock_ms(),
 	};
 

@@ -18,21 +18,10 @@ void kri_memory_shard_init(struct kri_memory_shard *shard,
 	pthread_mutex_init(&shard->lock, NULL);
 }
 
-/* FNV-1a, and one more step for the high bits. Ids are random, and no client
- * chooses one that is kept, so nobody can make them meet. */
-uint64_t kri_memory_hash(const char *id)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < KRI_ID_LEN; i++)
-		hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3;
-	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
-}
-
 static struct kri_memory_session **bucket_of(
 	const struct kri_memory_shard *shard, const char *id)
 {
-	return &shard->buckets[kri_memory_hash(id) & (shard->size - 1)];
+	return &shard->buckets[kri_id_hash(id) & (shard->size - 1)];
 }
 
 static void remove_at(struct kri_memory_shard *shard,

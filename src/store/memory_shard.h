@@ -25,9 +25,6 @@ void kri_memory_shard_init(struct kri_memory_shard *shard,
 /* Ends all of it; the lock too. */
 void kri_memory_shard_free(struct kri_memory_shard *shard);
 
-/* Well spread over all 64 bits. */
-uint64_t kri_memory_hash(const char *id);
-
 /* The session, which lives as long as the lock is held, or NULL. `now` is
  * kri_clock_ms() here and below. */
 struct kri_memory_session *kri_memory_shard_find(struct kri_memory_shard *shard,

@@ -2,13 +2,14 @@
  * The kinds of stores. Nothing above here names one.
  */
 #include "base/log.h"
+#include "store/cache.h"
 #include "store/memory.h"
 #include "store/postgresql.h"
 #include "store/redis.h"
 #include "store/sqlite.h"
 
-enum kr_err kri_store_open(const struct kri_config *config,
-			   struct kri_store **store, struct kri_buffer *why)
+static enum kr_err open_kind(const struct kri_config *config,
+			     struct kri_store **store, struct kri_buffer *why)
 {
 	switch ((enum kri_store_kind)config->store_kind) {
 	case KRI_STORE_MEMORY:
@@ -27,6 +28,19 @@ enum kr_err kri_store_open(const struct kri_config *config,
 #endif
 	}
 	return KR_ERR_CONFIG;
+}
+
+enum kr_err kri_store_open(const struct kri_config *config,
+			   struct kri_store **store, struct kri_buffer *why)
+{
+	struct kri_store *kind = NULL;
+	enum kr_err err = open_kind(config, &kind, why);
+
+	if (!err && config->cache)
+		return kri_cache_open(config, kind, store);
+	if (!err)
+		*store = kind;
+	return err;
 }
 
 enum kr_err kri_store_check(struct kri_store *store, struct kri_buffer *why)

@@ -3,6 +3,23 @@
  */
 #include "store/store.h"
 
+/* FNV-1a, and one more step for the high bits. Ids are random, and no client
+ * chooses one that is kept, so nobody can make them meet. */
+uint64_t kri_id_hash(const char *id)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < KRI_ID_LEN; i++)
+		hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3;
+	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+}
+
+bool kri_record_ends(const struct kri_record *record)
+{
+	return record->operation == KRI_OP_DESTROY || record->entering ||
+	       (record->operation == KRI_OP_UPDATE && record->renewed);
+}
+
 void kri_record_clear(struct kri_record *record)
 {
 	record->values = NULL;
@@ -10,6 +27,8 @@ void kri_record_clear(struct kri_record *record)
 	record->mark = kri_text(NULL, 0);
 	record->was_at = record->born = record->version = 0;
 	record->seen = record->left = 0;
+	record->source = 0;
+	record->unproven = false;
 	memset(record->auth, 0, sizeof(record->auth));
 	memset(record->was, 0, sizeof(record->was));
 }

@@ -71,8 +71,9 @@ static void tell_persistence(struct kri_examination *examination,
 			     struct kri_text info, struct kri_buffer *text)
 {
 	bool aof = kri_info_says(info, "aof_enabled", "1");
-	bool failed = (aof && kri_info_says(info, "aof_last_write_status", "err")) ||
-		      kri_info_says(info, "rdb_last_bgsave_status", "err");
+	bool failed =
+		(aof && kri_info_says(info, "aof_last_write_status", "err")) ||
+		kri_info_says(info, "rdb_last_bgsave_status", "err");
 
 	if (!kri_info_value(info, "aof_enabled").data)
 		return;

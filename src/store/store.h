@@ -155,8 +155,8 @@ struct kri_examination {
 };
 
 /*
- * Who follows a store is told of its changes, on a loop of its own, in the order
- * in which they were made.
+ * Who follows a store is told of its changes, on a loop of its own, in the
+ * order in which they were made.
  */
 struct kri_follower {
 	/* What is kept under that id may be another by now, or gone. NULL: so
@@ -169,8 +169,9 @@ struct kri_follower {
 	 * this was asked for, has been told. */
 	void (*assured)(struct kri_follower *follower, int64_t since);
 	/* From now on changes go untold, until it is assured again; what was
-	 * loaded before then is not to be trusted. `why` in one line; `hopeless`:
-	 * the store cannot do it, and is tried again only now and then. */
+	 * loaded before then is not to be trusted. `why` in one line;
+	 * `hopeless`: the store cannot do it, and is tried again only now and
+	 * then. */
 	void (*lost)(struct kri_follower *follower, const char *why,
 		     bool hopeless);
 	/* Somebody else follows the same store with a longer lease, in ms, than
@@ -179,6 +180,12 @@ struct kri_follower {
 };
 
 struct kri_following;
+
+/* What a store keeps in memory of what it has elsewhere. */
+struct kri_cached {
+	bool good; /* it may be believed now */
+	int64_t copies, bytes;
+};
 
 /* All of the operation is done; may be called before it returns. */
 typedef void kri_store_done(void *arg);
@@ -203,7 +210,7 @@ struct kri_store_ops {
 	 * the array come from each record's arena. err: KR_OK;
 	 * KR_ERR_NOT_FOUND; or KR_ERR_UNAVAILABLE, KR_ERR_TIMEOUT,
 	 * KR_ERR_DENIED, KR_ERR_PROTOCOL, KR_ERR_MEMORY. `records` is used
-	 * until done.
+	 * until done; their order there may be another then.
 	 */
 	void (*load)(struct kri_link *link, struct kri_record **records,
 		     size_t n, kri_store_done *done, void *arg);
@@ -285,6 +292,9 @@ struct kri_store_ops {
 	 * nothing to say. */
 	void (*describe)(struct kri_store *store, struct kri_buffer *out);
 
+	/* Any thread. NULL: it keeps nothing in memory. */
+	void (*cached)(struct kri_store *store, struct kri_cached *cached);
+
 	/* kri_clock_ms() since when a server of it is known to be away, or 0.
 	 * Any thread. NULL for a store that is always there. */
 	int64_t (*away)(struct kri_store *store);
@@ -349,6 +359,13 @@ void kri_store_describe(struct kri_store *store);
 typedef void kri_count_done(void *arg, enum kr_err err, int64_t n);
 enum kr_err kri_store_count(struct kri_link *link, kri_count_done *done,
 			    void *arg) KR_MUST_CHECK;
+
+/* Well spread over all 64 bits. */
+uint64_t kri_id_hash(const char *id);
+
+/* Whether what is to be committed ends a session, a secret of it, or others of
+ * its user's: with a lease that takes as much longer. */
+bool kri_record_ends(const struct kri_record *record);
 
 /* Takes out all that a load fills in. */
 void kri_record_clear(struct kri_record *record);

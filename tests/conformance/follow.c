@@ -1,6 +1,6 @@
 /*
- * Who follows a store hears of every change before the next assurance. On servers
- * of all topologies; a store that cannot be followed is not tried.
+ * Who follows a store hears of every change before the next assurance. On
+ * servers of all topologies; a store that cannot be followed is not tried.
  */
 #include "users.h"
 
@@ -87,9 +87,9 @@ static void follow(struct watcher *watcher, int64_t lease)
 		kri_redis_store_open(&trial->config, &trial->store, &why),
 		KR_OK);
 	trial_attach(trial, trial->store);
-	assert_int_equal(trial->store->ops->follow(
-				 trial->store, &trial->loop, &watcher->follower,
-				 lease, &watcher->following),
+	assert_int_equal(trial->store->ops->follow(trial->store, &trial->loop,
+						   &watcher->follower, lease,
+						   &watcher->following),
 			 KR_OK);
 	for (unsigned i = 0; i < SESSIONS; i++)
 		strcpy(watcher->ids[i], record_of(trial, i)->id);
@@ -125,9 +125,9 @@ static void all_that_changes_is_told_before_it_is_assured(void **state)
 				 KR_OK);
 	assert_all_changed(&first);
 	for (unsigned i = 0; i < SESSIONS; i++)
-		assert_int_equal(commit(trial, record_of(trial, i),
-					KRI_OP_DESTROY),
-				 KR_OK);
+		assert_int_equal(
+			commit(trial, record_of(trial, i), KRI_OP_DESTROY),
+			KR_OK);
 	assert_all_changed(&first);
 	assert_int_equal(first.lost, 0);
 	unfollow(&first);
@@ -145,8 +145,7 @@ static void all_that_is_loaded_is_from_where_it_is_followed(void **state)
 		created(*state, i);
 		assert_int_equal(load(&first.trial, record), KR_OK);
 		assert_true(ops->follows(first.following, record->source));
-		assert_false(
-			ops->follows(first.following, record->source + 1));
+		assert_false(ops->follows(first.following, record->source + 1));
 	}
 	assert_int_equal(stored(*state, 0)->source, 0); /* has not asked */
 	assert_false(ops->follows(first.following, 0));

@@ -162,6 +162,7 @@ struct kri_record *record_of(struct trial *trial, unsigned i)
 
 	assert_non_null(record);
 	*record = (struct kri_record){
+		.trust = KRI_TRUST_COPY,
 		.arena = &trial->arena,
 		.born = 1700000000,
 		.ttl = LONG,

@@ -269,9 +269,15 @@ static inline void fake_carry_out_commit(struct fake_store *store,
 {
 	if (store->intruders && store->intruders--)
 		fake_intrude(store);
-	for (size_t i = 0; i < call->n; i++)
-		call->records[i]->err =
-			fake_commit_one(store, call->records[i]);
+	for (size_t i = 0; i < call->n; i++) {
+		struct kri_record *record = call->records[i];
+		const struct fake_session *session;
+
+		record->err = fake_commit_one(store, record);
+		session = fake_find(store, record->id);
+		if (!record->err && session)
+			record->version = session->version;
+	}
 }
 
 /* ---- calls ------------------------------------------------------------ */

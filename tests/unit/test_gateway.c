@@ -161,6 +161,48 @@ static void parameters_and_body_are_read(void **state)
 	assert_string_equal(trial->body.data, "a=1&b=2");
 }
 
+/* libfcgi's own have been given back by then. */
+static void parameters_stay_until_the_answer(void **state)
+{
+	struct trial *trial = *state;
+
+	receive_request(trial, true);
+	read_body(trial);
+	assert_string_equal(kri_gateway_params(trial->gateway)[0],
+			    "FCGI_ROLE=RESPONDER");
+	assert_string_equal(kri_gateway_params(trial->gateway)[1],
+			    "PATH_INFO=/hello");
+	assert_null(kri_gateway_params(trial->gateway)[2]);
+	assert_int_equal(answer(trial, KRI_TEXT("yes")), KRI_FATE_KEEP);
+	receive_bytes(trial);
+	assert_answered(trial, KRI_TEXT("yes"));
+	assert_null(kri_gateway_params(trial->gateway));
+}
+
+static void to_ask_for_a_body_takes_nothing_of_it(void **state)
+{
+	struct trial *trial = *state;
+
+	receive_request(trial, true);
+	assert_true(kri_gateway_has_body(trial->gateway));
+	assert_true(kri_gateway_has_body(trial->gateway));
+	read_body(trial);
+	assert_string_equal(trial->body.data, "a=1&b=2");
+	assert_int_equal(answer(trial, KRI_TEXT("yes")), KRI_FATE_KEEP);
+	kri_buffer_clear(&trial->body);
+	put_begin(&trial->bytes, 1);
+	put_params(&trial->bytes, 1);
+	put_end(&trial->bytes, STDIN, 1);
+	send_bytes(trial);
+	assert_int_equal(
+		kri_gateway_receive(trial->gateway, trial->fd, trial->fd),
+		KR_OK);
+	assert_false(kri_gateway_has_body(trial->gateway));
+	read_body(trial);
+	assert_int_equal(trial->body.len, 0);
+	assert_int_equal(answer(trial, KRI_TEXT("yes")), KRI_FATE_KEEP);
+}
+
 static void of_a_longer_body_only_the_beginning_is_taken(void **state)
 {
 	struct trial *trial = *state;
@@ -351,6 +393,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(parameters_and_body_are_read),
+		TEST(parameters_stay_until_the_answer),
+		TEST(to_ask_for_a_body_takes_nothing_of_it),
 		TEST(of_a_longer_body_only_the_beginning_is_taken),
 		TEST(a_request_may_be_read_from_the_tray),
 		TEST(what_libfcgi_does_not_take_it_closes),

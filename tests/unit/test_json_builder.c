@@ -9,8 +9,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <json-c/json.h>
 
 static int setup(void **state)
 {
@@ -20,7 +22,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	kri_json_builder_reset(*state);
+	kri_json_builder_free(*state);
 	free(*state);
 	return 0;
 }
@@ -129,6 +131,107 @@ static void a_name_that_is_there_is_replaced(void **state)
 	assert_text(json, "{\"a\":\"two\"}");
 }
 
+static void of_many_names_the_last_of_each_stays(void **state)
+{
+	struct kri_json_builder *json = *state;
+
+	kri_json_add_int(json, "b", 1);
+	kri_json_begin_array(json, "a");
+	kri_json_begin_object(json, NULL);
+	kri_json_add_int(json, "b", 2);
+	kri_json_add_int(json, "ab", 3);
+	kri_json_add_int(json, "b", 4);
+	kri_json_close(json);
+	kri_json_close(json);
+	kri_json_add_int(json, "b", 5);
+	kri_json_add_int(json, "", 6);
+	kri_json_add_raw(json, "b", "{\"b\":7} ");
+	kri_json_add_bool(json, "c", true);
+	assert_text(json, "{\"a\":[{\"ab\":3,\"b\":4}],\"\":6,"
+			  "\"b\":{\"b\":7} ,\"c\":true}");
+}
+
+/* A backslash in a name is two characters in the text, and so is a quote. */
+static void names_are_told_apart_by_all_their_bytes(void **state)
+{
+	static const char *const names[] = {"a",   "a\"",   "a\\",   "a\\\"",
+					    "a\n", "a\x01", "a\x02", "a,"};
+	struct kri_json_builder *json = *state;
+	size_t n = sizeof(names) / sizeof(names[0]);
+	struct kri_text text;
+	json_object *read;
+
+	for (size_t i = 0; i < 2 * n; i++)
+		kri_json_add_int(json, names[i % n], (int64_t)i);
+	assert_int_equal(kri_json_builder_text(json, &text), KR_OK);
+	read = json_tokener_parse(text.data);
+	assert_non_null(read);
+	assert_int_equal(json_object_object_length(read), n);
+	for (size_t i = 0; i < n; i++) {
+		json_object *value = json_object_object_get(read, names[i]);
+
+		assert_int_equal(json_object_get_int(value), n + i);
+	}
+	json_object_put(read);
+}
+
+static void so_many_names_are_no_burden(void **state)
+{
+	struct kri_json_builder *json = *state;
+	struct kri_text text;
+	json_object *read;
+	char name[16];
+
+	for (int i = 0; i < 300000; i++) {
+		snprintf(name, sizeof(name), "%d", i % 100000);
+		kri_json_add_int(json, name, i);
+	}
+	assert_int_equal(kri_json_builder_text(json, &text), KR_OK);
+	read = json_tokener_parse(text.data);
+	assert_non_null(read);
+	assert_int_equal(json_object_object_length(read), 100000);
+	assert_int_equal(json_object_get_int(json_object_object_get(read, "7")),
+			 200007);
+	json_object_put(read);
+}
+
+static void every_character_is_written_as_json_c_does(void **state)
+{
+	struct kri_json_builder *json = *state;
+	char string[] = "a?b";
+
+	for (int c = 1; c < 128; c++) {
+		json_object *expected = json_object_new_object();
+
+		string[1] = (char)c;
+		json_object_object_add(expected, string,
+				       json_object_new_string(string));
+		kri_json_add_string(json, string, string);
+		assert_text(json,
+			    json_object_to_json_string_ext(
+				    expected,
+				    JSON_C_TO_STRING_PLAIN |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(expected);
+	}
+}
+
+static void nothing_is_added_to_what_has_ended(void **state)
+{
+	struct kri_json_builder *json = *state;
+	struct kri_text text;
+
+	kri_json_add_int(json, "a", 1);
+	assert_int_equal(kri_json_builder_text(json, &text), KR_OK);
+	assert_string_equal(text.data, "{\"a\":1}");
+	assert_int_equal(kri_json_builder_text(json, &text), KR_OK);
+	assert_string_equal(text.data, "{\"a\":1}");
+	kri_json_add_int(json, "b", 2);
+	assert_wrong(json);
+	kri_json_begin_array(json, NULL);
+	assert_text(json, "[]");
+}
+
 static void keys_go_with_objects_alone(void **state)
 {
 	struct kri_json_builder *json = *state;
@@ -225,6 +328,11 @@ int main(void)
 		TEST(groups_lie_within_each_other),
 		TEST(an_array_may_be_the_whole),
 		TEST(a_name_that_is_there_is_replaced),
+		TEST(of_many_names_the_last_of_each_stays),
+		TEST(names_are_told_apart_by_all_their_bytes),
+		TEST(so_many_names_are_no_burden),
+		TEST(every_character_is_written_as_json_c_does),
+		TEST(nothing_is_added_to_what_has_ended),
 		TEST(keys_go_with_objects_alone),
 		TEST(what_was_begun_is_to_be_closed),
 		TEST(what_is_no_value_is_refused),

@@ -691,8 +691,8 @@ static void open_cluster(int64_t ms)
 
 static bool has(int server)
 {
-	return kri_watch_has(it.watch, 0x1111111111111111u *
-					       (unsigned)(1 + server));
+	return kri_watch_has(it.watch,
+			     0x1111111111111111u * (unsigned)(1 + server));
 }
 
 static void a_cluster_is_assured_by_all_of_its_primaries(void **state)
