@@ -36,8 +36,12 @@ new_session() {
 	cookie=$(cookie_value)
 }
 
+is_logged() { # TEXT
+	grep -qaF -e "$1" "$STACK/krsessiond.log"
+}
+
 expect_logged() { # TEXT
-	grep -qaF -e "$1" "$STACK/krsessiond.log" ||
+	is_logged "$1" ||
 		fail "not logged: $1" "$(grep -a redis "$STACK/krsessiond.log")"
 }
 
@@ -110,6 +114,42 @@ expect_no_password_logged() {
 		ask_as "$(cookie_value)" /session/logout
 		[ -n "$(rcli acl log)" ] || fail "$rule is not needed"
 		rcli acl setuser "$LOGIN" "$rule"
+	done
+}
+
+# What is not read from is not followed.
+read_and_logged() { # TEXT
+	ask_as "$cookie" '/session/get?key=none'
+	is_logged "$1"
+}
+
+@test "with a cache, and the rights for it, nothing is left for the ACL log" {
+	local rules
+	read -ra rules < <(acl_cache_rules)
+	rcli acl setuser "$LOGIN" "${rules[@]}"
+	kr_start_as "$LOGIN:$ESCAPED" -o session.cache=50ms
+	new_session
+	within 5 read_and_logged 'tells what changes'
+	ask_as "$cookie" /session/counter
+	expect 200 '{"message":"Counter incremented","counter":2}'
+	[ -z "$(rcli acl log)" ]
+}
+
+@test "without a right for the cache sessions go on, and the log says which" {
+	local rule rules
+	read -ra rules < <(acl_cache_rules)
+	[ "${#rules[@]}" -eq 3 ]
+	for rule in "${rules[@]}"; do
+		rcli acl setuser "$LOGIN" "${rules[@]}"
+		rcli acl setuser "$LOGIN" "-${rule#+}"
+		kr_start_as "$LOGIN:$ESCAPED" -o session.cache=50ms
+		new_session
+		within 5 read_and_logged 'cannot tell what changes'
+		expect_logged "with +client|tracking +info +set ~"
+		ask_as "$cookie" /session/counter
+		expect 200 '{"message":"Counter incremented","counter":2}'
+		server_stop krsessiond
+		rm "$STACK/krsessiond.log"
 	done
 }
 

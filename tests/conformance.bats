@@ -33,11 +33,14 @@ write_fill() {
 	export CONFORMANCE_EMPTY="$STACK/maxmemory 0"
 }
 
-# A walk and an operator's look need more than krsessiond does.
+# A walk and an operator's look need more than krsessiond does, and so does who
+# follows.
 allow_looks() {
-	local socket
+	local rules socket
+	read -ra rules < <(acl_cache_rules)
 	for socket in "$STACK"/redis*.sock; do
-		redis-cli -s "$socket" acl setuser "$LOGIN" +scan
+		redis-cli -s "$socket" acl setuser "$LOGIN" +scan \
+			"${rules[@]}" '+cluster|info'
 	done
 }
 

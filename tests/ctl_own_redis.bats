@@ -55,6 +55,18 @@ teardown() {
 	[[ $stderr == *"'evalsha' command"* ]]
 }
 
+@test "check finds out whether session.cache can keep its promise" {
+	redis_start
+	ctl -o session.cache=50ms check
+	[ "$status" -eq 0 ]
+	[[ $output == *'session.cache can keep its promise'* ]]
+	rcli acl setuser few on '>word' '~*' +@all '-client|tracking'
+	ctl -o session.cache=50ms -o redis.user=few -o redis.password=word check
+	[ "$status" -eq 3 ]
+	finding bad 'session.cache does nothing: .*CLIENT TRACKING'
+	[[ $output == *'+client|tracking'* ]]
+}
+
 @test "check of a Redis that is away is 1, and says where it looked" {
 	ctl check
 	[ "$status" -eq 1 ]

@@ -78,6 +78,7 @@ static enum kr_err attach(struct kri_store *base, struct uv_loop_s *loop,
 	if (!link)
 		return KR_ERR_MEMORY;
 	link->base.store = base;
+	link->loop = loop;
 	link->load_room = kri_redis_load_room(store->config);
 	link->writer.prefix = kri_text_of(store->config->redis_instance_name);
 	link->writer.scripts = &store->scripts;

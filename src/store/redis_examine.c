@@ -5,9 +5,12 @@
  */
 #include "store/redis_link.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "redis/command.h"
 #include "redis/info.h"
+#include "redis/watch.h"
 
 #define ROOM ((size_t)64 << 10) /* bytes of INFO's reply */
 #define CLOCK_MOST 2000         /* ms that clocks may differ */
@@ -171,14 +174,105 @@ static void tell_reply(struct kri_examination *examination,
 			     "ACL SETUSER ... +time");
 }
 
+/* ---- session.cache ---------------------------------------------------- */
+
+/* Whether it can be followed is found out by following it. */
+struct trial {
+	struct kri_watch *watch;
+	struct kri_redis_batch *batch; /* whose end waits for it */
+};
+
+static void end_trial(struct trial *trial)
+{
+	struct kri_redis_batch *batch = trial->batch;
+
+	kri_watch_close(&trial->watch);
+	free(trial);
+	kri_redis_batch_done(batch);
+}
+
+static void on_assured(void *arg, int64_t since)
+{
+	struct trial *trial = arg;
+	struct kri_examination *examination = trial->batch->examination;
+
+	(void)since;
+	examination->tell(examination->arg, KRI_FINDING_GOOD,
+			  "Redis tells what changes: session.cache can keep "
+			  "its promise",
+			  NULL);
+	end_trial(trial);
+}
+
+static void on_lost(void *arg, const char *why, bool hopeless)
+{
+	struct trial *trial = arg;
+	struct kri_buffer text = KRI_BUFFER_EMPTY;
+
+	kri_buffer_printf(&text,
+			  "session.cache does nothing: Redis does not tell "
+			  "what changes: %s",
+			  why);
+	tell(trial->batch->examination, KRI_FINDING_BAD, &text,
+	     hopeless ? "Redis 6 or later, and ACL SETUSER ... " KRI_FOLLOW_ACL
+		      : NULL);
+	kri_buffer_free(&text);
+	end_trial(trial);
+}
+
+static void on_changed(void *arg, struct kri_text rest)
+{
+	(void)arg;
+	(void)rest;
+}
+
+static void on_heard(void *arg, int64_t lease)
+{
+	(void)arg;
+	(void)lease;
+}
+
+static const struct kri_watch_owner trier = {
+	.changed = on_changed,
+	.heard = on_heard,
+	.assured = on_assured,
+	.lost = on_lost,
+};
+
+static void try_to_follow(struct kri_redis_batch *batch)
+{
+	struct kri_redis_store *store =
+		(struct kri_redis_store *)batch->link->base.store;
+	struct trial *trial = calloc(1, sizeof(*trial));
+	enum kr_err err = KR_ERR_MEMORY;
+
+	if (trial)
+		err = kri_watch_open(store->topology, batch->link->loop,
+				     batch->link->writer.prefix,
+				     store->config->cache, &trier, trial,
+				     &trial->watch);
+	if (err) {
+		free(trial);
+		kri_redis_batch_done(batch);
+		return;
+	}
+	trial->batch = batch;
+	kri_watch_ask(trial->watch);
+}
+
 static void examined(struct kri_redis_batch *batch)
 {
 	struct kri_pipeline *pipeline = &batch->pipeline;
+	const struct kri_redis_store *store =
+		(const struct kri_redis_store *)batch->link->base.store;
 
 	for (size_t i = 0; i + 1 < pipeline->n; i += 2)
 		tell_reply(batch->examination, &pipeline->calls[i],
 			   &pipeline->calls[i + 1]);
-	kri_redis_batch_done(batch);
+	if (store->config->cache && !batch->link->closing)
+		try_to_follow(batch);
+	else
+		kri_redis_batch_done(batch);
 }
 
 void kri_redis_examine(struct kri_link *base,

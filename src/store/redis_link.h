@@ -20,6 +20,7 @@ struct kri_redis_store {
 struct kri_redis_link {
 	struct kri_link base;
 	struct kri_client *client;
+	struct uv_loop_s *loop;
 	struct kri_redis_writer writer;
 	struct kri_redis_batch *idle; /* the pool */
 	size_t users; /* batches out of the pool, and who closes the link */
@@ -27,6 +28,10 @@ struct kri_redis_link {
 	struct kri_redis_epoch epoch;
 	bool closing;
 };
+
+/* What our user needs besides to follow, and in a cluster. */
+#define KRI_FOLLOW_ACL "+client|tracking +info +set"
+#define KRI_FOLLOW_ACL_CLUSTER "+cluster|info"
 
 /* Where a call's key stands in the commands. */
 struct kri_redis_key {

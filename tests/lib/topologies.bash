@@ -76,6 +76,11 @@ readme_acl() { # LINE'S BEGINNING
 	sed -n "s/^ *$1 on >[^ ]* *//p" "$KR_ROOT/README.md" | sed 's/~[^ ]* *//'
 }
 
+# What README says it needs beside for session.cache, everywhere.
+acl_cache_rules() {
+	sed -n 's/^ *ACL SETUSER krsession +/+/p' "$KR_ROOT/README.md"
+}
+
 # Options of redis-server: our user, and a password for everyone else. The
 # redis-cli of the tests knows it from then on.
 acl_options() { # single|sentinel|cluster
