@@ -53,8 +53,9 @@ static void say_hopeless(struct kri_following *following, const char *why)
 	kri_log(KRI_LOG_WARNING, NULL,
 		"redis %s: cannot tell what changes: %s; session.cache does "
 		"nothing until it can: it takes Redis 6 or later, and a user "
-		"with " KRI_FOLLOW_ACL " ~%s* (in a cluster "
-		KRI_FOLLOW_ACL_CLUSTER " too); asked again every minute",
+		"with " KRI_FOLLOW_ACL
+		" ~%s* (in a cluster " KRI_FOLLOW_ACL_CLUSTER
+		" too); asked again every minute",
 		following->name, why, prefix);
 }
 

@@ -7,7 +7,6 @@
 #include "store/redis.h"
 
 #define SESSIONS 64 /* enough for a few on each primary of a cluster */
-#define LEASE 1000  /* ms */
 
 static struct watcher {
 	struct kri_follower follower;
@@ -70,6 +69,13 @@ static void assure(struct watcher *watcher)
 	assert_true(watcher->since <= kri_clock_boot_us());
 }
 
+/* As the trial's store has it, as that waits for the longest that it hears
+ * of. */
+static int64_t lease_of(const struct trial *trial)
+{
+	return trial->config.cache ? trial->config.cache : 1000;
+}
+
 /* A store of its own, whose loads say where they are from. */
 static void follow(struct watcher *watcher, int64_t lease)
 {
@@ -117,7 +123,7 @@ static void all_that_changes_is_told_before_it_is_assured(void **state)
 {
 	struct trial *trial = *state;
 
-	follow(&first, LEASE);
+	follow(&first, lease_of(*state));
 	for (unsigned i = 0; i < SESSIONS; i++)
 		created(trial, i);
 	assert_all_changed(&first);
@@ -139,7 +145,7 @@ static void all_that_is_loaded_is_from_where_it_is_followed(void **state)
 	const struct kri_store_ops *ops;
 	struct trial *trial = *state;
 
-	follow(&first, LEASE);
+	follow(&first, lease_of(*state));
 	ops = first.trial.store->ops;
 	for (unsigned i = 0; i < SESSIONS; i++) {
 		struct kri_record *record = record_of(&first.trial, i);
@@ -159,7 +165,7 @@ static void the_end_of_a_users_sessions_is_told(void **state)
 {
 	int before;
 
-	follow(&first, LEASE);
+	follow(&first, lease_of(*state));
 	logged_in(*state, 1, USER);
 	assure(&first);
 	before = first.users;
@@ -172,11 +178,11 @@ static void the_end_of_a_users_sessions_is_told(void **state)
 
 static void two_followers_hear_of_the_longer_lease(void **state)
 {
-	follow(&first, LEASE);
-	follow(&second, 2 * LEASE);
+	follow(&first, lease_of(*state));
+	follow(&second, 2 * lease_of(*state));
 	assure(&second);
 	assure(&first);
-	assert_int_equal(first.lease, 2 * LEASE);
+	assert_int_equal(first.lease, 2 * lease_of(*state));
 	assert_int_equal(second.lease, 0);
 	created(*state, 1);
 	assure(&first);
@@ -189,7 +195,7 @@ static void two_followers_hear_of_the_longer_lease(void **state)
 /* Beats are tidied away, and are no sessions. */
 static void no_beat_is_listed(void **state)
 {
-	follow(&first, LEASE);
+	follow(&first, lease_of(*state));
 	created(*state, 1);
 	assure(&first);
 	assert_int_equal(count_all(*state), 1);
