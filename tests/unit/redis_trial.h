@@ -61,6 +61,7 @@ static struct trial {
 	struct kri_topology *topology;
 	struct kri_client *client;
 	uv_timer_t patience;
+	bool identify;   /* connections ask which server it is */
 	uv_timer_t drip; /* of a test; here, as a test that fails leaves it */
 } trial;
 
@@ -393,6 +394,7 @@ static void open_client(const char *endpoint, int64_t ms)
 		.connect_timeout = ms,
 		.io_timeout = ms,
 		.keep_alive = 60,
+		.identify = trial.identify,
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as who runs a client has it */

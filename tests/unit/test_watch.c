@@ -617,6 +617,67 @@ static void it_may_be_closed_while_it_connects(void **state)
 	assert_told("");
 }
 
+/* ---- Sentinels ---------------------------------------------------------- */
+
+static int primary; /* as the first server, a Sentinel, names it */
+
+static void serve_sentinel(struct peer *peer, const char *command)
+{
+	char text[80], port[8];
+
+	if (!starts(command, "SENTINEL "))
+		return;
+	snprintf(port, sizeof(port), "%d", trial.servers[primary].port);
+	snprintf(text, sizeof(text), "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n",
+		 strlen(port), port);
+	say(peer, text);
+}
+
+static void serve_named(struct peer *peer, const char *command)
+{
+	bool demoted = peer->server != &trial.servers[primary];
+
+	run_id = demoted ? RUN_ID : "fedcba9876543210fedcba9876543210fedcba98";
+	if (starts(command, "ROLE"))
+		say(peer, demoted ? "*1\r\n$5\r\nslave\r\n"
+				  : "*1\r\n$6\r\nmaster\r\n");
+	else if (demoted && starts(command, "SET"))
+		say(peer, "-READONLY You can't write\r\n");
+	else
+		serve_redis(peer, command);
+}
+
+static void open_sentinel(void)
+{
+	char endpoint[64];
+
+	snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%d,serviceName=main",
+		 trial.servers[0].port);
+	memset(&it, 0, sizeof(it));
+	trial.servers[0].serve = serve_sentinel;
+	trial.servers[1].serve = trial.servers[2].serve = serve_named;
+	primary = 1;
+	open_client(endpoint, 3000);
+	assert_int_equal(kri_watch_open(trial.topology, &trial.loop,
+					KRI_TEXT("kr:"), LEASE, &owner, NULL,
+					&it.watch),
+			 KR_OK);
+}
+
+static void after_a_failover_the_new_primary_is_followed(void **state)
+{
+	(void)state;
+	open_sentinel();
+	ask_until(&it.assured, 1);
+	assert_int_equal(trial.servers[2].connections, 0);
+	primary = 2;
+	ask_until(&it.lost, 1); /* by the old one, which is a replica now */
+	assert_non_null(strstr(it.why, "READONLY"));
+	ask_until(&it.assured, 2);
+	assert_int_equal(trial.servers[2].connections, 1);
+	assert_told("assured lost assured ");
+}
+
 /* ---- a cluster ---------------------------------------------------------- */
 
 static int epoch;
@@ -817,6 +878,7 @@ int main(void)
 		TEST(it_may_be_closed_by_an_assurance),
 		TEST(it_may_be_closed_by_a_loss),
 		TEST(it_may_be_closed_while_it_connects),
+		TEST(after_a_failover_the_new_primary_is_followed),
 		TEST(a_cluster_is_assured_by_all_of_its_primaries),
 		TEST(one_primary_holds_up_the_assurance),
 		TEST(another_epoch_is_lost_and_the_map_is_asked_for),
