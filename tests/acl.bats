@@ -113,6 +113,44 @@ expect_no_password_logged() {
 	done
 }
 
+served_from_memory() {
+	ask_as "$cookie" /session/whoami
+	[[ $(kr_metric krsession_cache_hits_total) -gt 0 ]]
+}
+
+kr_metric() { # NAME
+	"$KR_BUILD/tests/fcgi_client" "$KR_SOCKET" /metrics |
+		sed -n "s/^$1 //p"
+}
+
+@test "session.cache takes what README says, and says so without one of them" {
+	local rule rules
+	WITH_CACHE=yes read -ra rules < <(readme_cache_rules)
+	[ "${#rules[@]}" -eq 4 ]
+	rcli acl setuser "$LOGIN" "${rules[@]}"
+	rcli acl log reset
+	kr_start_as "$LOGIN:$ESCAPED" -o session.cache=50ms
+	new_session
+	within 10 served_from_memory
+	[ -z "$(rcli acl log)" ]
+	for rule in "${rules[@]}"; do
+		server_stop krsessiond
+		rm "$STACK/krsessiond.log"
+		rcli acl setuser "$LOGIN" "-${rule#+}"
+		kr_start_as "$LOGIN:$ESCAPED" -o session.cache=50ms
+		new_session
+		within 10 says_no_cache
+		[ "$(kr_metric krsession_cache_hits_total)" -eq 0 ]
+		rcli acl setuser "$LOGIN" "$rule"
+	done
+}
+
+says_no_cache() {
+	ask_as "$cookie" /session/counter
+	[ "$code" = 200 ]
+	grep -qa 'cannot tell what changes' "$STACK/krsessiond.log"
+}
+
 @test "without the rights for logins sessions go on, and logins say why not" {
 	local rule
 	kr_start_as

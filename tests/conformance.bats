@@ -12,6 +12,7 @@ source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 
 setup() {
+	export WITH_CACHE=yes # stores are followed
 	stack_open
 }
 

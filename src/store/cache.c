@@ -272,17 +272,6 @@ static void count_up(struct kri_link *base, struct kri_counter *counter,
 	inner_ops(link)->count_up(link->inner, counter, done, arg);
 }
 
-static void examine(struct kri_link *base, struct kri_examination *examination,
-		    kri_store_done *done, void *arg)
-{
-	struct kri_cache_link *link = link_of(base);
-
-	if (inner_ops(link)->examine)
-		inner_ops(link)->examine(link->inner, examination, done, arg);
-	else
-		done(arg);
-}
-
 static struct kri_store *inner_of(struct kri_store *base)
 {
 	return ((struct kri_cache *)base)->inner;
@@ -356,7 +345,7 @@ static const struct kri_store_ops cache_ops = {
 	.user_list = user_list,
 	.user_end = user_end,
 	.count_up = count_up,
-	.examine = examine,
+	.examine = kri_cache_examine,
 	.sweep = sweep,
 	.check = check,
 	.describe = describe,
