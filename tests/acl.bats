@@ -126,7 +126,7 @@ kr_metric() { # NAME
 @test "session.cache takes what README says, and says so without one of them" {
 	local rule rules
 	WITH_CACHE=yes read -ra rules < <(readme_cache_rules)
-	[ "${#rules[@]}" -eq 4 ]
+	[ "${#rules[@]}" -eq 3 ]
 	rcli acl setuser "$LOGIN" "${rules[@]}"
 	rcli acl log reset
 	kr_start_as "$LOGIN:$ESCAPED" -o session.cache=50ms

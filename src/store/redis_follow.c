@@ -53,7 +53,7 @@ static void say_hopeless(struct kri_following *following, const char *why)
 	kri_log(KRI_LOG_WARNING, NULL,
 		"redis %s: cannot tell what changes: %s; session.cache does "
 		"nothing until it can: it takes Redis 6 or later, and a user "
-		"with +hello +client|tracking +info +set ~%s* (in a cluster "
+		"with +info +set +client|tracking ~%s* (in a cluster "
 		"+cluster|info +cluster|slots too); asked again every minute",
 		following->name, why, prefix);
 }

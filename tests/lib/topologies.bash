@@ -81,7 +81,7 @@ readme_acl() { # LINE'S BEGINNING
 
 # The rules that README has for session.cache.
 readme_cache_rules() {
-	sed -n 's/^`\(+hello [^`]*\)`.*/\1/p' "$KR_ROOT/README.md"
+	sed -n 's/^`\(+info [^`]*\)`.*/\1/p' "$KR_ROOT/README.md"
 }
 
 # Options of redis-server: our user, and a password for everyone else. The
