@@ -28,7 +28,7 @@ model_on_sentinel() { # [NAME=VALUE...]
 @test "a failover: nothing is late, lost or stale" {
 	model_on_sentinel operations=0 seconds=2 lease=50 every=500 \
 		faults=switch
-	model_has_cached 20
+	model_has_cached 5
 	(($(model_says faults) > 0))
 }
 
