@@ -52,7 +52,7 @@ model_breaks() { # [NAME=VALUE...]
 # of it has the rest of its lease.
 @test "ends that do not wait for the lease are answered late" {
 	redis_start
-	model_breaks operations=0 seconds=6 lease=500 every=100 break=wait \
+	model_breaks operations=0 seconds=8 lease=200 every=50 break=wait \
 		faults=keeper
 	(($(model_says late) > 0))
 }
