@@ -12,6 +12,7 @@ source "$BATS_TEST_DIRNAME/lib/model.bash"
 setup() {
 	stack_open
 	cluster_start
+	model_rights
 }
 
 teardown() {

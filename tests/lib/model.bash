@@ -71,6 +71,18 @@ model_options() { # tls|sentinel|cluster|single
 		session.io_timeout=2s redis.connect_timeout=1s log.level=error
 }
 
+# What the user of lib/topologies.bash needs to follow changes, at each server.
+model_rights() {
+	local pid name
+	for pid in "$STACK"/redis*.pid; do
+		name=${pid##*/}
+		ncli "${name%.pid}" acl setuser "$LOGIN" "${RIGHTS[@]}" \
+			>>"$STACK/faults.log"
+	done
+}
+
+RIGHTS=(+hello '+client|tracking' +info +set '+cluster|info' '+cluster|slots')
+
 # ---- what every Redis suffers -------------------------------------------
 
 fault_flush() {
@@ -211,6 +223,7 @@ sentinel_crash() { # NAME
 	# writes until the Sentinels have seen it.
 	node_start "$1" "$port" "${ACL[@]}" --replicaof \
 		"127.0.0.1 $(node_info "$(primaries)" server tcp_port)"
+	model_rights
 	within 30 sentinel_settled
 }
 
@@ -262,6 +275,7 @@ cluster_crash() { # NAME
 	within 30 cluster_has_three
 	node_start "$1" "$port" "${ACL[@]}" --cluster-enabled yes \
 		--cluster-port "$bus" --cluster-node-timeout 1000
+	model_rights
 	within 30 cluster_settled
 }
 
