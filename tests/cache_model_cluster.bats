@@ -35,8 +35,8 @@ model_on_cluster() { # [NAME=VALUE...]
 
 # bats test_tags=slow
 @test "250,000 operations on a cluster" {
-	model_on_cluster operations=250000 seconds=120 lease=20
-	model_has_cached 10
+	model_on_cluster operations=250000 seconds=150 threads=4 lease=20
+	model_has_cached 5
 	(($(model_says operations) >= 250000))
 }
 

@@ -42,7 +42,7 @@ allow_looks() {
 	done
 }
 
-# So many groups, of which the store in Redis has one more.
+# So many groups, of which the store in Redis, without copies, has one more.
 GROUPS_ALL=12
 
 conforms() { # [OPTION...]
@@ -57,7 +57,7 @@ conforms() { # [OPTION...]
 
 conforms_on_redis() { # [OPTION...]
 	write_fill
-	GROUPS_ALL=13
+	[[ $* == *session.cache* ]] || GROUPS_ALL=13
 	conforms "$@"
 }
 

@@ -147,6 +147,16 @@ static void keep_guess(struct kri_cache *cache, const struct kri_record *record,
 	kri_copies_put(cache->copies, &written, stamp);
 }
 
+/* Whether others may have a copy of what it ended. A first login of its own ends
+ * nothing, unless it puts out others of its user's. */
+static bool has_ended(const struct kri_cache *cache,
+		      const struct kri_record *record)
+{
+	return !record->err && kri_record_ends(record) &&
+	       (record->operation != KRI_OP_CREATE ||
+		cache->config->max_per_user);
+}
+
 static void committed(void *arg)
 {
 	struct kri_cache_op *op = arg;
@@ -157,7 +167,7 @@ static void committed(void *arg)
 
 		if (!record)
 			continue;
-		op->ends |= !record->err && kri_record_ends(record);
+		op->ends |= has_ended(cache, record);
 		kri_copies_forget(cache->copies, record->id);
 		if (is_known(record))
 			keep_guess(cache, record, &op->stamps[i]);
