@@ -487,6 +487,30 @@ static void a_loss_takes_all_until_it_is_assured_again(void **state)
 	warm(f, ID);
 }
 
+/* What changed between its load and the first assurance was not told. */
+static void a_load_from_before_it_is_assured_leaves_no_copy(void **state)
+{
+	struct fixture *f = *state;
+	struct kri_record record;
+
+	open_cache(f, LONG, 1 << 20);
+	add(f, ID, "blue");
+	warm(f, ID);
+	atomic_store(&silent, true);
+	tell_keeper(tell_loss);
+	f->inner.at_once = false;
+	record = record_of(f, ID);
+	begin_load(f, &record);
+	tell_keeper(tell_assured);
+	atomic_store(&silent, false);
+	f->inner.at_once = true;
+	add(f, OTHER, "red");
+	warm(f, OTHER); /* its source is followed again */
+	fake_answer(&f->inner, 0);
+	assert_int_equal(record.err, KR_OK);
+	assert_true(asks(f, ID, KRI_TRUST_COPY));
+}
+
 static void a_lease_that_runs_out_takes_all(void **state)
 {
 	struct fixture *f = *state;
@@ -712,6 +736,7 @@ int main(void)
 		TEST(a_change_of_all_takes_all),
 		TEST(the_ends_of_users_leave_those_without_one),
 		TEST(a_loss_takes_all_until_it_is_assured_again),
+		TEST(a_load_from_before_it_is_assured_leaves_no_copy),
 		TEST(a_lease_that_runs_out_takes_all),
 		TEST(who_is_not_asked_rests_and_wakes),
 		TEST(what_was_written_exactly_is_a_guess),
