@@ -10,6 +10,7 @@ source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 source "$BATS_TEST_DIRNAME/lib/model.bash"
 
 setup() {
+	export WITH_CACHE=yes
 	stack_open
 	sentinel_start
 }
@@ -28,7 +29,7 @@ model_on_sentinel() { # [NAME=VALUE...]
 @test "a failover: nothing is late, lost or stale" {
 	model_on_sentinel operations=0 seconds=2 lease=50 every=500 \
 		faults=switch
-	model_has_cached 20
+	model_has_cached 5
 	(($(model_says faults) > 0))
 }
 
@@ -37,6 +38,6 @@ model_on_sentinel() { # [NAME=VALUE...]
 	model_on_sentinel operations=0 seconds=60 lease=50 every=500 \
 		faults=failover,switch,crash_primary,flush,stop,kill_clients,\
 kill_tracking,pause,clock
-	model_has_cached 5
+	model_has_cached 1
 	(($(model_says faults) > 5))
 }

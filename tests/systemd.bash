@@ -103,13 +103,13 @@ machine_install() { # ROOT
 @test "nginx: the first request starts it, and README prints what comes" {
 	has ActiveState inactive
 	readme_try "$PORT_NGINX" reader
-	has ActiveState active
+	within 10 has ActiveState active
 }
 
 @test "lighttpd: the first request starts it, and README prints what comes" {
 	has ActiveState inactive
 	readme_try "$PORT_LIGHTTPD" reader
-	has ActiveState active
+	within 10 has ActiveState active
 }
 
 @test "status tells what it serves" {

@@ -147,6 +147,16 @@ static void keep_guess(struct kri_cache *cache, const struct kri_record *record,
 	kri_copies_put(cache->copies, &written, stamp);
 }
 
+/* Whether others may have a copy of what it ended. A first login of its own ends
+ * nothing, unless it puts out others of its user's. */
+static bool has_ended(const struct kri_cache *cache,
+		      const struct kri_record *record)
+{
+	return !record->err && kri_record_ends(record) &&
+	       (record->operation != KRI_OP_CREATE ||
+		cache->config->max_per_user);
+}
+
 static void committed(void *arg)
 {
 	struct kri_cache_op *op = arg;
@@ -157,7 +167,7 @@ static void committed(void *arg)
 
 		if (!record)
 			continue;
-		op->ends |= !record->err && kri_record_ends(record);
+		op->ends |= has_ended(cache, record);
 		kri_copies_forget(cache->copies, record->id);
 		if (is_known(record))
 			keep_guess(cache, record, &op->stamps[i]);
@@ -272,17 +282,6 @@ static void count_up(struct kri_link *base, struct kri_counter *counter,
 	inner_ops(link)->count_up(link->inner, counter, done, arg);
 }
 
-static void examine(struct kri_link *base, struct kri_examination *examination,
-		    kri_store_done *done, void *arg)
-{
-	struct kri_cache_link *link = link_of(base);
-
-	if (inner_ops(link)->examine)
-		inner_ops(link)->examine(link->inner, examination, done, arg);
-	else
-		done(arg);
-}
-
 static struct kri_store *inner_of(struct kri_store *base)
 {
 	return ((struct kri_cache *)base)->inner;
@@ -356,7 +355,7 @@ static const struct kri_store_ops cache_ops = {
 	.user_list = user_list,
 	.user_end = user_end,
 	.count_up = count_up,
-	.examine = examine,
+	.examine = kri_cache_examine,
 	.sweep = sweep,
 	.check = check,
 	.describe = describe,

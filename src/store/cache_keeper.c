@@ -47,6 +47,7 @@ struct kri_keeper {
 	uv_loop_t loop;
 	uv_timer_t timer;
 	struct kri_following *following;
+	bool told;     /* changes are, since it was lost last */
 	unsigned slow; /* leases in a row that were over when they came */
 };
 
@@ -88,11 +89,16 @@ static void complain(struct kri_keeper *keeper, int64_t took)
 			(long long)keeper->lease / 1000);
 }
 
+/* What was asked of the store before it began to tell may have changed untold:
+ * its replies, which may still come, make no copies. */
 static void assured(struct kri_follower *follower, int64_t since)
 {
 	struct kri_keeper *keeper = keeper_of(follower);
 	int64_t took = kri_clock_boot_us() - since;
 
+	if (!keeper->told)
+		kri_copies_drop(keeper->copies);
+	keeper->told = true;
 	if (took >= keeper->lease)
 		complain(keeper, took);
 	else
@@ -108,6 +114,7 @@ static void lost(struct kri_follower *follower, const char *why, bool hopeless)
 
 	(void)why; /* it has been said where it was found out */
 	(void)hopeless;
+	keeper->told = false;
 	atomic_store(&keeper->good_until, 0);
 	atomic_store(&keeper->sources_n, 0);
 	kri_copies_drop(keeper->copies);

@@ -45,7 +45,8 @@ enum kr_err kri_cache_attach(struct kri_store *base, struct uv_loop_s *loop,
 
 	if (!link)
 		return KR_ERR_MEMORY;
-	cache->inner->guest = base->guest;
+	if (base->guest) /* else others attach at the same time */
+		cache->inner->guest = true;
 	err = cache->inner->ops->attach(cache->inner, loop, &link->inner);
 	if (err) {
 		free(link);

@@ -30,7 +30,7 @@ struct kri_redis_link {
 };
 
 /* What our user needs besides to follow, and in a cluster. */
-#define KRI_FOLLOW_ACL "+client|tracking +info +set"
+#define KRI_FOLLOW_ACL "+info +set +client|tracking"
 #define KRI_FOLLOW_ACL_CLUSTER "+cluster|info"
 
 /* Where a call's key stands in the commands. */

@@ -30,20 +30,24 @@ struct visitor {
 
 /* ---- what is right ---------------------------------------------------- */
 
-/* A store that found no memory for a connection is away for a while. */
+/* A store that found no memory for a connection is away for a while. A change
+ * whose connection was lost may be carried out later, and be what the next one
+ * is in conflict with. */
 static bool is_refusal(const struct visitor *visitor, enum kr_err err)
 {
 	return err == KR_ERR_MEMORY || err == KR_ERR_UNAVAILABLE ||
 	       err == KR_ERR_TIMEOUT ||
+	       (err == KR_ERR_CONFLICT && visitor->life->refused > 0) ||
 	       (err == KR_ERR_RENEWED && visitor->known.doubtful) ||
 	       (err == KR_ERR_GONE && visitor->known.ended);
 }
 
 static bool note_refusal(struct visitor *visitor, enum kr_err err)
 {
+	bool refusal = is_refusal(visitor, err);
+
 	visitor->life->refused++;
-	return is_refusal(visitor, err) ||
-	       life_wrong(visitor->life, "%s", kr_strerror(err));
+	return refusal || life_wrong(visitor->life, "%s", kr_strerror(err));
 }
 
 static bool is_sure(const struct visitor *visitor)

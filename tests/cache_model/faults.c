@@ -13,6 +13,7 @@
 #include "model.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,8 +222,13 @@ static void stop_one(unsigned process, const char *name, uint64_t *random)
 	pid_t thread = find_thread(pid, name, random);
 	int status;
 
-	if (!thread || ptrace(PTRACE_SEIZE, thread, NULL, NULL)) {
-		complain("no thread '%s' can be stopped", name ? name : "any");
+	if (!thread) {
+		world->faults--; /* it begins with the first session */
+		return;
+	}
+	if (ptrace(PTRACE_SEIZE, thread, NULL, NULL)) {
+		complain("thread %d cannot be stopped: %s", (int)thread,
+			 strerror(errno));
 		world->lost++;
 		return;
 	}

@@ -49,6 +49,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define OPTIONS_MAX 32
 #define AFTER_NS 1000000000  /* of history after a fault */
 #define LEAVE_NS 60000000000 /* that a process has to end */
 
@@ -114,12 +115,14 @@ static bool take_argument(char *text)
 /* The cache's lease and the limit are the program's to know, too. */
 static bool add_options(char **options, int n)
 {
-	static char lease[48];
+	static char *all[OPTIONS_MAX + 3], lease[48];
 	int own = 0;
 
-	world->options = calloc((size_t)n + 4, sizeof(char *));
-	if (!world->options)
+	if (n > OPTIONS_MAX) {
+		fputs("cache_model: too many options\n", stderr);
 		return false;
+	}
+	world->options = all;
 	if (world->lease_ms) {
 		snprintf(lease, sizeof(lease), "session.cache=%ums",
 			 world->lease_ms);

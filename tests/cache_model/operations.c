@@ -261,7 +261,10 @@ static enum kr_err log_in(struct self *self, struct login *login,
 	return err;
 }
 
-/* With a limit of one session, a login ends the others, as END_OTHERS does. */
+/* With a limit of one session, a login ends the others, as END_OTHERS does. Of
+ * several at once it is not known which ends whom: the one that takes a session
+ * from the index may not have ended it when another, which no longer finds it
+ * there, is acknowledged. So a login counts that had no other beside it. */
 static enum kr_err do_login(struct self *self, unsigned user, unsigned slot,
 			    struct card *renewed)
 {
@@ -294,7 +297,7 @@ static enum kr_err do_login(struct self *self, unsigned user, unsigned slot,
 	err = log_in(self, &login, session);
 	if (!err)
 		take_card(self, &login, session);
-	if (!err && world->limited)
+	if (!err && login.over == world->users[user].begun)
 		note_end(self, &login.scope, LOGIN);
 	if (world->limited &&
 	    (!err || err == KR_ERR_GONE || err == KR_ERR_RENEWED))

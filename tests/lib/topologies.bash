@@ -60,10 +60,13 @@ redis_cannot_save() {
 
 # ---- users --------------------------------------------------------------
 
-# What README says krsession's user needs, on one Redis or more.
+# What README says krsession's user needs, on one Redis or more; with copies in
+# memory if $WITH_CACHE is not empty.
 acl_rules() { # single|sentinel|cluster
 	local rules
 	rules=$(readme_acl 'ACL SETUSER krsession')
+	[[ ! ${WITH_CACHE-} ]] || rules+=" $(readme_cache_rules)"
+	[[ ! ${WITH_CACHE-} || $1 != cluster ]] || rules+=' +cluster|info'
 	case $1 in
 	sentinel) rules+=' +role' ;;
 	cluster) rules+=' +asking +cluster|slots' ;;
@@ -76,9 +79,9 @@ readme_acl() { # LINE'S BEGINNING
 	sed -n "s/^ *$1 on >[^ ]* *//p" "$KR_ROOT/README.md" | sed 's/~[^ ]* *//'
 }
 
-# What README says it needs beside for session.cache, everywhere.
-acl_cache_rules() {
-	sed -n 's/^ *ACL SETUSER krsession +/+/p' "$KR_ROOT/README.md"
+# The rules that README has for session.cache.
+readme_cache_rules() {
+	sed -n 's/^`\(+info [^`]*\)`.*/\1/p' "$KR_ROOT/README.md"
 }
 
 # Options of redis-server: our user, and a password for everyone else. The

@@ -268,6 +268,14 @@ static void warm(struct fixture *f, const char *id)
 		assert_true(kri_clock_ms() < until);
 }
 
+/* With that one session. */
+static void open_warm(struct fixture *f, int64_t lease)
+{
+	open_cache(f, lease, 1 << 20);
+	add(f, ID, "blue");
+	warm(f, ID);
+}
+
 static void commit(struct fixture *f, struct kri_record *record)
 {
 	static struct kri_record *records[1];
@@ -308,9 +316,7 @@ static void a_session_is_served_from_memory_with_all_it_has(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	record = load_one(f, ID);
 	assert_int_equal(record.err, KR_OK);
 	assert_int_equal(record.version, 1);
@@ -326,9 +332,7 @@ static void who_demands_the_store_is_given_the_store(void **state)
 {
 	struct fixture *f = *state;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	assert_true(asks(f, ID, KRI_TRUST_STORE));
 }
 
@@ -337,9 +341,7 @@ static void what_is_not_there_is_asked_for_each_time(void **state)
 	struct fixture *f = *state;
 	int before;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	before = f->inner.loads;
 	assert_int_equal(load_one(f, OTHER).err, KR_ERR_NOT_FOUND);
 	assert_int_equal(load_one(f, OTHER).err, KR_ERR_NOT_FOUND);
@@ -350,9 +352,7 @@ static void a_session_that_is_due_to_be_touched_goes_to_the_store(void **state)
 {
 	struct fixture *f = *state;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	add(f, OTHER, "red");
 	fake_find(&f->inner, OTHER)->seen -= f->config.idle_timeout / 16 + 1;
 	for (int i = 0; i < 5; i++)
@@ -368,9 +368,7 @@ static void copies_take_no_more_room_than_they_may(void **state)
 	struct kri_cached cached;
 	char id[KRI_ID_LEN + 1] = ID;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	for (int i = 0; i < 20000; i++) {
 		snprintf(id + 10, sizeof(id) - 10, "%012d", i);
 		memcpy(fake_find(&f->inner, "")->id, id, sizeof(id));
@@ -430,9 +428,7 @@ static void a_change_while_it_is_loaded_leaves_no_copy(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	tell_keeper(tell_change);
 	f->inner.at_once = false;
 	record = record_of(f, ID);
@@ -463,9 +459,7 @@ static void the_ends_of_users_leave_those_without_one(void **state)
 {
 	struct fixture *f = *state;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	tell_keeper(tell_users);
 	assert_false(asks(f, ID, KRI_TRUST_COPY));
 }
@@ -474,9 +468,7 @@ static void a_loss_takes_all_until_it_is_assured_again(void **state)
 {
 	struct fixture *f = *state;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	atomic_store(&silent, true);
 	tell_keeper(tell_loss);
 	for (int i = 0; i < 5; i++)
@@ -487,14 +479,34 @@ static void a_loss_takes_all_until_it_is_assured_again(void **state)
 	warm(f, ID);
 }
 
+/* What changed between its load and the first assurance was not told. */
+static void a_load_from_before_it_is_assured_leaves_no_copy(void **state)
+{
+	struct fixture *f = *state;
+	struct kri_record record;
+
+	open_warm(f, LONG);
+	atomic_store(&silent, true);
+	tell_keeper(tell_loss);
+	f->inner.at_once = false;
+	record = record_of(f, ID);
+	begin_load(f, &record);
+	tell_keeper(tell_assured);
+	atomic_store(&silent, false);
+	f->inner.at_once = true;
+	add(f, OTHER, "red");
+	warm(f, OTHER); /* its source is followed again */
+	fake_answer(&f->inner, 0);
+	assert_int_equal(record.err, KR_OK);
+	assert_true(asks(f, ID, KRI_TRUST_COPY));
+}
+
 static void a_lease_that_runs_out_takes_all(void **state)
 {
 	struct fixture *f = *state;
 	int64_t until = kri_clock_ms() + PATIENCE;
 
-	open_cache(f, SHORT, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, SHORT);
 	atomic_store(&silent, true);
 	while (!asks(f, ID, KRI_TRUST_COPY))
 		assert_true(kri_clock_ms() < until);
@@ -508,9 +520,7 @@ static void who_is_not_asked_rests_and_wakes(void **state)
 	int64_t until = kri_clock_ms() + PATIENCE;
 	int before = -1, now = atomic_load(&questions);
 
-	open_cache(f, SHORT, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, SHORT);
 	while (before != now) {
 		assert_true(kri_clock_ms() < until);
 		before = now;
@@ -527,9 +537,7 @@ static void what_was_written_exactly_is_a_guess(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	record = update_of(f, true);
 	commit(f, &record);
 	assert_true(f->done);
@@ -548,9 +556,7 @@ static void what_was_written_beside_others_is_none(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	record = update_of(f, false);
 	commit(f, &record);
 	assert_true(asks(f, ID, KRI_TRUST_GUESS));
@@ -561,9 +567,7 @@ static void a_guess_that_was_wrong_is_gone(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	record = update_of(f, true);
 	fake_find(&f->inner, ID)->version++;
 	commit(f, &record);
@@ -576,9 +580,7 @@ static void a_loss_under_way_leaves_no_guess(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, LONG);
 	record = update_of(f, true);
 	f->inner.at_once = false;
 	commit(f, &record);
@@ -687,9 +689,7 @@ static void an_end_waits_for_the_longest_lease_of_all(void **state)
 	struct fixture *f = *state;
 	struct kri_record record;
 
-	open_cache(f, SHORT, 1 << 20);
-	add(f, ID, "blue");
-	warm(f, ID);
+	open_warm(f, SHORT);
 	tell_keeper(tell_longer);
 	record = load_one(f, ID);
 	record.operation = KRI_OP_DESTROY;
@@ -712,6 +712,7 @@ int main(void)
 		TEST(a_change_of_all_takes_all),
 		TEST(the_ends_of_users_leave_those_without_one),
 		TEST(a_loss_takes_all_until_it_is_assured_again),
+		TEST(a_load_from_before_it_is_assured_leaves_no_copy),
 		TEST(a_lease_that_runs_out_takes_all),
 		TEST(who_is_not_asked_rests_and_wakes),
 		TEST(what_was_written_exactly_is_a_guess),
