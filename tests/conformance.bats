@@ -12,7 +12,6 @@ source "$BATS_TEST_DIRNAME/lib/topologies.bash"
 source "$BATS_TEST_DIRNAME/lib/postgresql.bash"
 
 setup() {
-	export WITH_CACHE=yes # stores are followed
 	stack_open
 }
 
@@ -45,7 +44,7 @@ allow_looks() {
 	done
 }
 
-# So many groups, of which the store in Redis, without copies, has one more.
+# So many groups, of which the store in Redis has one more.
 GROUPS_ALL=12
 
 conforms() { # [OPTION...]
@@ -60,7 +59,7 @@ conforms() { # [OPTION...]
 
 conforms_on_redis() { # [OPTION...]
 	write_fill
-	[[ $* == *session.cache* ]] || GROUPS_ALL=13
+	GROUPS_ALL=13
 	conforms "$@"
 }
 

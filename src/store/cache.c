@@ -147,8 +147,8 @@ static void keep_guess(struct kri_cache *cache, const struct kri_record *record,
 	kri_copies_put(cache->copies, &written, stamp);
 }
 
-/* Whether others may have a copy of what it ended. A first login of its own ends
- * nothing, unless it puts out others of its user's. */
+/* Whether others may have a copy of what it ended. A first login of its own
+ * ends nothing, unless it puts out others of its user's. */
 static bool has_ended(const struct kri_cache *cache,
 		      const struct kri_record *record)
 {
@@ -282,6 +282,17 @@ static void count_up(struct kri_link *base, struct kri_counter *counter,
 	inner_ops(link)->count_up(link->inner, counter, done, arg);
 }
 
+static void examine(struct kri_link *base, struct kri_examination *examination,
+		    kri_store_done *done, void *arg)
+{
+	struct kri_cache_link *link = link_of(base);
+
+	if (inner_ops(link)->examine)
+		inner_ops(link)->examine(link->inner, examination, done, arg);
+	else
+		done(arg);
+}
+
 static struct kri_store *inner_of(struct kri_store *base)
 {
 	return ((struct kri_cache *)base)->inner;
@@ -355,7 +366,7 @@ static const struct kri_store_ops cache_ops = {
 	.user_list = user_list,
 	.user_end = user_end,
 	.count_up = count_up,
-	.examine = kri_cache_examine,
+	.examine = examine,
 	.sweep = sweep,
 	.check = check,
 	.describe = describe,

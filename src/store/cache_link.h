@@ -69,10 +69,4 @@ enum kr_err kri_cache_attach(struct kri_store *store, struct uv_loop_s *loop,
 			     struct kri_link **link) KR_MUST_CHECK;
 void kri_cache_detach(struct kri_link **link);
 
-/* As store.h has it; whether the store tells of changes, too.
- * (cache_examine.c) */
-void kri_cache_examine(struct kri_link *base,
-		       struct kri_examination *examination,
-		       kri_store_done *done, void *arg);
-
 #endif
