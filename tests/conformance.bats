@@ -45,7 +45,7 @@ allow_looks() {
 	done
 }
 
-# So many groups, of which the store in Redis, without copies, has one more.
+# So many groups, of which the store in Redis has one more.
 GROUPS_ALL=12
 
 conforms() { # [OPTION...]
@@ -60,7 +60,7 @@ conforms() { # [OPTION...]
 
 conforms_on_redis() { # [OPTION...]
 	write_fill
-	[[ $* == *session.cache* ]] || GROUPS_ALL=13
+	GROUPS_ALL=13
 	conforms "$@"
 }
 
