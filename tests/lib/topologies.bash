@@ -81,6 +81,7 @@ readme_acl() { # LINE'S BEGINNING
 
 # The rules that README has for session.cache.
 readme_cache_rules() {
+	# shellcheck disable=SC2016 # the backquotes are README's
 	sed -n 's/^`\(+info [^`]*\)`.*/\1/p' "$KR_ROOT/README.md"
 }
 
