@@ -24,7 +24,7 @@
 #include "life.h"
 #include "parts.h"
 
-#define PATIENCE 20    /* s that a life may take */
+#define PATIENCE 60    /* s that a life may take */
 #define FAULTS_MOST 20 /* after so many we have seen enough */
 
 #ifdef SANITIZED
