@@ -7,11 +7,11 @@
 
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
+#include "base/thread.h"
 #include "base/uv.h"
 
 #define STACK (512 << 10) /* bytes, for what the resolver loads, too */
@@ -87,23 +87,6 @@ static void *ask(void *arg)
 	return NULL;
 }
 
-/* It takes no signal: those are the program's. */
-static int start_thread(struct kri_lookup *lookup)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int result;
-
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&lookup->thread, &attr, ask, lookup);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return result;
-}
-
 static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
 			 const char *host, struct kri_lookup **out)
 {
@@ -120,7 +103,7 @@ static enum kr_err begin(struct kri_lookups *lookups, uv_loop_t *loop,
 		return err;
 	}
 	lookup->back.data = lookup;
-	if (start_thread(lookup)) {
+	if (kri_thread_start(&lookup->thread, STACK, ask, lookup)) {
 		uv_close((uv_handle_t *)&lookup->back, free_lookup);
 		return KR_ERR_SYSTEM;
 	}

@@ -5,7 +5,6 @@
 #include "store/cache_keeper.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #define SOURCES 1024       /* servers: a cluster's primaries */
 #define REST_AFTER 1000000 /* us without anybody who wants a copy */
@@ -266,31 +266,14 @@ static void close_loop(struct kri_keeper *keeper)
 	uv_loop_close(&keeper->loop);
 }
 
-/* All signals are the program's own threads'. */
-static bool start_thread(struct kri_keeper *keeper)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&keeper->thread, &attr, run, keeper);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return !error;
-}
-
 void kri_keeper_start(struct kri_keeper *keeper)
 {
 	pthread_mutex_lock(&keeper->lock);
 	if (keeper->state == NEVER && open_loop(keeper)) {
-		if (start_thread(keeper))
-			keeper->state = RUNNING;
-		else
+		if (kri_thread_start(&keeper->thread, STACK, run, keeper))
 			close_loop(keeper);
+		else
+			keeper->state = RUNNING;
 	}
 	pthread_mutex_unlock(&keeper->lock);
 }

@@ -5,10 +5,9 @@
  */
 #include "store/sqlite_store.h"
 
-#include <signal.h>
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "store/sqlite_birth.h"
 #include "store/sqlite_ops.h"
 
@@ -274,22 +273,11 @@ static void *run_writer(void *arg)
 
 /* ---- life ------------------------------------------------------------- */
 
-/* They leave the signals to the program's own threads. */
 static int start_one(struct kri_sqlite_store *store, int i)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&store->threads[i].id, &attr,
-			       i ? run_reader : run_writer, &store->threads[i]);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return error;
+	return kri_thread_start(&store->threads[i].id, STACK,
+				i ? run_reader : run_writer,
+				&store->threads[i]);
 }
 
 enum kr_err kri_sqlite_start(struct kri_sqlite_store *store)
