@@ -363,6 +363,30 @@ than this program's 2"
 	[ "$(sessions)" -ge 1 ]
 }
 
+# Both found none; when its turn comes, the other's are in use already.
+@test "who waited for the tables of another waits for nobody who uses them" {
+	local turn="7813309, hashtext('krsession')"
+	start
+	sql 'ALTER TABLE version RENAME TO away'
+	hold "SELECT pg_advisory_lock($turn);
+		LOCK TABLE krsession.sessions IN ROW EXCLUSIVE MODE"
+	postgresql_serve_as second
+	"$KR_BUILD/tests/fcgi_client" -q "$STACK/second.sock" /session/counter \
+		>"$STACK/counted" 3>&- 4>&- &
+	within 10 waits_its_turn
+	sql 'ALTER TABLE away RENAME TO version'
+	echo "SELECT pg_advisory_unlock($turn);" >&"$hold"
+	wait "$!"
+	release
+	grep -q '^200' "$STACK/counted" || fail "$(<"$STACK/counted")" \
+		"$(<"$STACK/second.log")"
+}
+
+waits_its_turn() {
+	sql "SELECT 'waits' FROM pg_locks
+		WHERE locktype = 'advisory' AND NOT granted" | grep -q waits
+}
+
 @test "README: in PostgreSQL" {
 	restart_with 'host all all 127.0.0.1/32 scram-sha-256'
 	sql postgres "ALTER ROLE krsession PASSWORD 'let me in'"
@@ -438,7 +462,7 @@ ended_are() { # N
 	cookie=$purple
 	postgresql_serve
 	within 10 ended_are 1
-	release_row
+	release
 }
 
 @test "a dump of the database opens no session" {

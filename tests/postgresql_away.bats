@@ -220,7 +220,7 @@ full() {
 	new_session
 	ask_as "$cookie" /session/counter
 	[ "$code" = 200 ]
-	release_row
+	release
 	ask_as "$first" /session/counter
 	expect 200 '{"message":"Counter incremented","counter":1}'
 }

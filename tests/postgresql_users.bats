@@ -310,7 +310,7 @@ may_log_in() {
 	ask '/session/login?user=max'
 	expect_unavailable
 	[ "$(sessions_of max)" -eq 1 ]
-	release_row
+	release
 	ask_as "$first" /session/whoami
 	expect 200 '{"user":"max"}'
 	log_in max
@@ -327,7 +327,7 @@ may_log_in() {
 	"$KR_INSTALLED/bin/krsessionctl" "${options[@]}" end --user max &
 	ending=$!
 	within 5 grep -aq 'due to lock timeout' "$STACK/postgresql.log"
-	release_row
+	release
 	wait "$ending"
 	ask_as "$cookie" /session/whoami
 	[ "$code" = 401 ]

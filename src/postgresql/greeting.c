@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "postgresql/dial.h"
 
-#define LOCK "SELECT pg_advisory_xact_lock(7813309, hashtext('%s'));"
-
 /*
  * The server gives up a moment before we do, so that the connection outlives
  * it; and soon on a row that somebody else has locked, as all that came later
@@ -42,32 +40,49 @@ static void put_settings(const struct kri_pg_server *server,
 			  server->options.whole);
 }
 
+/*
+ * What makes tables, or adds to them: by one at a time, and by nobody who finds
+ * it done when its turn has come. Made a second time, though nothing came of
+ * it, each table would be locked against those who use it already, in another
+ * order than theirs. Many sessions take longer than a request may: the server
+ * goes on with it even if we have left meanwhile.
+ */
+static void begin_making(const struct kri_pg_server *server,
+			 const char *is_made, struct kri_buffer *out)
+{
+	const char *schema = server->options.schema;
+
+	kri_buffer_printf(
+		out,
+		"SELECT pg_advisory_xact_lock(7813309, hashtext('%s'));"
+		"SET LOCAL search_path TO %s;"
+		"SET LOCAL statement_timeout TO 0;"
+		"DO $make$ BEGIN IF NOT (%s) THEN\n",
+		schema, schema, is_made);
+}
+
+static void end_making(struct kri_buffer *out)
+{
+	kri_buffer_string(out, "END IF; END $make$");
+}
+
 static void put_tables(const struct kri_pg_server *server, bool with_schema,
 		       struct kri_buffer *out)
 {
-	const char *schema = server->options.schema;
-
-	kri_buffer_printf(out, LOCK, schema);
+	begin_making(server, "to_regclass('version') IS NOT NULL", out);
 	if (with_schema)
-		kri_buffer_printf(out, "CREATE SCHEMA IF NOT EXISTS %s;",
-				  schema);
-	kri_buffer_printf(out, "SET LOCAL search_path TO %s;", schema);
+		kri_buffer_printf(out, "CREATE SCHEMA IF NOT EXISTS %s;\n",
+				  server->options.schema);
 	kri_buffer_string(out, server->options.tables);
+	end_making(out);
 }
 
-/* Many sessions take longer than a request may: the server goes on with it even
- * if we have left meanwhile. */
 static void put_additions(const struct kri_pg_server *server,
 			  struct kri_buffer *out)
 {
-	const char *schema = server->options.schema;
-
-	kri_buffer_printf(out, LOCK, schema);
-	kri_buffer_printf(out,
-			  "SET LOCAL search_path TO %s;"
-			  "SET LOCAL statement_timeout TO 0;",
-			  schema);
+	begin_making(server, server->options.whole, out);
 	kri_buffer_string(out, server->options.additions);
+	end_making(out);
 }
 
 static enum kr_err send_text(PGconn *conn, struct kri_buffer *text)

@@ -255,20 +255,25 @@ expect_logged() { # REGULAR EXPRESSION
 		"$(grep -a postgresql "$STACK/krsessiond.log")"
 }
 
-# Somebody in psql has locked the row of our session.
-hold_row() {
+# Somebody in psql has begun a transaction with these statements, and does not
+# end it. What is written to the descriptor $hold goes on with it.
+hold() { # STATEMENTS
 	mkfifo "$STACK/hold"
 	psql -qXAt -h "$PG" -p "$PORT" -U operator krsession <"$STACK/hold" \
 		>"$STACK/held" 3>&- 4>&- &
 	HOLDER=$!
 	exec {hold}>"$STACK/hold"
-	echo "BEGIN; SELECT 'held' FROM krsession.sessions
-		WHERE id = '${cookie:0:22}' FOR UPDATE;" >&"$hold"
+	echo "BEGIN; $1; SELECT 'held';" >&"$hold"
 	within 5 grep -q held "$STACK/held"
 }
 
+# Has locked the row of our session.
+hold_row() {
+	hold "SELECT FROM krsession.sessions WHERE id = '${cookie:0:22}' FOR UPDATE"
+}
+
 # Servers that were started meanwhile hold the pipe open, too.
-release_row() {
+release() {
 	echo '\q' >&"$hold"
 	exec {hold}>&-
 	wait "$HOLDER"
