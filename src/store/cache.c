@@ -168,9 +168,10 @@ static void committed(void *arg)
 		if (!record)
 			continue;
 		op->ends |= has_ended(cache, record);
-		kri_copies_forget(cache->copies, record->id);
 		if (is_known(record))
 			keep_guess(cache, record, &op->stamps[i]);
+		else
+			kri_copies_forget(cache->copies, record->id);
 	}
 	if (op->ends)
 		kri_cache_op_wait(op);
@@ -184,8 +185,7 @@ static void note(struct kri_cache_op *op, struct kri_record *record)
 	struct kri_cache *cache = kri_cache_of(&op->link->base);
 	bool touch = record->operation == KRI_OP_TOUCH;
 
-	kri_copies_forget(cache->copies, record->id);
-	op->stamps[op->n] = kri_copies_stamp(cache->copies, record->id);
+	op->stamps[op->n] = kri_copies_forget(cache->copies, record->id);
 	op->records[op->n++] = touch ? NULL : record;
 }
 

@@ -235,14 +235,19 @@ bool kri_copies_take(struct kri_copies *copies, struct kri_record *record,
 
 /* ---- making ----------------------------------------------------------- */
 
+static struct kri_copy_stamp stamp_of(struct kri_copies *copies)
+{
+	return (struct kri_copy_stamp){
+		.era = atomic_load(&copies->era),
+		.users = atomic_load(&copies->users),
+	};
+}
+
 struct kri_copy_stamp kri_copies_stamp(struct kri_copies *copies,
 				       const char *id)
 {
 	uint64_t hash = kri_id_hash(id);
-	struct kri_copy_stamp stamp = {
-		.era = atomic_load(&copies->era),
-		.users = atomic_load(&copies->users),
-	};
+	struct kri_copy_stamp stamp = stamp_of(copies);
 	struct shard *shard = enter(copies, hash);
 
 	stamp.changes = *changes_of(shard, hash);
@@ -285,43 +290,53 @@ void kri_copies_fill(struct kri_copies *copies, const struct kri_record *record,
 	free(copy);
 }
 
-void kri_copies_put(struct kri_copies *copies, const struct kri_record *record,
-		    const struct kri_copy_stamp *stamp)
-{
-	struct kri_copy *copy = make(copies, record, stamp);
-	uint64_t hash = kri_id_hash(record->id);
-	struct shard *shard;
-
-	if (!copy)
-		return;
-	copy->guess = true;
-	shard = enter(copies, hash);
-	add(copies, shard, hash, copy);
-	leave(shard);
-}
-
 /* ---- doubt ------------------------------------------------------------ */
 
-static void doubt(struct kri_copies *copies, const char *id, bool guesses_too)
+static void doubt(struct kri_copies *copies, struct shard *shard, uint64_t hash,
+		  const char *id, bool guesses_too)
 {
-	uint64_t hash = kri_id_hash(id);
-	struct shard *shard = enter(copies, hash);
 	struct kri_copy **at = find(copies, shard, hash, id);
 
 	++*changes_of(shard, hash);
 	if (*at && (guesses_too || !(*at)->guess))
 		remove_at(shard, at);
-	leave(shard);
 }
 
 void kri_copies_change(struct kri_copies *copies, const char *id)
 {
-	doubt(copies, id, false);
+	uint64_t hash = kri_id_hash(id);
+	struct shard *shard = enter(copies, hash);
+
+	doubt(copies, shard, hash, id, false);
+	leave(shard);
 }
 
-void kri_copies_forget(struct kri_copies *copies, const char *id)
+struct kri_copy_stamp kri_copies_forget(struct kri_copies *copies,
+					const char *id)
 {
-	doubt(copies, id, true);
+	uint64_t hash = kri_id_hash(id);
+	struct kri_copy_stamp stamp = stamp_of(copies);
+	struct shard *shard = enter(copies, hash);
+
+	doubt(copies, shard, hash, id, true);
+	stamp.changes = *changes_of(shard, hash);
+	leave(shard);
+	return stamp;
+}
+
+void kri_copies_put(struct kri_copies *copies, const struct kri_record *record,
+		    const struct kri_copy_stamp *stamp)
+{
+	struct kri_copy *copy = make(copies, record, stamp);
+	uint64_t hash = kri_id_hash(record->id);
+	struct shard *shard = enter(copies, hash);
+
+	doubt(copies, shard, hash, record->id, true);
+	if (copy) {
+		copy->guess = true;
+		add(copies, shard, hash, copy);
+	}
+	leave(shard);
 }
 
 void kri_copies_drop(struct kri_copies *copies)

@@ -4,7 +4,7 @@
  * longest make room. As in the store there is of a secret but its digest.
  *
  * Knows what makes a copy doubtful, not whether anybody would tell of that:
- * who takes one has made sure of it before (store/cache_lease.h).
+ * who takes one has made sure of it before (store/cache_keeper.h).
  */
 #ifndef KRI_STORE_CACHE_COPIES_H
 #define KRI_STORE_CACHE_COPIES_H
@@ -47,20 +47,22 @@ struct kri_copy_stamp kri_copies_stamp(struct kri_copies *copies,
 void kri_copies_fill(struct kri_copies *copies, const struct kri_record *record,
 		     const struct kri_copy_stamp *stamp);
 
-/*
- * Keeps a copy of what an exact UPDATE or a CREATE has just written, if nothing
- * was dropped since it was sent. It is a guess: whether the change that is told
- * of next is our own, or another's behind it, cannot be known.
- */
-void kri_copies_put(struct kri_copies *copies, const struct kri_record *record,
-		    const struct kri_copy_stamp *stamp);
-
 /* Another's change was told of: a guess stays what it is. */
 void kri_copies_change(struct kri_copies *copies, const char *id);
 
 /* We are changing it, or have: no copy stays, and none is made of what was
- * loaded before. */
-void kri_copies_forget(struct kri_copies *copies, const char *id);
+ * loaded before. The stamp is for what we write. */
+struct kri_copy_stamp kri_copies_forget(struct kri_copies *copies,
+					const char *id);
+
+/*
+ * Forgets, and keeps a copy of what an exact UPDATE or a CREATE has just
+ * written, if nothing was dropped since it was sent. It is a guess: whether the
+ * change that is told of next is our own, or another's behind it, cannot be
+ * known.
+ */
+void kri_copies_put(struct kri_copies *copies, const struct kri_record *record,
+		    const struct kri_copy_stamp *stamp);
 
 /* The same for all of them, and for those of sessions with a user. */
 void kri_copies_drop(struct kri_copies *copies);

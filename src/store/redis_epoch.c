@@ -32,9 +32,9 @@ static enum kr_err read_half(struct kri_text text, uint64_t *number)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned digit = (unsigned char)text.data[i] - '0';
 
-		if (digit > 9 || *number > (UINT64_MAX - digit) / 10)
+		if (digit > 9 || __builtin_mul_overflow(*number, 10, number) ||
+		    __builtin_add_overflow(*number, digit, number))
 			return KR_ERR_INPUT;
-		*number = *number * 10 + digit;
 	}
 	return KR_OK;
 }
