@@ -22,6 +22,12 @@ bool kri_info_says(struct kri_text info, const char *name, const char *value)
 	return kri_text_equal(kri_info_value(info, name), kri_text_of(value));
 }
 
+bool kri_info_is_cluster(struct kri_text info)
+{
+	return kri_info_says(info, "redis_mode", "cluster") ||
+	       kri_info_says(info, "server_mode", "cluster"); /* Valkey's */
+}
+
 static int digit_of(char byte)
 {
 	if (byte >= '0' && byte <= '9')

@@ -241,7 +241,7 @@ static bool take_info(struct kri_tracker *tracker,
 			  is_final(reply));
 		return false;
 	}
-	cluster = kri_info_says(reply->text, "redis_mode", "cluster");
+	cluster = kri_info_is_cluster(reply->text);
 	if (cluster == tracker->with.node)
 		return true;
 	if (!cluster)

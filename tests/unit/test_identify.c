@@ -139,6 +139,22 @@ static void values_are_found_by_their_names(void **state)
 	assert_null(kri_info_value(info, "c").data);
 }
 
+static bool is_cluster(const char *info)
+{
+	return kri_info_is_cluster(kri_text_of(info));
+}
+
+static void a_cluster_says_so_in_redis_words_or_valkeys(void **state)
+{
+	(void)state;
+	assert_true(is_cluster("# Server\r\nredis_mode:cluster\r\n"));
+	assert_true(is_cluster("# Server\r\nserver_mode:cluster\r\n"));
+	assert_false(is_cluster("redis_mode:standalone\r\n"));
+	assert_false(is_cluster("server_mode:sentinel\r\n"));
+	assert_false(is_cluster("mode:cluster\r\n"));
+	assert_false(is_cluster(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
