@@ -168,6 +168,7 @@ int main(void)
 		cmocka_unit_test(a_run_id_is_read),
 		cmocka_unit_test(what_is_no_run_id_is_none),
 		cmocka_unit_test(values_are_found_by_their_names),
+		cmocka_unit_test(a_cluster_says_so_in_redis_words_or_valkeys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
