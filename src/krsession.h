@@ -934,9 +934,9 @@ enum kr_err kr_session_reload_on(struct kr_session *session,
 
 /*
  * Opens a browser. Routes have been mapped and options set: the app's
- * configuration, whose store.kind does not matter, is checked. KR_ERR_CONFIG
- * (kr_config_why() of it tells why), KR_ERR_MEMORY, KR_ERR_SYSTEM. By one
- * thread at a time, and not while kr_app_main() runs.
+ * configuration, whose store.kind and session.cache do not matter, is checked.
+ * KR_ERR_CONFIG (kr_config_why() of it tells why), KR_ERR_MEMORY,
+ * KR_ERR_SYSTEM. By one thread at a time, and not while kr_app_main() runs.
  */
 enum kr_err kr_test_open(struct kr_app *app,
 			 struct kr_test **test) KR_MUST_CHECK;

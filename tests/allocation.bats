@@ -40,9 +40,9 @@ survives_on_sqlite() { # EVERY
 		"store.path=$STACK/store/sessions.sqlite"
 }
 
-survives_on_redis() { # EVERY
+survives_on_redis() { # EVERY [OPTION...]
 	redis_start
-	survives "$1" "redis.endpoint=unix://$STACK/redis.sock"
+	survives "$1" "redis.endpoint=unix://$STACK/redis.sock" "${@:2}"
 }
 
 survives_on_postgresql() { # EVERY
@@ -64,6 +64,10 @@ survives_on_postgresql() { # EVERY
 	survives_on_redis 19
 }
 
+@test "Redis with copies in memory survives allocations that fail" {
+	survives_on_redis 23 session.cache=10ms
+}
+
 @test "PostgreSQL survives allocations that fail" {
 	survives_on_postgresql 29
 }
@@ -76,6 +80,11 @@ survives_on_postgresql() { # EVERY
 # bats test_tags=slow
 @test "Redis survives each allocation that fails" {
 	survives_on_redis 1
+}
+
+# bats test_tags=slow
+@test "Redis with copies in memory survives each allocation that fails" {
+	survives_on_redis 1 session.cache=10ms
 }
 
 # bats test_tags=slow

@@ -1,7 +1,7 @@
 /*
  * Made by the first browser of an app, from its options as they are then,
  * and checked like those of a start; kept by the app until its end. Whatever
- * store.kind says, sessions are in memory.
+ * store.kind says, sessions are in memory, where no copies of them are kept.
  */
 #include "api/rehearsal.h"
 
@@ -45,6 +45,7 @@ static enum kr_err make(struct kr_app *app, struct kri_rehearsal *made,
 	if (err)
 		return err;
 	made->config.store_kind = KRI_STORE_MEMORY;
+	made->config.cache = 0;
 	made->site = kri_app_site(app);
 	made->site.config = &made->config;
 	made->site.cookie = kri_cookie_of(&made->config);

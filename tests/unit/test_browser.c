@@ -380,6 +380,27 @@ static void wrong_options_are_found(void **state)
 	kr_app_close(&app);
 }
 
+static void options_of_a_store_with_a_server_do_not_matter(void **state)
+{
+	const char *const options[] = {
+		"store.kind=redis",
+		"redis.endpoint=unix:///nowhere.sock",
+		"session.cache=50ms",
+	};
+	struct kr_app *app = NULL;
+	struct kr_test *test = NULL;
+
+	(void)state;
+	assert_int_equal(kr_app_open(&app), KR_OK);
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		assert_int_equal(kr_config_set(kr_app_config(app), options[i]),
+				 KR_OK);
+	assert_int_equal(kr_test_open(app, &test), KR_OK);
+	visit(test, "GET", "/", 404);
+	kr_test_close(&test);
+	kr_app_close(&app);
+}
+
 #define TRY(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -394,6 +415,8 @@ int main(void)
 		TRY(cookies_are_kept_by_name_and_path),
 		TRY(wrong_calls_are_refused),
 		cmocka_unit_test(wrong_options_are_found),
+		cmocka_unit_test(
+			options_of_a_store_with_a_server_do_not_matter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
