@@ -226,7 +226,8 @@ static enum kr_err read_script(struct kri_record *record,
 	/* 0 is what a creation answers whose PEXPIRE found nothing. */
 	if (reply->integer <= 0)
 		return kri_redis_refused(record->id, "script", reply);
-	record->version = reply->integer;
+	record->version = kri_redis_is_swap(record) ? record->version + 1
+						    : reply->integer;
 	return KR_OK;
 }
 

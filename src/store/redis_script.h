@@ -27,6 +27,9 @@ enum kri_redis_script {
 	/* ARGV: ms to live, @seen; the value of @was, if that is to be removed
 	 * where it still has it. Answers whether it did so, 1 or 0. */
 	KRI_SCRIPT_TOUCH,
+	/* ARGV: the version demanded; the one after it; the fields to set, each
+	 * followed by its value. Answers 1, or one of the below. */
+	KRI_SCRIPT_SWAP,
 	KRI_SCRIPTS
 };
 

@@ -58,6 +58,10 @@ kri_redis_put kri_redis_put_load;
 kri_redis_put kri_redis_put_peek;
 kri_redis_put kri_redis_put_commit;
 
+/* Whether all that an update does is to set values of the version it demands:
+ * a script of its own does that (KRI_SCRIPT_SWAP). */
+bool kri_redis_is_swap(const struct kri_record *record);
+
 /* Appends a call of a script once more, with its text in place of its name,
  * for a server that has forgotten it. `key` is where the key stands in the
  * command; returns where it stands now. */

@@ -192,6 +192,26 @@ static void put_int_if(struct kri_buffer *out, bool given, int64_t number)
 		kri_command_text(out, KRI_TEXT(""));
 }
 
+bool kri_redis_is_swap(const struct kri_record *record)
+{
+	return record->operation == KRI_OP_UPDATE && record->exact &&
+	       record->version < INT64_MAX && !record->ttl &&
+	       !record->renewed && !record->outlived && !has_mark(record) &&
+	       !count(record, KRI_CHANGE_REMOVED);
+}
+
+static size_t put_swap(const struct kri_redis_writer *writer,
+		       const struct kri_record *record, struct kri_buffer *out)
+{
+	size_t key = put_script(writer, record, KRI_SCRIPT_SWAP,
+				2 + 2 * count(record, KRI_CHANGE_SET), out);
+
+	kri_command_int(out, record->version);
+	kri_command_int(out, record->version + 1);
+	put_values(out, record);
+	return key;
+}
+
 static size_t put_update(const struct kri_redis_writer *writer,
 			 const struct kri_record *record,
 			 struct kri_buffer *out)
@@ -247,7 +267,9 @@ size_t kri_redis_put_commit(const struct kri_redis_writer *writer,
 		key = put_plain(writer, record->id, KRI_TEXT("UNLINK"), out);
 		break;
 	default:
-		key = put_update(writer, record, out);
+		key = kri_redis_is_swap(record)
+			      ? put_swap(writer, record, out)
+			      : put_update(writer, record, out);
 	}
 	end_command(out, call);
 	return key;

@@ -393,6 +393,23 @@ static void an_update_answers_the_new_version(void **state)
 	assert_int_equal(f->record.version, 6);
 }
 
+static void a_swap_leaves_the_version_after_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.exact = true;
+	f->record.version = 41;
+	answer(f, KRI_TEXT(":1\r\n"));
+	assert_int_equal(kri_redis_read_commit(&f->record, &f->call), KR_OK);
+	assert_int_equal(f->record.version, 42);
+	f->record.version = 41;
+	answer(f, KRI_TEXT(":-2\r\n"));
+	assert_int_equal(kri_redis_read_commit(&f->record, &f->call),
+			 KR_ERR_CONFLICT);
+	assert_int_equal(f->record.version, 41);
+}
+
 static void an_update_of_what_has_ended_is_gone(void **state)
 {
 	struct fixture *f = *state;
@@ -489,6 +506,7 @@ int main(void)
 		TEST(a_creation_with_another_reply_is_not_good),
 		TEST(what_became_of_the_call_is_what_becomes_of_the_commit),
 		TEST(an_update_answers_the_new_version),
+		TEST(a_swap_leaves_the_version_after_its_own),
 		TEST(an_update_of_what_has_ended_is_gone),
 		TEST(an_update_of_another_version_is_a_conflict),
 		TEST(a_renewal_of_another_digest_is_renewed),

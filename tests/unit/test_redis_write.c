@@ -14,14 +14,16 @@
 #define AUTH "dddddddddddddddddddddddddddddddd"
 #define WAS "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
 #define CREATE_SHA1 "cccccccccccccccccccccccccccccccccccccccc"
+#define SWAP_SHA1 "ssssssssssssssssssssssssssssssssssssssss"
 #define TOUCH_SHA1 "tttttttttttttttttttttttttttttttttttttttt"
 #define SHA1 "0123456789abcdef0123456789abcdef01234567"
 #define NOW "$13\r\n1700000000123\r\n"
 
 static const struct kri_redis_scripts scripts = {
-	.of = {{.text = {"return 1", 8}, .sha1 = CREATE_SHA1},
-	       {.text = {"return 2", 8}, .sha1 = SHA1},
-	       {.text = {"return 3", 8}, .sha1 = TOUCH_SHA1}},
+	.of = {[KRI_SCRIPT_CREATE] = {{"return 1", 8}, CREATE_SHA1},
+	       [KRI_SCRIPT_COMMIT] = {{"return 2", 8}, SHA1},
+	       [KRI_SCRIPT_TOUCH] = {{"return 3", 8}, TOUCH_SHA1},
+	       [KRI_SCRIPT_SWAP] = {{"return 4", 8}, SWAP_SHA1}},
 };
 
 struct fixture {
@@ -178,7 +180,7 @@ static void an_update_sends_only_what_changed(void **state)
 			    "$3\r\nold\r\n$1\r\nn\r\n"));
 }
 
-static void an_exact_update_names_the_version_it_was_made_from(void **state)
+static void an_exact_update_names_its_version_and_the_next(void **state)
 {
 	struct fixture *f = *state;
 
@@ -187,9 +189,57 @@ static void an_exact_update_names_the_version_it_was_made_from(void **state)
 	f->record.exact = true;
 	add(f, KRI_CHANGE_SET, KRI_TEXT("n"), KRI_TEXT("8"));
 	assert_put(f, kri_redis_put_commit, 1,
-		   KRI_TEXT(SCRIPT("9", SHA1) NOTHING
-			    "$1\r\n5\r\n$1\r\n5\r\n"
-			    "$1\r\nn\r\n$1\r\n8\r\n"));
+		   KRI_TEXT(SCRIPT("8", SWAP_SHA1) "$1\r\n5\r\n$1\r\n6\r\n"
+						   "$1\r\nn\r\n$1\r\n8\r\n"));
+}
+
+static void an_exact_update_that_does_more_names_its_version(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	f->record.ttl = 0;
+	f->record.exact = true;
+	add(f, KRI_CHANGE_REMOVED, KRI_TEXT("n"), KRI_TEXT(""));
+	assert_put(f, kri_redis_put_commit, 1,
+		   KRI_TEXT(SCRIPT("8", SHA1) NOTHING
+			    "$1\r\n5\r\n$1\r\n3\r\n$1\r\nn\r\n"));
+}
+
+static void assert_no_swap(struct fixture *f)
+{
+	assert_false(kri_redis_is_swap(&f->record));
+	f->record.exact = true;
+	f->record.ttl = 0;
+	f->record.version = 5;
+	f->record.operation = KRI_OP_UPDATE;
+	f->record.renewed = f->record.outlived = f->record.entering = false;
+	assert_true(kri_redis_is_swap(&f->record));
+}
+
+static void what_does_more_than_to_set_values_is_no_swap(void **state)
+{
+	struct fixture *f = *state;
+
+	prepare(f, KRI_OP_UPDATE);
+	assert_no_swap(f);
+	f->record.exact = false;
+	assert_no_swap(f);
+	f->record.ttl = 1;
+	assert_no_swap(f);
+	f->record.renewed = true;
+	assert_no_swap(f);
+	f->record.outlived = true;
+	assert_no_swap(f);
+	f->record.entering = true;
+	f->record.mark = KRI_TEXT("1-1");
+	assert_no_swap(f);
+	f->record.version = INT64_MAX; /* there is none after it */
+	assert_no_swap(f);
+	f->record.operation = KRI_OP_TOUCH;
+	assert_no_swap(f);
+	add(f, KRI_CHANGE_REMOVED, KRI_TEXT("n"), KRI_TEXT(""));
+	assert_false(kri_redis_is_swap(&f->record));
 }
 
 static void a_time_to_live_goes_with_the_time_of_the_touch(void **state)
@@ -289,17 +339,21 @@ static void each_script_is_found_by_its_name(void **state)
 {
 	static const struct {
 		enum kri_operation operation;
+		bool exact;
 		const char *text;
-	} calls[] = {{KRI_OP_CREATE, "return 1"},
-		     {KRI_OP_UPDATE, "return 2"},
-		     {KRI_OP_TOUCH, "return 3"}};
+	} calls[] = {{KRI_OP_CREATE, false, "return 1"},
+		     {KRI_OP_UPDATE, false, "return 2"},
+		     {KRI_OP_TOUCH, false, "return 3"},
+		     {KRI_OP_UPDATE, true, "return 4"}};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		struct kri_buffer out = KRI_BUFFER_EMPTY;
 
 		kri_buffer_clear(&f->out);
 		prepare(f, calls[i].operation);
+		f->record.ttl = calls[i].exact ? 0 : 1500;
+		f->record.exact = calls[i].exact;
 		kri_redis_put_commit(&f->writer, &f->record, &f->out,
 				     &(struct kri_call){0});
 		kri_redis_put_in_full(&scripts, kri_buffer_text(&f->out), 0,
@@ -343,7 +397,9 @@ int main(void)
 		TEST(a_creation_is_one_script_with_a_time_to_live),
 		TEST(a_creation_leaves_out_what_was_removed_again),
 		TEST(an_update_sends_only_what_changed),
-		TEST(an_exact_update_names_the_version_it_was_made_from),
+		TEST(an_exact_update_names_its_version_and_the_next),
+		TEST(an_exact_update_that_does_more_names_its_version),
+		TEST(what_does_more_than_to_set_values_is_no_swap),
 		TEST(a_time_to_live_goes_with_the_time_of_the_touch),
 		TEST(a_renewal_names_the_proven_digest_before_all),
 		TEST(an_outlived_digest_is_the_first_to_be_removed),
