@@ -48,14 +48,18 @@ def cpu_ratio($app; $path): lines("krsession"; $path; 32) as $x
 # What a session costs beside the front, in microseconds of processor time a
 # request: of program and Redis. Where the program is the front itself this
 # cannot be told, so there is the sum with the front's too. "to_ours" is how
-# many of ours that is, within each round.
+# many of ours that is, within each round, and "to_cached" how many of ours with
+# session.cache.
 def cost($of): .cpu_us as $us | [$of[] | $us[.] // 0] | add;
-def costs($app; $path; $of): lines($app; $path; 32) as $x
-	| lines("krsession"; $path; 32) as $y
-	| {us: ($x | map(cost($of)) | median | two),
-	   to_ours: ([$x[] as $i | $y[]
+def times($app; $other; $path; $of): lines($app; $path; 32) as $x
+	| lines($other; $path; 32) as $y
+	| [$x[] as $i | $y[]
 		| select(.round == $i.round and cost($of) > 0)
-		| ($i | cost($of)) / cost($of)] | median | two)};
+		| ($i | cost($of)) / cost($of)] | median | two;
+def costs($app; $path; $of):
+	{us: (lines($app; $path; 32) | map(cost($of)) | median | two),
+	 to_ours: times($app; "krsession"; $path; $of),
+	 to_cached: times($app; "krsession-cache"; $path; $of)};
 
 def beside($a; $path): lines($a.app; $path; 32) as $l
 	| {path: $path, valid: ($l | errors == 0),

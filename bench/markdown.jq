@@ -13,22 +13,23 @@ def row: "| " + (map(tostring) | join(" | ")) + " |";
 def head($names): ($names | row), ($names | map("---") | row);
 
 def one: . * 10 | round / 10;
-# Each route's sum and how many of ours it is.
+# Each route's sum, and how many of ours it is, without its cache and with it.
 def costs($title; $sum; $parts):
-	head([$title, "hello, µs", "read, µs", "ours is 1", "counter, µs",
-		"ours is 1"]),
+	head([$title, "hello, µs", "read, µs", "ours is 1", "cached is 1",
+		"counter, µs", "ours is 1", "cached is 1"]),
 	(.[] | [.label, (.routes[] | (if .valid | not then "invalid"
 		elif $parts then
 			"\(.program_us | one) + \(.redis_us | one)"
 		else .[$sum].us | one end),
-		(select(.path != "/hello") | .[$sum].to_ours // ""))]
+		(select(.path != "/hello")
+			| .[$sum] | .to_ours // "", .to_cached // ""))]
 	| row);
 
 def beside:
 	(map(select(.is_front | not))
 	| costs("program + Redis"; "program_and_redis"; true)),
 	"",
-	(map(select(.is_front or .app == "krsession"))
+	(map(select(.is_front or (.app | startswith("krsession"))))
 	| costs("front + program + Redis"; "with_front"; false));
 
 def front:

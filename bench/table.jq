@@ -30,7 +30,7 @@ cost_head("program + Redis: CPU us a request"),
 (.beside[] | select(.is_front | not) | cost_row("program_and_redis")),
 "",
 cost_head("front + program + Redis"),
-(.beside[] | select(.is_front or .app == "krsession")
+(.beside[] | select(.is_front or (.app | startswith("krsession")))
 	| cost_row("with_front")),
 "",
 ([("" | left(38)), ("" | left(16)), ("requests/s" | left(23)),

@@ -72,12 +72,15 @@ rounds() {
 	local path=/session/whoami
 
 	measured 1 krsession $path 20 8 2
+	measured 1 krsession-cache $path 20 4 1
 	measured 1 slow $path 40 90 10
 	measured 1 within $path 30 0 10
 	measured 2 krsession $path 40 16 4
+	measured 2 krsession-cache $path 40 8 1
 	measured 2 slow $path 80 170 10 1
 	measured 2 within $path 61 0 20
 	measured 3 krsession $path 20 7 3
+	measured 3 krsession-cache $path 20 4 0
 	measured 3 slow $path 40 70 10
 	measured 3 within $path 30 0 12
 }
@@ -85,6 +88,8 @@ rounds() {
 results() {
 	rounds | jq -s '{measurements: ., machine: {}, apps: [
 		{app: "krsession", label: "ours", absent: "", is_front: false},
+		{app: "krsession-cache", label: "cached", absent: "",
+			is_front: false},
 		{app: "slow", label: "slow", absent: "", is_front: false},
 		{app: "within", label: "within", absent: "", is_front: true},
 		{app: "away", label: "away", absent: "not available: tea",
@@ -99,17 +104,22 @@ beside() { # APP FIELD
 }
 
 @test "beside the front: medians, and ratios within the rounds" {
-	[ "$(beside krsession program_and_redis)" = '{"us":10,"to_ours":1}' ]
-	# 100/10, 180/20 and 80/10
-	[ "$(beside slow program_and_redis)" = '{"us":100,"to_ours":9}' ]
-	# 140/30, 260/60 and 120/30
-	[ "$(beside slow with_front)" = '{"us":140,"to_ours":4.33}' ]
+	# 10/5, 20/9 and 10/4
+	[ "$(beside krsession program_and_redis)" = \
+		'{"us":10,"to_ours":1,"to_cached":2.22}' ]
+	# 100/10, 180/20 and 80/10; 100/5, 180/9 and 80/4
+	[ "$(beside slow program_and_redis)" = \
+		'{"us":100,"to_ours":9,"to_cached":20}' ]
+	# 140/30, 260/60 and 120/30; 140/25, 260/49 and 120/24
+	[ "$(beside slow with_front)" = \
+		'{"us":140,"to_ours":4.33,"to_cached":5.31}' ]
 }
 
 @test "what is its own front is compared with the front alone" {
 	[ "$(beside within program_and_redis)" = null ]
-	# 40/30, 81/60 and 42/30
-	[ "$(beside within with_front)" = '{"us":42,"to_ours":1.35}' ]
+	# 40/30, 81/60 and 42/30; 40/25, 81/49 and 42/24
+	[ "$(beside within with_front)" = \
+		'{"us":42,"to_ours":1.35,"to_cached":1.65}' ]
 }
 
 @test "who had errors has no figures, and who is absent no row" {
