@@ -20,14 +20,8 @@ teardown() {
 	stack_close
 }
 
-model_on_cluster() { # [NAME=VALUE...]
-	local options
-	mapfile -t options < <(model_options cluster)
-	model_holds "$@" -- "${options[@]}"
-}
-
 @test "slots on the move: nothing is late, lost or stale" {
-	model_on_cluster operations=0 seconds=8 lease=50 every=200 \
+	model_holds_on cluster operations=0 seconds=8 lease=50 every=200 \
 		faults=move_slots
 	model_has_cached 5
 	(($(model_says faults) > 3))
@@ -35,14 +29,14 @@ model_on_cluster() { # [NAME=VALUE...]
 
 # bats test_tags=slow
 @test "250,000 operations on a cluster" {
-	model_on_cluster operations=250000 seconds=150 threads=4 lease=20
+	model_holds_on cluster operations=250000 seconds=150 threads=4 lease=20
 	model_has_cached 5
 	(($(model_says operations) >= 250000))
 }
 
 # bats test_tags=slow
 @test "all that can happen to a cluster" {
-	model_on_cluster operations=0 seconds=60 lease=50 every=500 \
+	model_holds_on cluster operations=0 seconds=60 lease=50 every=500 \
 		faults=failover,takeover,crash_primary,move_slots,flush,stop,\
 kill_clients,kill_tracking,pause,clock
 	model_has_cached 1

@@ -20,14 +20,8 @@ teardown() {
 	stack_close
 }
 
-model_on_sentinel() { # [NAME=VALUE...]
-	local options
-	mapfile -t options < <(model_options sentinel)
-	model_holds "$@" -- "${options[@]}"
-}
-
 @test "a failover: nothing is late, lost or stale" {
-	model_on_sentinel operations=0 seconds=2 lease=50 every=500 \
+	model_holds_on sentinel operations=0 seconds=2 lease=50 every=500 \
 		faults=switch
 	model_has_cached 5
 	(($(model_says faults) > 0))
@@ -35,7 +29,7 @@ model_on_sentinel() { # [NAME=VALUE...]
 
 # bats test_tags=slow
 @test "all that can happen to a primary with replicas" {
-	model_on_sentinel operations=0 seconds=60 lease=50 every=500 \
+	model_holds_on sentinel operations=0 seconds=60 lease=50 every=500 \
 		faults=failover,switch,crash_primary,flush,stop,kill_clients,\
 kill_tracking,pause,clock
 	model_has_cached 1

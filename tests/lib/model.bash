@@ -71,6 +71,13 @@ model_options() { # tls|sentinel|cluster|single
 		session.io_timeout=2s redis.connect_timeout=1s log.level=error
 }
 
+# Holds on that Redis.
+model_holds_on() { # tls|sentinel|cluster|single [NAME=VALUE...]
+	local options
+	mapfile -t options < <(model_options "$1")
+	model_holds "${@:2}" -- "${options[@]}"
+}
+
 # ---- what every Redis suffers -------------------------------------------
 
 fault_flush() {

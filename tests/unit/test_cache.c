@@ -276,6 +276,13 @@ static void open_warm(struct fixture *f, int64_t lease)
 	warm(f, ID);
 }
 
+static void open_two_warm(struct fixture *f)
+{
+	open_warm(f, LONG);
+	add(f, OTHER, "red");
+	warm(f, OTHER);
+}
+
 static void commit(struct fixture *f, struct kri_record *record)
 {
 	static struct kri_record *records[1];
@@ -412,11 +419,7 @@ static void a_change_takes_its_copy_and_no_other(void **state)
 {
 	struct fixture *f = *state;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	add(f, OTHER, "red");
-	warm(f, ID);
-	warm(f, OTHER);
+	open_two_warm(f);
 	tell_keeper(tell_change);
 	assert_false(asks(f, OTHER, KRI_TRUST_COPY));
 	assert_true(asks(f, ID, KRI_TRUST_COPY));
@@ -444,11 +447,7 @@ static void a_change_of_all_takes_all(void **state)
 {
 	struct fixture *f = *state;
 
-	open_cache(f, LONG, 1 << 20);
-	add(f, ID, "blue");
-	add(f, OTHER, "red");
-	warm(f, ID);
-	warm(f, OTHER);
+	open_two_warm(f);
 	tell_keeper(tell_all);
 	assert_true(asks(f, ID, KRI_TRUST_COPY));
 	assert_true(asks(f, OTHER, KRI_TRUST_COPY));
