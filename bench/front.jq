@@ -53,9 +53,9 @@ def cpu_ratio($app; $path): lines("krsession"; $path; 32) as $x
 def cost($of): .cpu_us as $us | [$of[] | $us[.] // 0] | add;
 def times($app; $other; $path; $of): lines($app; $path; 32) as $x
 	| lines($other; $path; 32) as $y
-	| [$x[] as $i | $y[]
+	| if ($y | errors // 0) > 0 then null else [$x[] as $i | $y[]
 		| select(.round == $i.round and cost($of) > 0)
-		| ($i | cost($of)) / cost($of)] | median | two;
+		| ($i | cost($of)) / cost($of)] | median | two end;
 def costs($app; $path; $of):
 	{us: (lines($app; $path; 32) | map(cost($of)) | median | two),
 	 to_ours: times($app; "krsession"; $path; $of),

@@ -25,7 +25,8 @@ teardown() {
 	stack_close
 }
 
-# The number of a fault is the same in each run with the same start.
+# The number of a fault is the same in each run with the same start, but where a
+# thread that keeps copies good allocates beside.
 survives() { # EVERY OPTION...
 	local from=$((1 + 10#$(date +%j) % $1))
 	"$KR_BUILD/tests/allocation/allocation" -f "$from" -e "$1" \

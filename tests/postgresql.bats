@@ -365,26 +365,20 @@ than this program's 2"
 
 # Both found none; when its turn comes, the other's are in use already.
 @test "who waited for the tables of another waits for nobody who uses them" {
-	local turn="7813309, hashtext('krsession')"
 	start
 	sql 'ALTER TABLE version RENAME TO away'
-	hold "SELECT pg_advisory_lock($turn);
+	hold "SELECT pg_advisory_lock($TURN);
 		LOCK TABLE krsession.sessions IN ROW EXCLUSIVE MODE"
-	postgresql_serve_as second
+	postgresql_serve_as second -o session.io_timeout=30s
 	"$KR_BUILD/tests/fcgi_client" -q "$STACK/second.sock" /session/counter \
 		>"$STACK/counted" 3>&- 4>&- &
 	within 10 waits_its_turn
 	sql 'ALTER TABLE away RENAME TO version'
-	echo "SELECT pg_advisory_unlock($turn);" >&"$hold"
+	echo "SELECT pg_advisory_unlock($TURN);" >&"$hold"
 	wait "$!"
 	release
 	grep -q '^200' "$STACK/counted" || fail "$(<"$STACK/counted")" \
 		"$(<"$STACK/second.log")"
-}
-
-waits_its_turn() {
-	sql "SELECT 'waits' FROM pg_locks
-		WHERE locktype = 'advisory' AND NOT granted" | grep -q waits
 }
 
 @test "README: in PostgreSQL" {

@@ -212,6 +212,27 @@ statements() { # DUMP
 	grep -vE -e '^--' -e '^.(un)?restrict ' "$1"
 }
 
+# A tenth of session.io_timeout, for which rows are waited for, is over by then.
+@test "who waited for another's additions waits for nobody who uses them" {
+	sql postgres 'CREATE ROLE web'
+	plant_version_1_of krsession
+	plant_session max 1
+	hold "SELECT pg_advisory_lock($TURN)"
+	postgresql_serve
+	"$KR_BUILD/tests/fcgi_client" -q -c "Kr.Session=$cookie" "$KR_SOCKET" \
+		/session/whoami >"$STACK/asked" 3>&- 4>&- &
+	within 10 waits_its_turn
+	sleep 1
+	documented_additions | psql -qX -v ON_ERROR_STOP=1 -h "$PG" -p "$PORT" \
+		-U operator krsession
+	echo "LOCK TABLE krsession.session_values IN ROW EXCLUSIVE MODE;
+		SELECT pg_advisory_unlock($TURN);" >&"$hold"
+	wait "$!"
+	release
+	grep -q '^200' "$STACK/asked" || fail "$(<"$STACK/asked")" \
+		"$(<"$STACK/krsessiond.log")"
+}
+
 @test "krsessionctl leaves tables of version 1 as they are, and reads them" {
 	local options
 	plant_version_1_of krsession

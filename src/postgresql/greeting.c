@@ -9,6 +9,11 @@
 #include "base/log.h"
 #include "postgresql/dial.h"
 
+static long long lock_timeout(const struct kri_pg_server *server)
+{
+	return (long long)server->options.io_timeout / 10 + 1;
+}
+
 /*
  * The server gives up a moment before we do, so that the connection outlives
  * it; and soon on a row that somebody else has locked, as all that came later
@@ -36,7 +41,7 @@ static void put_settings(const struct kri_pg_server *server,
 			  "SELECT number, (%s)::int FROM version",
 			  server->options.schema,
 			  (long long)server->options.io_timeout * 9 / 10 + 1,
-			  (long long)server->options.io_timeout / 10 + 1,
+			  lock_timeout(server),
 			  server->options.whole);
 }
 
@@ -45,7 +50,7 @@ static void put_settings(const struct kri_pg_server *server,
  * it done when its turn has come. Made a second time, though nothing came of
  * it, each table would be locked against those who use it already, in another
  * order than theirs. Many sessions take longer than a request may: the server
- * goes on with it even if we have left meanwhile.
+ * goes on with it even if we have left meanwhile, and all others wait for that.
  */
 static void begin_making(const struct kri_pg_server *server,
 			 const char *is_made, struct kri_buffer *out)
@@ -54,11 +59,13 @@ static void begin_making(const struct kri_pg_server *server,
 
 	kri_buffer_printf(
 		out,
-		"SELECT pg_advisory_xact_lock(7813309, hashtext('%s'));"
-		"SET LOCAL search_path TO %s;"
 		"SET LOCAL statement_timeout TO 0;"
+		"SET LOCAL lock_timeout TO 0;"
+		"SELECT pg_advisory_xact_lock(7813309, hashtext('%s'));"
+		"SET LOCAL lock_timeout TO %lld;"
+		"SET LOCAL search_path TO %s;"
 		"DO $make$ BEGIN IF NOT (%s) THEN\n",
-		schema, schema, is_made);
+		schema, lock_timeout(server), schema, is_made);
 }
 
 static void end_making(struct kri_buffer *out)
@@ -246,7 +253,7 @@ void kri_pg_greeting_tell(const struct kri_pg_server *server,
 {
 	if (step == KRI_PG_CREATE)
 		kri_log(KRI_LOG_INFO, NULL,
-			"postgresql %s: made the tables in schema %s",
+			"postgresql %s: the tables in schema %s are made",
 			server->name.data, server->options.schema);
 	if (step == KRI_PG_ADD)
 		kri_log(KRI_LOG_INFO, NULL,

@@ -26,13 +26,14 @@ struct kri_pg_options {
 
 	const struct kri_pg_statement *statements;
 	size_t n;
-	/* What makes the tables in a schema that has none. Table "version",
-	 * column "number", says what a program has to know at least: from
-	 * `least` on we do, up to `version`. */
+	/* What makes the tables in a schema that has none: statements of
+	 * PL/pgSQL, as both are run in a block of it. Table "version", column
+	 * "number", says what a program has to know at least: from `least` on
+	 * we do, up to `version`. */
 	const char *tables;
 	int64_t least, version;
-	/* What makes of tables of the least version those of ours, and an
-	 * expression that says whether that has been done. */
+	/* What makes of tables of the least version those of ours, and a
+	 * condition that says whether that has been done. */
 	const char *additions, *whole;
 };
 

@@ -12,8 +12,8 @@ struct kri_text kri_info_value(struct kri_text info, const char *name);
 
 bool kri_info_says(struct kri_text info, const char *name, const char *value);
 
-/* Whether INFO server is of a node of a cluster. Valkey has given the line
- * another name in 8.1. */
+/* Whether INFO server is of a node of a cluster. Valkey 8 has given the line
+ * another name. */
 bool kri_info_is_cluster(struct kri_text info);
 
 /* Which server it is, from the run_id that it made itself at its start: the

@@ -319,7 +319,6 @@ struct kri_copy_stamp kri_copies_forget(struct kri_copies *copies,
 	struct shard *shard = enter(copies, hash);
 
 	doubt(copies, shard, hash, id, true);
-	stamp.changes = *changes_of(shard, hash);
 	leave(shard);
 	return stamp;
 }

@@ -13,12 +13,12 @@
 
 struct kri_copies;
 
-/* What was known when a load was sent: its reply makes a copy only if no change
- * has been told of since. */
+/* What was known when a load or a commit was sent: its reply makes a copy only
+ * if nothing was dropped since; a load's, if no change has been told of. */
 struct kri_copy_stamp {
 	uint64_t era;     /* of all copies */
 	uint64_t users;   /* of those that belong to a user */
-	uint64_t changes; /* of ids that hash alike */
+	uint64_t changes; /* of ids that hash alike; of a load alone */
 };
 
 /* How much there is, for /metrics. */
@@ -64,7 +64,7 @@ struct kri_copy_stamp kri_copies_forget(struct kri_copies *copies,
 void kri_copies_put(struct kri_copies *copies, const struct kri_record *record,
 		    const struct kri_copy_stamp *stamp);
 
-/* The same for all of them, and for those of sessions with a user. */
+/* As _forget: all of them, and those of sessions with a user. */
 void kri_copies_drop(struct kri_copies *copies);
 void kri_copies_drop_users(struct kri_copies *copies);
 

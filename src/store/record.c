@@ -11,7 +11,7 @@ static uint64_t eight_at(const char *bytes)
 	return eight;
 }
 
-/* By multiplication, the upper half once more into the lower. Ids are random,
+/* By multiplication, the upper half into the lower before and after. Ids are random,
  * and no client chooses one that is kept, so nobody can make them meet. */
 uint64_t kri_id_hash(const char *id)
 {
@@ -19,7 +19,8 @@ uint64_t kri_id_hash(const char *id)
 			eight_at(id + 8) * 0xc2b2ae3d27d4eb4f +
 			eight_at(id + KRI_ID_LEN - 8) * 0x165667b19e3779f9;
 
-	return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+	hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 32;
 }
 
 bool kri_record_ends(const struct kri_record *record)

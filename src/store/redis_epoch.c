@@ -32,8 +32,11 @@ static enum kr_err read_half(struct kri_text text, uint64_t *number)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned digit = (unsigned char)text.data[i] - '0';
 
-		if (digit > 9 || __builtin_mul_overflow(*number, 10, number) ||
-		    __builtin_add_overflow(*number, digit, number))
+		if (digit > 9)
+			return KR_ERR_INPUT;
+		if (__builtin_mul_overflow(*number, 10, number))
+			return KR_ERR_INPUT;
+		if (__builtin_add_overflow(*number, digit, number))
 			return KR_ERR_INPUT;
 	}
 	return KR_OK;

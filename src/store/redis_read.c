@@ -213,6 +213,8 @@ enum kr_err kri_redis_read_peek(struct kri_record *record,
 static enum kr_err read_script(struct kri_record *record,
 			       const struct kri_reply *reply)
 {
+	bool swap = kri_redis_is_swap(record);
+
 	if (reply->type != KRI_REPLY_INTEGER)
 		return kri_redis_refused(record->id, "script", reply);
 	switch (reply->integer) {
@@ -224,10 +226,9 @@ static enum kr_err read_script(struct kri_record *record,
 		return KR_ERR_RENEWED;
 	}
 	/* 0 is what a creation answers whose PEXPIRE found nothing. */
-	if (reply->integer <= 0)
+	if (reply->integer <= 0 || (swap && reply->integer != 1))
 		return kri_redis_refused(record->id, "script", reply);
-	record->version = kri_redis_is_swap(record) ? record->version + 1
-						    : reply->integer;
+	record->version = swap ? record->version + 1 : reply->integer;
 	return KR_OK;
 }
 

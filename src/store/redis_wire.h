@@ -59,7 +59,8 @@ kri_redis_put kri_redis_put_peek;
 kri_redis_put kri_redis_put_commit;
 
 /* Whether all that an update does is to set values of the version it demands:
- * a script of its own does that (KRI_SCRIPT_SWAP). */
+ * a script of its own does that (KRI_SCRIPT_SWAP), which leaves it to
+ * kri_redis_read_commit to know the version after it. */
 bool kri_redis_is_swap(const struct kri_record *record);
 
 /* Appends a call of a script once more, with its text in place of its name,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/app.h"
 #include "base/clock.h"
@@ -321,10 +322,27 @@ static bool recovers(struct world *world)
 	return world_wrong(world, "is still refused: %s", world->client.answer);
 }
 
+/* Where copies are kept in memory: looks until there is one, and then at it. */
+static bool look_at_copies(struct world *world)
+{
+	const struct step *look = &after[1];
+	struct kri_cached cached = {0};
+
+	for (int i = 0; i < 20 && !cached.copies; i++) {
+		if (!take_step(world, look))
+			return false;
+		world->store->ops->cached(world->store, &cached);
+		usleep(1000); /* a heartbeat takes its time */
+	}
+	return take_step(world, look) && take_step(world, look);
+}
+
 static void live(struct world *world)
 {
 	bool good = TAKE(world, before);
 
+	if (world->store->lease)
+		good = good && look_at_copies(world);
 	allocator_disarm();
 	good = good && world_look(world);
 	allocator_go_on();

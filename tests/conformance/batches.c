@@ -65,6 +65,7 @@ static void each_record_has_its_own_fate(void **state)
 	}
 	records[1]->exact = true;
 	records[1]->version = 9;
+	records[1]->ttl = 0;
 	records[2]->renewed = true;
 	memset(records[2]->was, 'x', KRI_DIGEST_SIZE);
 	records[3]->operation = KRI_OP_DESTROY;

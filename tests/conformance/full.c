@@ -76,6 +76,10 @@ static void a_full_store_refuses_and_works_again(void **state)
 	set(record, "a", KRI_TEXT("1"));
 	set(record, "v", kri_text(big, sizeof(big)));
 	assert_int_equal(commit(&trial, record, KRI_OP_UPDATE), KR_ERR_FULL);
+	record->exact = true;
+	record->version = 1;
+	record->ttl = 0;
+	assert_int_equal(commit(&trial, record, KRI_OP_UPDATE), KR_ERR_FULL);
 	record = stored(&trial, 1);
 	assert_int_equal(record->n, 0);
 	assert_int_equal(record->version, 1);

@@ -148,6 +148,7 @@ static void an_exact_update_wants_the_version_it_was_made_from(void **state)
 	set(two, "n", KRI_TEXT("2"));
 	two->ttl = 10 * LONG;
 	assert_int_equal(commit(*state, one, KRI_OP_UPDATE), KR_OK);
+	assert_int_equal(one->version, 2);
 	assert_int_equal(commit(*state, two, KRI_OP_UPDATE), KR_ERR_CONFLICT);
 	two = stored(*state, 1);
 	assert_value(two, "n", KRI_TEXT("1"));
@@ -156,6 +157,34 @@ static void an_exact_update_wants_the_version_it_was_made_from(void **state)
 	set(two, "n", KRI_TEXT("3"));
 	assert_int_equal(commit(*state, two, KRI_OP_UPDATE), KR_OK);
 	assert_value(stored(*state, 1), "n", KRI_TEXT("3"));
+}
+
+/* A store may have a shorter way for what prolongs nothing. */
+static void an_exact_update_that_prolongs_nothing_is_no_other(void **state)
+{
+	struct kri_record *one, *two;
+
+	created(*state, 1);
+	one = stored(*state, 1);
+	two = stored(*state, 1);
+	one->exact = two->exact = true;
+	one->ttl = two->ttl = 0;
+	set(one, "n", KRI_TEXT("1"));
+	set(one, "m", KRI_TEXT(""));
+	set(two, "n", KRI_TEXT("2"));
+	assert_int_equal(commit(*state, one, KRI_OP_UPDATE), KR_OK);
+	assert_int_equal(one->version, 2);
+	assert_int_equal(commit(*state, two, KRI_OP_UPDATE), KR_ERR_CONFLICT);
+	two = stored(*state, 1);
+	assert_int_equal(two->version, 2);
+	assert_value(two, "n", KRI_TEXT("1"));
+	assert_value(two, "m", KRI_TEXT(""));
+	two->exact = true;
+	two->ttl = 0;
+	assert_int_equal(commit(*state, two, KRI_OP_UPDATE), KR_OK);
+	assert_int_equal(two->version, 3);
+	assert_int_equal(stored(*state, 1)->version, 3);
+	assert_in_range(left_of(*state, 1), 1, LONG);
 }
 
 static void an_update_of_what_has_ended_writes_nothing(void **state)
@@ -170,6 +199,9 @@ static void an_update_of_what_has_ended_writes_nothing(void **state)
 	assert_int_equal(commit(*state, record, KRI_OP_UPDATE), KR_ERR_GONE);
 	record->exact = true;
 	assert_int_equal(commit(*state, record, KRI_OP_UPDATE), KR_ERR_GONE);
+	record->ttl = 0;
+	assert_int_equal(commit(*state, record, KRI_OP_UPDATE), KR_ERR_GONE);
+	record->ttl = LONG;
 	assert_int_equal(commit(*state, record, KRI_OP_TOUCH), KR_OK);
 	assert_null(stored(*state, 1));
 	assert_int_equal(count_all(*state), 0);
@@ -208,6 +240,7 @@ int run_sessions(void)
 		TEST(an_update_without_a_change_counts_too),
 		TEST(two_writers_of_different_keys_both_keep_their_change),
 		TEST(an_exact_update_wants_the_version_it_was_made_from),
+		TEST(an_exact_update_that_prolongs_nothing_is_no_other),
 		TEST(an_update_of_what_has_ended_writes_nothing),
 		TEST(ending_what_has_ended_is_good),
 		TEST(an_id_that_ended_can_be_created_anew),

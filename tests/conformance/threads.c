@@ -65,6 +65,7 @@ static void count_up(struct trial *trial, unsigned i, struct loop *loop)
 		loop->wrong += kri_text_to_int(record->values[0].data, 0,
 					       INT64_MAX, &n) != KR_OK;
 		record->exact = true;
+		record->ttl = n % 2 ? LONG : 0;
 		record->values[0].data = kri_text_of_int(n + 1, room);
 		record->values[0].change = KRI_CHANGE_SET;
 		loop->conflicts +=

@@ -272,6 +272,14 @@ hold_row() {
 	hold "SELECT FROM krsession.sessions WHERE id = '${cookie:0:22}' FOR UPDATE"
 }
 
+# Has the turn to make tables; a program waits for it.
+TURN="7813309, hashtext('krsession')"
+
+waits_its_turn() {
+	sql "SELECT 'waits' FROM pg_locks
+		WHERE locktype = 'advisory' AND NOT granted" | grep -q waits
+}
+
 # Servers that were started meanwhile hold the pipe open, too.
 release() {
 	echo '\q' >&"$hold"

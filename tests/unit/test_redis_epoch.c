@@ -230,6 +230,7 @@ static void replies_that_are_none_are_refused(void **state)
 		STREAM "*1\r\n*2\r\n$2\r\n6-\r\n*0\r\n",
 		STREAM "*1\r\n*2\r\n$3\r\n5-0\r\n*0\r\n", /* not behind 5-0 */
 		STREAM "*1\r\n*2\r\n$22\r\n18446744073709551616-0\r\n*0\r\n",
+		STREAM "*1\r\n*2\r\n$22\r\n99999999999999999999-0\r\n*0\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)

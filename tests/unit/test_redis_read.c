@@ -403,6 +403,9 @@ static void a_swap_leaves_the_version_after_its_own(void **state)
 	answer(f, KRI_TEXT(":1\r\n"));
 	assert_int_equal(kri_redis_read_commit(&f->record, &f->call), KR_OK);
 	assert_int_equal(f->record.version, 42);
+	answer(f, KRI_TEXT(":43\r\n"));
+	assert_int_equal(kri_redis_read_commit(&f->record, &f->call),
+			 KR_ERR_PROTOCOL);
 	f->record.version = 41;
 	answer(f, KRI_TEXT(":-2\r\n"));
 	assert_int_equal(kri_redis_read_commit(&f->record, &f->call),
