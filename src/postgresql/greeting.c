@@ -41,8 +41,7 @@ static void put_settings(const struct kri_pg_server *server,
 			  "SELECT number, (%s)::int FROM version",
 			  server->options.schema,
 			  (long long)server->options.io_timeout * 9 / 10 + 1,
-			  lock_timeout(server),
-			  server->options.whole);
+			  lock_timeout(server), server->options.whole);
 }
 
 /*

@@ -11,8 +11,9 @@ static uint64_t eight_at(const char *bytes)
 	return eight;
 }
 
-/* By multiplication, the upper half into the lower before and after. Ids are random,
- * and no client chooses one that is kept, so nobody can make them meet. */
+/* By multiplication, the upper half into the lower before and after. Ids are
+ * random, and no client chooses one that is kept, so nobody can make them meet.
+ */
 uint64_t kri_id_hash(const char *id)
 {
 	uint64_t hash = eight_at(id) * 0x9e3779b97f4a7c15 +
