@@ -19,9 +19,11 @@ bats_require_minimum_version 1.5.0 # run !
 setup() {
 	stack_open
 	METRICS=$STACK/metrics.sock
+	HOLDERS=()
 }
 
 teardown() {
+	kill "${HOLDERS[@]}" 2>/dev/null || true
 	stack_close
 }
 
@@ -151,19 +153,18 @@ teardown() {
 }
 
 @test "many who say nothing do not keep one out who asks" {
-	local i pids=()
+	local i
 	metrics_start
 	for i in {1..40}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" 'GET /metr' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
-		pids+=($!)
+		HOLDERS+=($!)
 	done
 	within 10 all_hold 40
 	for i in {1..20}; do
 		metrics
 		expect_metric krsession_store_up 1
 	done
-	kill "${pids[@]}" 2>/dev/null || true
 	ask /hello
 	expect 200 'Hello, Session World!'
 	(($(descriptor_count) < 100))
@@ -176,22 +177,21 @@ all_hold() { # N
 # bats test_tags=slow
 @test "who asks for half, or does not read, is let go" {
 	metrics_start
-	local before pids=()
+	local before
 	before=$(descriptor_count)
 	for i in {1..10}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" 'GET /metr' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
-		pids+=($!)
+		HOLDERS+=($!)
 	done
 	for i in {11..15}; do
 		"$KR_BUILD/tests/wire_hold" "$METRICS" \
 			$'GET /metrics HTTP/1.1\r\n\r\n' \
 			>"$STACK/hold.$i" 3>&- 4>&- &
-		pids+=($!)
+		HOLDERS+=($!)
 	done
 	within 10 all_hold 15
 	within 15 has_at_most "$before"
-	kill "${pids[@]}" 2>/dev/null || true
 	metrics
 	expect_metric krsession_store_up 1
 }

@@ -104,22 +104,22 @@ fill_up() {
 	ask "/session/set?key=k&value=$BIG"
 	[ "$code" = 200 ]
 	full=$(cookie_value)
-	within 60 refuses_more
+	within 60 takes_no_more
 }
 
-# Writes are refused, each with its reason, and reads go on.
+# Writes are refused, with the reason, and reads go on.
 is_full() {
-	for _ in 1 2 3; do
-		ask "/session/set?key=k&value=$BIG"
-		expect 503 '{"error":"Session store is full"}'
-	done
+	expect 503 '{"error":"Session store is full"}'
 	ask_as "$cookie" '/session/get?key=counter'
 	expect 200 '{"key":"counter","value":"2"}'
 }
 
-refuses_more() {
-	ask "/session/set?key=k&value=$BIG"
-	[[ $code != 200 ]]
+# Nor the next ones: a full file takes a write now and then.
+takes_no_more() {
+	for _ in 1 2 3; do
+		ask "/session/set?key=k&value=$BIG"
+		[[ $code == 503 ]] || return
+	done
 }
 
 @test "a full disk costs writes 503, reads go on, and room mends it" {
@@ -127,7 +127,7 @@ refuses_more() {
 	small_disk_serve 8m -o session.idle_timeout=20m
 	warm_session
 	head -c 8m /dev/zero >"$INSIDE/filler" 2>/dev/null || true
-	within 60 refuses_more
+	within 60 takes_no_more
 	is_full
 	log_has 1 'sessions.sqlite: the disk is full'
 	rm "$INSIDE/filler"

@@ -63,6 +63,15 @@ race_on() { # STORE TRIALS [OPTION...]
 	race_on sqlite 200 store.durable=no
 }
 
+# Each turns the new file to a write-ahead log, for which SQLite has neither wait.
+@test "two processes may begin at once on a file that is not there yet" {
+	local i
+	sqlite_start
+	for i in {1..20}; do
+		race_on sqlite 1 "store.path=$SQLITE.$i"
+	done
+}
+
 @test "what one process ends the other does not open: PostgreSQL" {
 	postgresql_start
 	race_on postgresql 200

@@ -230,6 +230,20 @@ static enum kr_err connect_to(struct kri_sqlite_file *file)
 	return KR_OK;
 }
 
+/* To change the log of a file takes a lock that two who read it cannot both
+ * wait for: so SQLite has neither wait, and tells one of them that it is
+ * locked. */
+static int step_patiently(struct kri_sqlite_file *file, sqlite3_stmt *statement)
+{
+	int code, looks = 0;
+
+	do {
+		sqlite3_reset(statement);
+		code = sqlite3_step(statement);
+	} while ((code & 0xff) == SQLITE_BUSY && wait_for_lock(file, looks++));
+	return code;
+}
+
 /* Where memory cannot be shared between processes, SQLite stays without. */
 static enum kr_err use_write_ahead_log(struct kri_sqlite_file *file)
 {
@@ -239,7 +253,7 @@ static enum kr_err use_write_ahead_log(struct kri_sqlite_file *file)
 	enum kr_err err = KR_OK;
 
 	if (!code)
-		code = sqlite3_step(statement);
+		code = step_patiently(file, statement);
 	if (code != SQLITE_ROW)
 		err = kri_sqlite_failed(file, code);
 	else if (sqlite3_stricmp(

@@ -194,6 +194,19 @@ static enum kr_err read_version(struct kri_sqlite_file *file, int64_t *version)
 	return KR_OK;
 }
 
+/* All of one moment, as another process may be at making the tables. */
+static enum kr_err look_at_version(struct kri_sqlite_file *file,
+				   int64_t *version)
+{
+	enum kr_err err = kri_sqlite_exec(file, "BEGIN");
+
+	if (err)
+		return err;
+	err = read_version(file, version);
+	sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}
+
 static enum kr_err refuse_newer(struct kri_sqlite_file *file, int64_t version)
 {
 	char words[160];
@@ -239,7 +252,7 @@ static bool may_stay(const struct kri_sqlite_file *file, int64_t version)
 enum kr_err kri_sqlite_schema(struct kri_sqlite_file *file)
 {
 	int64_t version = 0;
-	enum kr_err err = read_version(file, &version);
+	enum kr_err err = look_at_version(file, &version);
 
 	if (!err && version > kri_sqlite_version)
 		err = refuse_newer(file, version);
