@@ -194,7 +194,8 @@ static enum kr_err read_version(struct kri_sqlite_file *file, int64_t *version)
 	return KR_OK;
 }
 
-/* All of one moment, as another process may be at making the tables. */
+/* All of one moment, as another process may be at making the tables. Who fails
+ * closes the file, and with it what was begun. */
 static enum kr_err look_at_version(struct kri_sqlite_file *file,
 				   int64_t *version)
 {
@@ -203,8 +204,7 @@ static enum kr_err look_at_version(struct kri_sqlite_file *file,
 	if (err)
 		return err;
 	err = read_version(file, version);
-	sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
-	return err;
+	return err ? err : kri_sqlite_exec(file, "COMMIT");
 }
 
 static enum kr_err refuse_newer(struct kri_sqlite_file *file, int64_t version)
