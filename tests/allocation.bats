@@ -66,11 +66,11 @@ survives_on_postgresql() { # EVERY
 }
 
 @test "Redis with copies in memory survives allocations that fail" {
-	survives_on_redis 23 session.cache=10ms
+	survives_on_redis 47 session.cache=10ms
 }
 
 @test "PostgreSQL survives allocations that fail" {
-	survives_on_postgresql 29
+	survives_on_postgresql 61
 }
 
 # bats test_tags=slow

@@ -68,6 +68,7 @@ model_shows() { # late|lost NAME=VALUE...
 	model_has_cached 5
 }
 
+# bats test_tags=slow
 @test "a login past the limit ends the others on all processes" {
 	redis_start
 	model_holds_on single operations=20000 lease=20 limited=1

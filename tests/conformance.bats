@@ -77,12 +77,14 @@ conforms_on() { # tls|sentinel|cluster
 	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock"
 }
 
+# bats test_tags=slow
 @test "Redis with copies in memory conforms" {
 	redis_start
 	conforms_on_redis "redis.endpoint=unix://$STACK/redis.sock" \
 		session.cache=10ms
 }
 
+# bats test_tags=slow
 @test "a cluster with copies in memory conforms" {
 	local options
 	cluster_start

@@ -25,6 +25,7 @@ bounded() { # COMMAND...
 	fi
 }
 
+# bats test_tags=slow
 @test "a hundred thousand sessions are listed, each once, in bounded memory" {
 	serve
 	"plant_$STORE" 100000
@@ -36,6 +37,7 @@ bounded() { # COMMAND...
 	[ "$(bounded "${CTL[@]}" stats | sed -n 3p)" = "users               1" ]
 }
 
+# bats test_tags=slow
 @test "on a terminal, it is shown how far it is" {
 	serve
 	"plant_$STORE" 100000

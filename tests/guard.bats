@@ -262,6 +262,7 @@ expect_login() {
 	expect_header Location '/auth/login?rd=/z'
 }
 
+# bats test_tags=slow
 @test "roles take turns on a connection" {
 	raw begin:2:1 param:REQUEST_METHOD=GET params: answers:1 \
 		begin:2:1 param:REQUEST_METHOD=GET params: stdin: answers:2 \

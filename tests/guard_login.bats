@@ -262,6 +262,7 @@ check_is_401() {
 	[ "$code" = 401 ]
 }
 
+# bats test_tags=slow
 @test "a file that turns bad is said so, and what was read before stays" {
 	guard_start
 	sign_in max secret

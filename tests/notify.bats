@@ -70,6 +70,7 @@ ing on unix:$KR_SOCKET: 0 connections, 0 requests" ]
 	within 15 told ' STATUS=serving .*; store away since 20..-..-..T..:..:..Z$'
 }
 
+# bats test_tags=slow
 @test "a status that did not change is not said again" {
 	local before
 	ear_start "$STACK/notify"

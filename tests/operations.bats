@@ -166,6 +166,7 @@ world_counts() { # N
 		*"\"counter\":$1}" ]]
 }
 
+# bats test_tags=slow
 @test "operations: move to another Redis, and no count is lost" {
 	local load
 	world_redis

@@ -106,6 +106,7 @@ expect_sums() {
 	expect_sums
 }
 
+# bats test_tags=slow
 @test "reloads under kept connections over TCP lose nothing" {
 	local port
 	free_port port
@@ -145,6 +146,7 @@ reload_behind() { # FRONT
 	reload_behind nginx
 }
 
+# bats test_tags=slow
 @test "reloads behind nginx over TCP lose nothing" {
 	local port
 	free_port port
@@ -162,6 +164,7 @@ reload_behind() { # FRONT
 	reload_behind lighttpd
 }
 
+# bats test_tags=slow
 @test "reloads behind Apache, HAProxy, Caddy and h2o lose nothing" {
 	local front
 	RELOADS=5

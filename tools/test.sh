@@ -137,11 +137,11 @@ keep_unit_result() {
 
 # Those in containers build images and need an engine, those in fresh roots
 # make a Debian, clients are built, many sessions are tried on one store; of the
-# guard's doors two do for every day, and of the stores with users two: --all has
-# them all.
+# guard's doors two do for every day, of the fronts three, and of the stores with
+# users two: --all has them all.
 timely() {
 	[[ -z $tags ||
-		${1##*/} != @(*docker*|fresh_*|clients_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*|users_@(cluster|sqlite|postgresql).*) ]]
+		${1##*/} != @(*docker*|fresh_*|clients_*|ctl_many_sqlite.*|ctl_many_postgresql.*|guard_apache.*|guard_caddy.*|routes_@(caddy|h2o|haproxy).*|users_@(cluster|sqlite|postgresql).*) ]]
 }
 
 # A suite of a language that Debian does not have is there where that is.
