@@ -272,7 +272,8 @@ hold_row() {
 	hold "SELECT FROM krsession.sessions WHERE id = '${cookie:0:22}' FOR UPDATE"
 }
 
-# Has the turn to make tables; a program waits for it.
+# Who has this lock has the turn to make tables.
+# shellcheck disable=SC2034 # read by suites
 TURN="7813309, hashtext('krsession')"
 
 waits_its_turn() {
