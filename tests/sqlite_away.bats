@@ -107,18 +107,20 @@ fill_up() {
 	within 60 takes_no_more
 }
 
-# Writes are refused, with the reason, and reads go on.
+# Writes are refused, each with its reason, and reads go on.
 is_full() {
-	expect 503 '{"error":"Session store is full"}'
+	expect 503 "$FULL"
 	ask_as "$cookie" '/session/get?key=counter'
 	expect 200 '{"key":"counter","value":"2"}'
 }
 
-# Nor the next ones: a full file takes a write now and then.
+FULL='{"error":"Session store is full"}'
+
+# Three in a row, as a full file takes a write now and then.
 takes_no_more() {
 	for _ in 1 2 3; do
 		ask "/session/set?key=k&value=$BIG"
-		[[ $code == 503 ]] || return
+		[[ $code == 503 && $body == "$FULL" ]] || return
 	done
 }
 
